@@ -1,0 +1,31 @@
+//! [`ProviderData`]: what a provider attached to a part and wants back verbatim, in place.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Opaque data that belongs to one provider: a thinking signature, a thought signature, an item id.
+///
+/// It goes back verbatim to the provider it came from; for any other provider it is dropped with a
+/// warning. Nothing in this workspace but that provider's codec looks inside.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ProviderData {
+    /// The id of the provider (or of the wire dialect) that issued the data.
+    pub provider: String,
+    /// The data itself.
+    pub value: Value,
+}
+
+impl ProviderData {
+    /// Labels `value` as belonging to `provider`.
+    #[must_use]
+    pub fn new(provider: impl Into<String>, value: Value) -> Self {
+        Self { provider: provider.into(), value }
+    }
+
+    /// Returns the data if it belongs to `provider`.
+    #[must_use]
+    pub fn for_provider(&self, provider: &str) -> Option<&Value> {
+        (self.provider == provider).then_some(&self.value)
+    }
+}

@@ -1,0 +1,459 @@
+//! [`Error`], the one error type of the workspace: what went wrong, where, and what was already received.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::time::Duration;
+
+use crate::Response;
+
+/// The result of everything in this workspace that can fail.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// A failed call, configuration or extraction.
+///
+/// The kind says which class of thing went wrong ([`Error::kind`]), the accessors carry what is
+/// known about it. Text, tool calls and usage that arrived before the failure ride along in
+/// [`Error::partial`]. `Display` prints no secret and does not repeat [`source`](std::error::Error::source).
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    kind: ErrorKind,
+    message: Cow<'static, str>,
+    provider: Option<Cow<'static, str>>,
+    model: Option<String>,
+    operation: Option<Cow<'static, str>>,
+    request_id: Option<String>,
+    status: Option<u16>,
+    code: Option<String>,
+    error_type: Option<String>,
+    param: Option<String>,
+    body: Option<String>,
+    retry_after: Option<Duration>,
+    retryable: Option<bool>,
+    attempts: u32,
+    partial: Option<Box<Response>>,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+/// Which class of failure an [`Error`] is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A setting is missing or contradicts another; nothing was sent.
+    Config,
+    /// No API key was found; the message names the environment variables that were looked at.
+    MissingCredential,
+    /// The part before `/` of a model string names no registered provider.
+    UnknownProvider,
+    /// The prompt could not be built: the body of the prompt function failed, or a value does not fit.
+    Prompt,
+    /// The provider or model cannot do what the request asks; nothing was sent.
+    Unsupported,
+    /// The provider says the request is malformed.
+    InvalidRequest,
+    /// The credential was refused.
+    Authentication,
+    /// The credential is valid but not allowed to do this.
+    PermissionDenied,
+    /// The account has no credit or quota left. Waiting does not help.
+    InsufficientFunds,
+    /// The provider does not know the model.
+    ModelNotFound,
+    /// The provider does not know some other resource.
+    NotFound,
+    /// The provider reports a conflict with another request.
+    Conflict,
+    /// The request is larger than the provider accepts, in bytes.
+    RequestTooLarge,
+    /// Prompt and requested output do not fit the context window of the model, in tokens.
+    ContextLength,
+    /// The provider's content policy stopped the prompt or the answer.
+    ContentFilter,
+    /// Too many requests or tokens per unit of time.
+    RateLimit,
+    /// The provider is temporarily out of capacity.
+    Overloaded,
+    /// The provider failed.
+    Server,
+    /// A clock ran out; the phase says which.
+    Timeout(TimeoutPhase),
+    /// The connection could not be made or broke before the answer began.
+    Connection,
+    /// The stream ended or broke before its terminal event.
+    StreamInterrupted,
+    /// The provider's answer could not be understood.
+    Decode,
+    /// The answer is complete but the declared output type cannot be read from it.
+    Output,
+    /// A tool failed in a way that the model cannot be told about.
+    Tool,
+    /// The tool loop reached its turn limit.
+    TurnLimit,
+    /// The call was cancelled from outside.
+    Cancelled,
+    /// Anything else.
+    Other,
+}
+
+/// Which clock ran out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TimeoutPhase {
+    /// Making the connection.
+    Connect,
+    /// Waiting for the first event of the answer.
+    FirstEvent,
+    /// Silence between two events.
+    Idle,
+    /// The whole call.
+    Whole,
+}
+
+impl fmt::Display for TimeoutPhase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Connect => "connect",
+            Self::FirstEvent => "first event",
+            Self::Idle => "idle",
+            Self::Whole => "whole call",
+        })
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = match self {
+            Self::Config => "configuration error",
+            Self::MissingCredential => "missing credential",
+            Self::UnknownProvider => "unknown provider",
+            Self::Prompt => "prompt error",
+            Self::Unsupported => "unsupported",
+            Self::InvalidRequest => "invalid request",
+            Self::Authentication => "authentication failed",
+            Self::PermissionDenied => "permission denied",
+            Self::InsufficientFunds => "insufficient funds",
+            Self::ModelNotFound => "model not found",
+            Self::NotFound => "not found",
+            Self::Conflict => "conflict",
+            Self::RequestTooLarge => "request too large",
+            Self::ContextLength => "context length exceeded",
+            Self::ContentFilter => "content filtered",
+            Self::RateLimit => "rate limited",
+            Self::Overloaded => "overloaded",
+            Self::Server => "server error",
+            Self::Timeout(phase) => return write!(f, "timeout ({phase})"),
+            Self::Connection => "connection failed",
+            Self::StreamInterrupted => "stream interrupted",
+            Self::Decode => "answer not understood",
+            Self::Output => "output not usable",
+            Self::Tool => "tool failed",
+            Self::TurnLimit => "turn limit reached",
+            Self::Cancelled => "cancelled",
+            Self::Other => "error",
+        };
+        f.write_str(text)
+    }
+}
+
+impl Error {
+    /// Makes an error of `kind`; the message is lower-case and says what to do.
+    #[must_use]
+    pub fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
+        Self(Box::new(Inner {
+            kind,
+            message: message.into(),
+            provider: None,
+            model: None,
+            operation: None,
+            request_id: None,
+            status: None,
+            code: None,
+            error_type: None,
+            param: None,
+            body: None,
+            retry_after: None,
+            retryable: None,
+            attempts: 0,
+            partial: None,
+            source: None,
+        }))
+    }
+
+    /// Wraps any error; one that already is (or boxes) an [`Error`] comes back unchanged.
+    #[must_use]
+    pub fn from_boxed(kind: ErrorKind, source: Box<dyn std::error::Error + Send + Sync>) -> Self {
+        match source.downcast::<Self>() {
+            Ok(error) => *error,
+            Err(source) => {
+                let mut error = Self::new(kind, source.to_string());
+                // The message is the source's own text, so the chain continues below it.
+                error.0.source = Some(source);
+                error
+            }
+        }
+    }
+
+    /// The class of failure.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// What happened and what to do, without the context that the other accessors carry.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// The id of the provider that failed.
+    #[must_use]
+    pub fn provider(&self) -> Option<&str> {
+        self.0.provider.as_deref()
+    }
+
+    /// The model id that was asked.
+    #[must_use]
+    pub fn model(&self) -> Option<&str> {
+        self.0.model.as_deref()
+    }
+
+    /// The name of the prompt function or operation that failed.
+    #[must_use]
+    pub fn operation(&self) -> Option<&str> {
+        self.0.operation.as_deref()
+    }
+
+    /// The provider's own id of the request, to quote to its support.
+    #[must_use]
+    pub fn request_id(&self) -> Option<&str> {
+        self.0.request_id.as_deref()
+    }
+
+    /// The HTTP status, where one was received.
+    #[must_use]
+    pub fn status(&self) -> Option<u16> {
+        self.0.status
+    }
+
+    /// The vendor's own error code, verbatim.
+    #[must_use]
+    pub fn code(&self) -> Option<&str> {
+        self.0.code.as_deref()
+    }
+
+    /// The vendor's own error type, verbatim.
+    #[must_use]
+    pub fn error_type(&self) -> Option<&str> {
+        self.0.error_type.as_deref()
+    }
+
+    /// The request parameter that the vendor complains about.
+    #[must_use]
+    pub fn param(&self) -> Option<&str> {
+        self.0.param.as_deref()
+    }
+
+    /// The beginning of the answer's body, bounded in size and free of secrets.
+    #[must_use]
+    pub fn body(&self) -> Option<&str> {
+        self.0.body.as_deref()
+    }
+
+    /// How long the provider asks to wait before the next attempt.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
+    }
+
+    /// How many attempts were made; 0 where nothing counted them.
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        self.0.attempts
+    }
+
+    /// What had arrived before the failure: content, usage and warnings so far.
+    #[must_use]
+    pub fn partial(&self) -> Option<&Response> {
+        self.0.partial.as_deref()
+    }
+
+    /// Takes what had arrived before the failure.
+    #[must_use]
+    pub fn take_partial(&mut self) -> Option<Response> {
+        self.0.partial.take().map(|partial| *partial)
+    }
+
+    /// Whether the same request may succeed when it is sent again.
+    ///
+    /// A provider's explicit word decides; otherwise the kind does. An interrupted stream counts
+    /// only while nothing of it had been received.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        self.0.retryable.unwrap_or(match self.0.kind {
+            ErrorKind::RateLimit
+            | ErrorKind::Overloaded
+            | ErrorKind::Server
+            | ErrorKind::Conflict
+            | ErrorKind::Connection => true,
+            ErrorKind::Timeout(phase) => phase != TimeoutPhase::Whole,
+            ErrorKind::StreamInterrupted => self.0.partial.is_none(),
+            _ => false,
+        })
+    }
+
+    /// Names the provider, unless one is named already.
+    #[must_use]
+    pub fn with_provider(mut self, provider: impl Into<Cow<'static, str>>) -> Self {
+        self.0.provider.get_or_insert_with(|| provider.into());
+        self
+    }
+
+    /// Names the model, unless one is named already.
+    #[must_use]
+    pub fn with_model(mut self, model: impl Into<String>) -> Self {
+        self.0.model.get_or_insert_with(|| model.into());
+        self
+    }
+
+    /// Names the operation, unless one is named already.
+    #[must_use]
+    pub fn with_operation(mut self, operation: impl Into<Cow<'static, str>>) -> Self {
+        self.0.operation.get_or_insert_with(|| operation.into());
+        self
+    }
+
+    /// Sets the provider's id of the request.
+    #[must_use]
+    pub fn with_request_id(mut self, id: impl Into<String>) -> Self {
+        self.0.request_id = Some(id.into());
+        self
+    }
+
+    /// Sets the HTTP status.
+    #[must_use]
+    pub fn with_status(mut self, status: u16) -> Self {
+        self.0.status = Some(status);
+        self
+    }
+
+    /// Sets the vendor's error code.
+    #[must_use]
+    pub fn with_code(mut self, code: impl Into<String>) -> Self {
+        self.0.code = Some(code.into());
+        self
+    }
+
+    /// Sets the vendor's error type.
+    #[must_use]
+    pub fn with_error_type(mut self, error_type: impl Into<String>) -> Self {
+        self.0.error_type = Some(error_type.into());
+        self
+    }
+
+    /// Sets the parameter that the vendor complains about.
+    #[must_use]
+    pub fn with_param(mut self, param: impl Into<String>) -> Self {
+        self.0.param = Some(param.into());
+        self
+    }
+
+    /// Keeps the beginning of the answer's body. The caller has removed secrets and bounded it.
+    #[must_use]
+    pub fn with_body(mut self, body: impl Into<String>) -> Self {
+        self.0.body = Some(body.into());
+        self
+    }
+
+    /// Sets how long the provider asks to wait.
+    #[must_use]
+    pub fn with_retry_after(mut self, wait: Duration) -> Self {
+        self.0.retry_after = Some(wait);
+        self
+    }
+
+    /// Overrides what the kind says about retrying.
+    #[must_use]
+    pub fn with_retryable(mut self, retryable: bool) -> Self {
+        self.0.retryable = Some(retryable);
+        self
+    }
+
+    /// Sets how many attempts were made.
+    #[must_use]
+    pub fn with_attempts(mut self, attempts: u32) -> Self {
+        self.0.attempts = attempts;
+        self
+    }
+
+    /// Attaches what had arrived before the failure, unless something is attached already.
+    #[must_use]
+    pub fn with_partial(mut self, partial: Response) -> Self {
+        self.0.partial.get_or_insert_with(|| Box::new(partial));
+        self
+    }
+
+    /// Attaches the underlying error.
+    #[must_use]
+    pub fn with_source(
+        mut self,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        self.0.source = Some(source.into());
+        self
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let inner = &*self.0;
+        match (&inner.provider, &inner.model) {
+            (Some(provider), Some(model)) => write!(f, "{provider}/{model}: ")?,
+            (Some(provider), None) => write!(f, "{provider}: ")?,
+            _ => {}
+        }
+        write!(f, "{}: {}", inner.kind, inner.message)?;
+        let mut separator = " (";
+        let mut detail = |f: &mut fmt::Formatter<'_>, name: &str, value: &dyn fmt::Display| {
+            let written = write!(f, "{separator}{name} {value}");
+            separator = ", ";
+            written
+        };
+        if let Some(status) = inner.status {
+            detail(f, "status", &status)?;
+        }
+        if let Some(code) = &inner.code {
+            detail(f, "code", code)?;
+        }
+        if let Some(wait) = inner.retry_after {
+            detail(f, "retry after", &format_args!("{wait:?}"))?;
+        }
+        if let Some(id) = &inner.request_id {
+            detail(f, "request id", id)?;
+        }
+        if separator == ", " { f.write_str(")") } else { Ok(()) }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let inner = &*self.0;
+        let mut out = f.debug_struct("Error");
+        out.field("kind", &inner.kind).field("message", &inner.message);
+        macro_rules! known {
+            ($($field:ident),*) => {$(
+                if let Some(value) = &inner.$field {
+                    out.field(stringify!($field), value);
+                }
+            )*};
+        }
+        known!(provider, model, operation, request_id, status, code, error_type, param);
+        known!(retry_after, body, partial, source);
+        out.finish()
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source.as_deref().map(|source| source as _)
+    }
+}

@@ -1,0 +1,255 @@
+//! [`Extract`]: what a call may return, and how that is asked for and read.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::tool::{ToolCall, ToolResult, ToolSet, Toolbox, TypedCall};
+use crate::{
+    Error, ErrorKind, FinishReason, Message, OutputFormat, OutputSchema, Response, Result, Schema,
+};
+
+/// A type that a call can return.
+///
+/// `Response`, `String`, numbers, `bool`, `Vec<U>`, `Option<U>`, [`Json<U>`](Json), [`Turn`], and
+/// every `#[derive(Extract)]` type.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the output of a call",
+    label = "not an output type",
+    note = "use `Response`, `String`, a number, `bool`, `Vec<_>`, `Option<_>`, `Json<_>`, `Turn<_, _>`, or put `#[derive(Extract, Deserialize, JsonSchema)]` on the type"
+)]
+pub trait Extract: Sized + Send + 'static {
+    /// Whether the call runs the tools that the model asks for, until it answers without.
+    const RUNS_TOOLS: bool;
+
+    /// The shape of the answer that is asked for.
+    fn output() -> OutputFormat;
+
+    /// The tools that come with the type, beside those of the call.
+    fn toolbox() -> Toolbox;
+
+    /// Reads the value from a complete answer.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Output`] when the answer does not hold the value: not JSON, not of the shape,
+    /// cut off, refused; [`ErrorKind::ContentFilter`] when a filter stopped it. The error carries
+    /// the response.
+    fn extract(response: Response) -> Result<Self>;
+}
+
+impl Extract for Response {
+    const RUNS_TOOLS: bool = false;
+
+    fn output() -> OutputFormat {
+        OutputFormat::Text
+    }
+
+    fn toolbox() -> Toolbox {
+        Toolbox::new()
+    }
+
+    fn extract(response: Response) -> Result<Self> {
+        Ok(response)
+    }
+}
+
+impl Extract for String {
+    const RUNS_TOOLS: bool = true;
+
+    fn output() -> OutputFormat {
+        OutputFormat::Text
+    }
+
+    fn toolbox() -> Toolbox {
+        Toolbox::new()
+    }
+
+    fn extract(response: Response) -> Result<Self> {
+        let text = response.text();
+        if text.is_empty() { unusable(response, None) } else { Ok(text) }
+    }
+}
+
+/// Any `Deserialize + JsonSchema` type as the output of a call, without a derive of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[expect(clippy::exhaustive_structs, reason = "a transparent wrapper that users take apart")]
+pub struct Json<T>(pub T);
+
+impl<T: DeserializeOwned + JsonSchema + Send + 'static> Extract for Json<T> {
+    const RUNS_TOOLS: bool = true;
+
+    fn output() -> OutputFormat {
+        value_output::<T>()
+    }
+
+    fn toolbox() -> Toolbox {
+        Toolbox::new()
+    }
+
+    fn extract(response: Response) -> Result<Self> {
+        read_value(response).map(Self)
+    }
+}
+
+macro_rules! values {
+    ($([$($generics:tt)*] $type:ty),* $(,)?) => {$(
+        impl<$($generics)*> Extract for $type {
+            const RUNS_TOOLS: bool = true;
+
+            fn output() -> OutputFormat {
+                value_output::<Self>()
+            }
+
+            fn toolbox() -> Toolbox {
+                Toolbox::new()
+            }
+
+            fn extract(response: Response) -> Result<Self> {
+                read_value(response)
+            }
+        }
+    )*};
+}
+
+values! {
+    [] bool, [] i8, [] i16, [] i32, [] i64, [] u8, [] u16, [] u32, [] u64, [] f32, [] f64,
+    [T: DeserializeOwned + JsonSchema + Send + 'static] Vec<T>,
+    [T: DeserializeOwned + JsonSchema + Send + 'static] Option<T>,
+}
+
+/// Providers want an object at the root, so everything else travels in one.
+#[derive(Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Wrapped<T> {
+    value: T,
+}
+
+/// The output format of `T`, wrapped in an object where it is not one itself.
+#[doc(hidden)]
+#[must_use]
+pub fn value_output<T: JsonSchema>() -> OutputFormat {
+    let schema = Schema::of::<T>();
+    let schema = if schema.is_object() { schema } else { Schema::of::<Wrapped<T>>() };
+    let name: String = T::schema_name()
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || c == '_' || c == '-' { c } else { '_' })
+        .take(64)
+        .collect();
+    OutputFormat::Schema(OutputSchema::new(name, schema))
+}
+
+/// Reads a `T` from the JSON of an answer, from inside its wrapping object where it has one.
+///
+/// # Errors
+///
+/// As [`Extract::extract`].
+#[doc(hidden)]
+pub fn read_value<T: DeserializeOwned + JsonSchema>(response: Response) -> Result<T> {
+    let text = response.text();
+    let json = strip_fence(&text);
+    if json.is_empty() {
+        return unusable(response, None);
+    }
+    // A wrapped type is tried wrapped first: `Option<T>` would read any object it does not know.
+    let read = if Schema::of::<T>().is_object() {
+        serde_json::from_str(json)
+    } else {
+        serde_json::from_str(json)
+            .map(|Wrapped { value }| value)
+            .or_else(|wrapped| serde_json::from_str(json).map_err(|_| wrapped))
+    };
+    match read {
+        Ok(value) => Ok(value),
+        Err(source) => unusable(response, Some(source)),
+    }
+}
+
+/// The text between the first code fence and its end; the whole text where there is none.
+fn strip_fence(text: &str) -> &str {
+    let text = text.trim();
+    let Some(inside) = text.strip_prefix("```") else { return text };
+    let Some((_language, inside)) = inside.split_once('\n') else { return text };
+    inside.rsplit_once("```").map_or(inside, |(inside, _)| inside).trim()
+}
+
+/// Says why an answer does not hold the value, with the answer attached.
+fn unusable<T>(response: Response, source: Option<serde_json::Error>) -> Result<T> {
+    let finish = response.finish_reason();
+    let (kind, message) = if let Some(refusal) = response.refusal() {
+        (ErrorKind::Output, format!("the model refused: {refusal}"))
+    } else if finish == Some(FinishReason::ContentFilter) {
+        (ErrorKind::ContentFilter, "a content filter stopped the answer".to_owned())
+    } else if finish == Some(FinishReason::Length) {
+        let message = "the token limit cut the answer; raise `max_tokens`";
+        (ErrorKind::Output, message.to_owned())
+    } else if response.tool_calls().next().is_some() {
+        let message = "the model asked for a tool; return `Turn<_, _>` or `Response` to handle tool calls";
+        (ErrorKind::Output, message.to_owned())
+    } else if let Some(source) = &source {
+        (ErrorKind::Output, format!("the answer does not fit the output type: {source}"))
+    } else {
+        (ErrorKind::Output, "the answer is empty".to_owned())
+    };
+    let error = Error::new(kind, message)
+        .with_provider(response.provider.clone())
+        .with_model(response.model.clone())
+        .with_partial(response);
+    Err(match source {
+        Some(source) => error.with_source(source),
+        None => error,
+    })
+}
+
+/// One turn of a conversation with tools: either the final value, or tool calls to be answered.
+#[derive(Debug)]
+#[expect(clippy::exhaustive_enums, reason = "matched exhaustively: a turn is one or the other")]
+pub enum Turn<T, S> {
+    /// The model answered.
+    Final(T),
+    /// The model asks for tools.
+    ToolCalls(ToolTurn<S>),
+}
+
+/// A turn in which the model asked for tools.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct ToolTurn<S> {
+    /// The calls with typed arguments, in order.
+    pub calls: Vec<TypedCall<S>>,
+    /// The answer that holds the calls.
+    pub response: Response,
+}
+
+impl<S> ToolTurn<S> {
+    /// The messages to append to the conversation: the model's calls and their results.
+    #[must_use]
+    pub fn messages(&self, results: impl IntoIterator<Item = ToolResult>) -> [Message; 2] {
+        [self.response.message.clone(), Message::tool_results(results)]
+    }
+}
+
+impl<T: Extract, S: ToolSet> Extract for Turn<T, S> {
+    const RUNS_TOOLS: bool = false;
+
+    fn output() -> OutputFormat {
+        T::output()
+    }
+
+    fn toolbox() -> Toolbox {
+        T::toolbox().with_all(S::toolbox())
+    }
+
+    fn extract(response: Response) -> Result<Self> {
+        // A call that the token limit cut must not run.
+        let cut = matches!(
+            response.finish_reason(),
+            Some(FinishReason::Length | FinishReason::ContentFilter)
+        );
+        if cut || response.tool_calls().next().is_none() {
+            return T::extract(response).map(Self::Final);
+        }
+        let calls = response.tool_calls().cloned().map(|call: ToolCall| TypedCall::new(call));
+        Ok(Self::ToolCalls(ToolTurn { calls: calls.collect(), response }))
+    }
+}

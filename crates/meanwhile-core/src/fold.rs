@@ -1,0 +1,177 @@
+//! [`Fold`]: events to response. The only place where an answer is put together.
+
+use crate::event::PartStart;
+use crate::tool::ToolCall;
+use crate::{
+    Error, ErrorKind, Event, Part, ProviderData, Refusal, Response, Result, Text, Thinking,
+};
+
+/// Puts a [`Response`] together from its events.
+///
+/// Linear in the number of events and bytes. Parts keep the order of their starts, however their
+/// deltas interleave.
+#[derive(Debug)]
+pub struct Fold {
+    response: Response,
+    slots: Vec<Slot>,
+    finished: bool,
+}
+
+#[derive(Debug)]
+struct Slot {
+    index: u32,
+    open: bool,
+    part: Part,
+}
+
+impl Fold {
+    /// Starts an empty answer of `provider` to a request for `model`.
+    #[must_use]
+    pub fn new(provider: impl Into<String>, model: impl Into<String>) -> Self {
+        Self { response: Response::new(provider, model), slots: Vec::new(), finished: false }
+    }
+
+    /// Adds one event.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Decode`] when the event breaks the grammar of [`Event`]: a delta for a part
+    /// that is not open or of another kind, an index used twice, anything after the finish.
+    pub fn push(&mut self, event: &Event) -> Result<()> {
+        if self.finished {
+            return Err(broken("an event arrived after the finish"));
+        }
+        match event {
+            Event::TextDelta { index, text } => match self.open(*index)? {
+                Part::Text(part) => part.text.push_str(text),
+                _ => return Err(mismatch("text", *index)),
+            },
+            Event::ThinkingDelta { index, text } => match self.open(*index)? {
+                Part::Thinking(part) => part.text.push_str(text),
+                _ => return Err(mismatch("thinking", *index)),
+            },
+            Event::RefusalDelta { index, text } => match self.open(*index)? {
+                Part::Refusal(part) => part.text.push_str(text),
+                _ => return Err(mismatch("refusal", *index)),
+            },
+            Event::ToolCallDelta { index, arguments } => match self.open(*index)? {
+                Part::ToolCall(call) => call.arguments.push_str(arguments),
+                _ => return Err(mismatch("tool call", *index)),
+            },
+            Event::PartStart { index, part } => {
+                let part = match part {
+                    PartStart::Text => Part::Text(Text::default()),
+                    PartStart::Thinking => Part::Thinking(Thinking::default()),
+                    PartStart::Refusal => Part::Refusal(Refusal::default()),
+                    PartStart::ToolCall { id, name } => {
+                        Part::ToolCall(ToolCall::new(id.clone(), name.clone(), String::new()))
+                    }
+                };
+                self.insert(*index, true, part)?;
+            }
+            Event::PartEnd { index, data } => self.close(*index, data.clone())?,
+            Event::Part { index, part } => self.insert(*index, false, (**part).clone())?,
+            Event::Metadata(metadata) => {
+                let metadata = (**metadata).clone();
+                let response = &mut self.response;
+                response.id = metadata.id.or(response.id.take());
+                response.model =
+                    metadata.model.unwrap_or_else(|| std::mem::take(&mut response.model));
+                response.request_id = metadata.request_id.or(response.request_id.take());
+                response.created = metadata.created.or(response.created);
+                response.service_tier = metadata.service_tier.or(response.service_tier.take());
+            }
+            Event::Usage(usage) => self.response.usage.update((**usage).clone()),
+            Event::Warning(warning) => self.response.warnings.push((**warning).clone()),
+            Event::Finish(finish) => {
+                self.response.finish = Some((**finish).clone());
+                self.finished = true;
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the complete response.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::StreamInterrupted`], with the partial response, when no finish was pushed.
+    pub fn finish(self) -> Result<Response> {
+        if self.finished {
+            return Ok(self.into_partial());
+        }
+        let error = Error::new(
+            ErrorKind::StreamInterrupted,
+            "the answer ended before its finish; send the request again",
+        );
+        Err(error.with_partial(self.into_partial()))
+    }
+
+    /// Returns what has arrived so far, complete or not.
+    #[must_use]
+    pub fn into_partial(mut self) -> Response {
+        self.response.message.parts = self
+            .slots
+            .into_iter()
+            .map(|slot| match slot.part {
+                Part::ToolCall(mut call) => {
+                    // A tool without parameters is called with no arguments at all by some models.
+                    if !slot.open && call.arguments.trim().is_empty() {
+                        call.arguments = "{}".to_owned();
+                    }
+                    Part::ToolCall(call)
+                }
+                part => part,
+            })
+            .collect();
+        self.response
+    }
+
+    /// Whether nothing of the answer itself has arrived yet: no part, whole or begun.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    fn slot(&mut self, index: u32) -> Option<&mut Slot> {
+        // Deltas nearly always belong to one of the newest parts.
+        self.slots.iter_mut().rev().find(|slot| slot.index == index)
+    }
+
+    fn open(&mut self, index: u32) -> Result<&mut Part> {
+        match self.slot(index) {
+            Some(slot) if slot.open => Ok(&mut slot.part),
+            _ => Err(broken(format!("a delta arrived for part {index}, which is not open"))),
+        }
+    }
+
+    fn insert(&mut self, index: u32, open: bool, part: Part) -> Result<()> {
+        if self.slot(index).is_some() {
+            return Err(broken(format!("part {index} was started twice")));
+        }
+        self.slots.push(Slot { index, open, part });
+        Ok(())
+    }
+
+    fn close(&mut self, index: u32, data: Option<Box<ProviderData>>) -> Result<()> {
+        let slot = self.slot(index).filter(|slot| slot.open);
+        let slot = slot.ok_or_else(|| broken(format!("part {index} ended but is not open")))?;
+        slot.open = false;
+        match &mut slot.part {
+            Part::Text(part) => part.data = data,
+            Part::Thinking(part) => part.data = data,
+            Part::Refusal(part) => part.data = data,
+            Part::ToolCall(call) => call.data = data,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+fn broken(message: impl Into<std::borrow::Cow<'static, str>>) -> Error {
+    Error::new(ErrorKind::Decode, message)
+}
+
+fn mismatch(kind: &str, index: u32) -> Error {
+    broken(format!("a {kind} delta arrived for part {index}, which is of another kind"))
+}

@@ -1,0 +1,86 @@
+//! The vocabulary and the contracts of [Meanwhile]: what is said to a model, who answers, what
+//! comes back, and what happens next. No I/O, no runtime, no provider.
+//!
+//! Most programs use the `meanwhile` facade, which re-exports all of this. Depend on this crate
+//! alone to write a provider, a layer or a tool that others can use.
+//!
+//! The way of the data: [`Call`] → [`Request`] → layers → [`Provider`] → [`EventStream`] →
+//! [`Fold`] → [`Response`] → a typed value ([`Extract`]), or tool calls → tools → again.
+//!
+//! ```
+//! use meanwhile_core::{Model, Scripted};
+//! # futures::executor::block_on(async {
+//! let model = Model::new(Scripted::new().reply("42"), "any");
+//! let answer: u8 = model.call("What is six times seven?").await?;
+//! assert_eq!(answer, 42);
+//! # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+//! ```
+//!
+//! [Meanwhile]: https://docs.rs/meanwhile
+
+// What is said.
+mod data;
+mod media;
+mod message;
+mod prompt;
+pub mod template;
+
+// What is asked.
+mod params;
+mod request;
+mod schema;
+mod settings;
+pub mod tool;
+
+// Who answers.
+mod model;
+mod provider;
+mod registry;
+mod scripted;
+
+// What comes back.
+mod error;
+pub mod event;
+mod finish;
+mod fold;
+mod response;
+mod stream;
+mod usage;
+mod warning;
+
+// What happens next.
+mod call;
+mod extract;
+mod gather;
+mod prepare;
+mod run;
+
+pub use call::Call;
+pub use data::ProviderData;
+pub use error::{Error, ErrorKind, Result, TimeoutPhase};
+pub use event::{Event, Metadata, PartStart};
+pub use extract::{Extract, Json, ToolTurn, Turn};
+#[doc(hidden)]
+pub use extract::{read_value, value_output};
+pub use finish::{Finish, FinishReason};
+pub use fold::Fold;
+pub use gather::{Gather, gather};
+pub use media::{Audio, Document, Image, MediaSource};
+pub use message::{CacheMark, IntoParts, Message, Part, Refusal, Role, Text, Thinking};
+pub use model::{Model, ModelId, ModelRef};
+pub use params::{Effort, Params, Reasoning, Timeouts};
+pub use prompt::{IntoPrompt, Prompt};
+pub use provider::{AnyProvider, Capabilities, Layer, OutputSupport, Provider};
+pub use registry::{ProviderInfo, Registry};
+pub use request::{Delivery, OnUnsupported, OutputFormat, OutputSchema, Request};
+pub use response::Response;
+pub use schema::Schema;
+pub use scripted::Scripted;
+pub use settings::Settings;
+pub use stream::{EventStream, ResponseStream};
+pub use tool::{
+    AnyTool, FunctionTool, IntoToolOutput, Tool, ToolCall, ToolChoice, ToolOutput, ToolResult,
+    ToolSet, ToolSpec, Toolbox, TypedCall,
+};
+pub use usage::{InputTokens, OutputTokens, Usage};
+pub use warning::{Warning, WarningKind};

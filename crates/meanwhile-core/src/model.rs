@@ -1,0 +1,117 @@
+//! [`Model`]: a provider, a model id and default params; and [`ModelId`], the `provider/model` string.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use crate::{AnyProvider, Call, Error, ErrorKind, Extract, IntoPrompt, Params, Provider, Registry, Result};
+
+/// A model to call: a provider, an id and default params. Cheap to clone.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Model {
+    /// The provider that answers.
+    pub provider: AnyProvider,
+    /// The model's id at that provider.
+    pub id: String,
+    /// Params of every call, unless the call sets its own.
+    pub params: Params,
+}
+
+impl Model {
+    /// Names a model of `provider`.
+    #[must_use]
+    pub fn new(provider: impl Provider, id: impl Into<String>) -> Self {
+        Self { provider: AnyProvider::new(provider), id: id.into(), params: Params::default() }
+    }
+
+    /// Names a model of an erased provider.
+    #[must_use]
+    pub fn of(provider: AnyProvider, id: impl Into<String>) -> Self {
+        Self { provider, id: id.into(), params: Params::default() }
+    }
+
+    /// Sets params of every call; what they do not set stays.
+    #[must_use]
+    pub fn with_params(mut self, params: Params) -> Self {
+        self.params = params.or(self.params);
+        self
+    }
+
+    /// Prepares a call; nothing is sent before the first poll.
+    #[must_use]
+    pub fn call<T: Extract>(&self, prompt: impl IntoPrompt) -> Call<'static, T> {
+        Call::new("call", &Registry::new(), Ok(prompt.into_prompt())).model(self.clone())
+    }
+}
+
+/// A `provider/model` string, split at its first `/`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ModelId {
+    /// The part before the first `/`.
+    pub provider: String,
+    /// Everything after it; may contain `/` itself.
+    pub model: String,
+}
+
+impl std::str::FromStr for ModelId {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text.split_once('/') {
+            Some((provider, model)) if !provider.is_empty() && !model.is_empty() => {
+                Ok(Self { provider: provider.to_owned(), model: model.to_owned() })
+            }
+            _ => Err(Error::new(
+                ErrorKind::Config,
+                format!("`{text}` is not a model string; write `provider/model`, as in `openai/gpt-4o-mini`"),
+            )),
+        }
+    }
+}
+
+impl fmt::Display for ModelId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.provider, self.model)
+    }
+}
+
+/// A model by value or by its `provider/model` string, which is looked up when the call starts.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum ModelRef {
+    /// A `provider/model` string.
+    Named(Cow<'static, str>),
+    /// A model.
+    Model(Model),
+}
+
+impl From<&str> for ModelRef {
+    fn from(name: &str) -> Self {
+        Self::Named(Cow::Owned(name.to_owned()))
+    }
+}
+
+impl From<String> for ModelRef {
+    fn from(name: String) -> Self {
+        Self::Named(Cow::Owned(name))
+    }
+}
+
+impl From<&String> for ModelRef {
+    fn from(name: &String) -> Self {
+        Self::Named(Cow::Owned(name.clone()))
+    }
+}
+
+impl From<Model> for ModelRef {
+    fn from(model: Model) -> Self {
+        Self::Model(model)
+    }
+}
+
+impl From<&Model> for ModelRef {
+    fn from(model: &Model) -> Self {
+        Self::Model(model.clone())
+    }
+}

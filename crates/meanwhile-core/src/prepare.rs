@@ -1,0 +1,112 @@
+//! From settings and messages to a [`Request`] for a known model. Pure, but for connecting a provider.
+
+use crate::tool::{ToolChoice, Toolbox};
+use crate::{
+    AnyProvider, Capabilities, Delivery, Error, ErrorKind, Extract, Message, Model, ModelId,
+    ModelRef, OutputFormat, OutputSupport, Part, Provider as _, Registry, Request, Result, Role,
+    Settings, Warning,
+};
+
+/// Requests of one tool loop, where the call does not say.
+const DEFAULT_MAX_TURNS: u32 = 10;
+
+/// A request together with what is needed to send it and to go on from its answer.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    pub(crate) provider: AnyProvider,
+    pub(crate) request: Request,
+    pub(crate) tools: Toolbox,
+    pub(crate) max_turns: u32,
+}
+
+/// Resolves the model and merges all settings into one request.
+pub(crate) fn prepare<T: Extract>(
+    registry: &Registry,
+    messages: Vec<Message>,
+    settings: Settings,
+    delivery: Delivery,
+) -> Result<Prepared> {
+    let Settings {
+        model,
+        client,
+        params,
+        tools,
+        tool_choice,
+        max_turns,
+        timeouts,
+        unsupported,
+        tags: _,
+    } = settings;
+    let model = resolve(registry, model, client)?;
+    if messages.is_empty() {
+        let message = "the prompt has no messages; return some text or a message from its body";
+        return Err(Error::new(ErrorKind::Prompt, message));
+    }
+
+    let tools = tools.with_all(T::toolbox());
+    let mut request = Request::new(model.id, messages);
+    request.tools = tools.specs().cloned().collect();
+    request.tool_choice = tool_choice.unwrap_or_default();
+    if let ToolChoice::Tool(name) = &request.tool_choice
+        && tools.get(name).is_none()
+    {
+        let message = format!("the tool choice names `{name}`, which is not one of the tools");
+        return Err(Error::new(ErrorKind::Config, message));
+    }
+    request.params = params.or(model.params).or(registry.params());
+    request.delivery = delivery;
+    request.timeouts = timeouts;
+    request.unsupported = unsupported.unwrap_or_default();
+    request.output = T::output();
+    let capabilities = model.provider.capabilities(&request.model);
+    ask_for_output(&mut request, capabilities);
+    let max_turns = max_turns.unwrap_or(DEFAULT_MAX_TURNS).max(1);
+    Ok(Prepared { provider: model.provider, request, tools, max_turns })
+}
+
+fn resolve(
+    registry: &Registry,
+    model: Option<ModelRef>,
+    client: Option<AnyProvider>,
+) -> Result<Model> {
+    match (model, client) {
+        (Some(ModelRef::Model(model)), None) => Ok(model),
+        (Some(ModelRef::Named(name)), None) => registry.model(&name),
+        (Some(ModelRef::Model(model)), Some(client)) => Ok(Model { provider: client, ..model }),
+        (Some(ModelRef::Named(name)), Some(client)) => {
+            let id: ModelId = name.parse()?;
+            Ok(Model::of(client, id.model))
+        }
+        (None, _) => Err(Error::new(
+            ErrorKind::Config,
+            "no model was chosen; name one in the attribute or with `.model(\"provider/model\")`",
+        )),
+    }
+}
+
+/// Where the provider cannot hold an answer to a schema, asks for it in the prompt instead.
+fn ask_for_output(request: &mut Request, capabilities: Capabilities) {
+    let OutputFormat::Schema(output) = &request.output else { return };
+    let output = output.clone();
+    let (format, message) = match capabilities.output {
+        OutputSupport::Schema => return,
+        OutputSupport::Json => {
+            (OutputFormat::Json, "the provider guarantees JSON only; its shape is asked for in the prompt")
+        }
+        OutputSupport::Prompted => {
+            (OutputFormat::Text, "the provider guarantees no shape; JSON is asked for in the prompt")
+        }
+    };
+    request.output = format;
+    request.warnings.push(Warning::changed("output schema", message));
+    let instruction = format!(
+        "Answer with one JSON value that fits this JSON Schema, and with nothing else:\n{}",
+        output.schema.as_value()
+    );
+    match request.messages.first_mut() {
+        Some(first) if first.role == Role::System => {
+            first.parts.push(Part::text(format!("\n\n{instruction}")));
+        }
+        _ => request.messages.insert(0, Message::system(instruction)),
+    }
+}

@@ -1,0 +1,130 @@
+//! [`Provider`] and [`Layer`], the two contracts that other crates implement, and [`AnyProvider`].
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::{EventStream, Request, Result};
+
+/// Answers requests: a hosted API, a local runtime, or a layer around either.
+///
+/// No method has a default: a wrapper that forgot one would hide its inner provider's answer. The
+/// trait does not grow; new abilities arrive as events, capabilities and request fields.
+#[async_trait]
+pub trait Provider: fmt::Debug + Send + Sync + 'static {
+    /// Names this provider in errors, spans and `provider/model` strings.
+    fn id(&self) -> &str;
+
+    /// Reports what `model` accepts, after every layer had its say. Does no I/O.
+    fn capabilities(&self, model: &str) -> Capabilities;
+
+    /// Sends one request, resolving once the provider has accepted it.
+    ///
+    /// Later failures arrive on the stream. Dropping the future or the stream cancels the request.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps the provider from accepting the request; the error names this provider.
+    async fn send(&self, request: Request) -> Result<EventStream>;
+}
+
+/// Wraps one provider in another. State that calls share lives here, not in the wrapper.
+pub trait Layer: fmt::Debug + Send + Sync + 'static {
+    /// Returns a provider that answers by asking `inner`.
+    fn wrap(&self, inner: AnyProvider) -> AnyProvider;
+}
+
+/// A shared, type-erased [`Provider`]; itself a provider, so a layer calls it like any other.
+#[derive(Clone)]
+pub struct AnyProvider(Arc<dyn Provider>);
+
+impl AnyProvider {
+    /// Erases a provider.
+    #[must_use]
+    pub fn new(provider: impl Provider) -> Self {
+        Self(Arc::new(provider))
+    }
+
+    /// Puts `layer` around this provider, outside of the layers it already has.
+    #[must_use]
+    pub fn layer(self, layer: &impl Layer) -> Self {
+        layer.wrap(self)
+    }
+}
+
+#[async_trait]
+impl Provider for AnyProvider {
+    fn id(&self) -> &str {
+        self.0.id()
+    }
+
+    fn capabilities(&self, model: &str) -> Capabilities {
+        self.0.capabilities(model)
+    }
+
+    async fn send(&self, request: Request) -> Result<EventStream> {
+        self.0.send(request).await
+    }
+}
+
+impl fmt::Debug for AnyProvider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What a model accepts and offers. All `false` where nothing is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Capabilities {
+    /// Answers can be streamed.
+    pub streaming: bool,
+    /// The model can call tools.
+    pub tools: bool,
+    /// Answers can be held to a shape.
+    pub output: OutputSupport,
+    /// Messages may carry images.
+    pub images: bool,
+    /// Messages may carry audio.
+    pub audio: bool,
+    /// Messages may carry documents.
+    pub documents: bool,
+    /// The model can think before it answers.
+    pub thinking: bool,
+}
+
+impl Capabilities {
+    /// Makes capabilities of which nothing is known.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self {
+            streaming: false,
+            tools: false,
+            output: OutputSupport::Prompted,
+            images: false,
+            audio: false,
+            documents: false,
+            thinking: false,
+        }
+    }
+
+    /// Makes the capabilities of a text model that streams, calls tools and keeps to schemas.
+    #[must_use]
+    pub const fn text() -> Self {
+        Self { streaming: true, tools: true, output: OutputSupport::Schema, ..Self::none() }
+    }
+}
+
+/// How an answer can be held to a shape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum OutputSupport {
+    /// Only by asking for it in the prompt.
+    #[default]
+    Prompted,
+    /// The provider guarantees JSON; its shape is asked for in the prompt.
+    Json,
+    /// The provider guarantees JSON that fits a schema.
+    Schema,
+}

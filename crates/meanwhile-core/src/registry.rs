@@ -1,0 +1,185 @@
+//! [`Registry`]: from `provider/model` strings to [`Model`]s, equal for built-in and third-party providers.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::{AnyProvider, Error, ErrorKind, Model, ModelId, Params, Provider, Result};
+
+/// How a provider introduces itself to a [`Registry`]: its id and how to connect with the
+/// environment's configuration. Every provider crate exports one as `const PROVIDER`.
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub struct ProviderInfo {
+    /// The part before `/` in model strings.
+    pub id: &'static str,
+    /// The environment variables that hold the credential, the first found counts. Empty for
+    /// providers without one.
+    pub key_variables: &'static [&'static str],
+    /// Makes the provider from the environment. Called on first use, does no network I/O.
+    pub connect: fn() -> Result<AnyProvider>,
+}
+
+impl ProviderInfo {
+    /// Introduces a provider.
+    #[must_use]
+    pub const fn new(
+        id: &'static str,
+        key_variables: &'static [&'static str],
+        connect: fn() -> Result<AnyProvider>,
+    ) -> Self {
+        Self { id, key_variables, connect }
+    }
+}
+
+impl fmt::Debug for ProviderInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProviderInfo")
+            .field("id", &self.id)
+            .field("key_variables", &self.key_variables)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The providers that `provider/model` strings can name. Clones share their entries.
+#[derive(Clone, Default)]
+pub struct Registry(Arc<RwLock<Entries>>);
+
+#[derive(Default)]
+struct Entries {
+    providers: BTreeMap<String, Entry>,
+    // Ids that exist but are not compiled in, with the feature that brings them.
+    features: BTreeMap<&'static str, &'static str>,
+    params: Params,
+}
+
+#[derive(Clone)]
+enum Entry {
+    Info(ProviderInfo),
+    Connected(AnyProvider),
+}
+
+impl Registry {
+    /// Makes an empty registry.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Makes `info.id` available; it is connected on first use. An id that exists is replaced.
+    pub fn register(&self, info: &ProviderInfo) -> &Self {
+        self.write().providers.insert(info.id.to_owned(), Entry::Info(*info));
+        self
+    }
+
+    /// Makes a connected provider available under its own id. An id that exists is replaced.
+    pub fn insert(&self, provider: AnyProvider) -> &Self {
+        let id = provider.id().to_owned();
+        self.insert_as(id, provider)
+    }
+
+    /// Makes a connected provider available under another id. An id that exists is replaced.
+    pub fn insert_as(&self, id: impl Into<String>, provider: AnyProvider) -> &Self {
+        self.write().providers.insert(id.into(), Entry::Connected(provider));
+        self
+    }
+
+    /// Names the feature that brings a provider which is not compiled in, for the error message.
+    #[doc(hidden)]
+    pub fn feature(&self, id: &'static str, feature: &'static str) -> &Self {
+        self.write().features.insert(id, feature);
+        self
+    }
+
+    /// Sets params of every call of this registry, below everything that a call itself sets.
+    pub fn set_params(&self, params: Params) -> &Self {
+        self.write().params = params;
+        self
+    }
+
+    /// The params of every call.
+    #[must_use]
+    pub fn params(&self) -> Params {
+        self.read().params.clone()
+    }
+
+    /// The ids that can be named, in alphabetical order.
+    #[must_use]
+    pub fn ids(&self) -> Vec<String> {
+        self.read().providers.keys().cloned().collect()
+    }
+
+    /// Returns the provider called `id`, connecting it on first use.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::UnknownProvider`] with the nearest known id or the feature to enable;
+    /// whatever connecting fails with, usually [`ErrorKind::MissingCredential`].
+    pub fn provider(&self, id: &str) -> Result<AnyProvider> {
+        let entry = self.read().providers.get(id).cloned();
+        match entry {
+            Some(Entry::Connected(provider)) => Ok(provider),
+            Some(Entry::Info(info)) => {
+                let provider = (info.connect)()?;
+                // Two first calls at once may both connect; the first one in is kept.
+                let mut entries = self.write();
+                match entries.providers.get(id) {
+                    Some(Entry::Connected(first)) => Ok(first.clone()),
+                    _ => {
+                        let entry = Entry::Connected(provider.clone());
+                        entries.providers.insert(id.to_owned(), entry);
+                        Ok(provider)
+                    }
+                }
+            }
+            None => Err(self.unknown(id)),
+        }
+    }
+
+    /// Returns the model that a `provider/model` string names.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] when the string has no `/`; otherwise as [`provider`](Self::provider).
+    pub fn model(&self, name: &str) -> Result<Model> {
+        let id: ModelId = name.parse()?;
+        Ok(Model::of(self.provider(&id.provider)?, id.model))
+    }
+
+    fn unknown(&self, id: &str) -> Error {
+        let entries = self.read();
+        if let Some(feature) = entries.features.get(id) {
+            let message = format!("provider `{id}` is not compiled in; enable feature `{feature}`");
+            return Error::new(ErrorKind::UnknownProvider, message);
+        }
+        let known = entries.providers.keys().map(String::as_str);
+        let all = known.clone().chain(entries.features.keys().copied());
+        let nearest = all
+            .map(|name| (strsim::damerau_levenshtein(id, name), name))
+            .min()
+            .filter(|(distance, name)| *distance <= 1 + name.len() / 4);
+        let message = match nearest {
+            Some((_, name)) => format!("there is no provider `{id}`; did you mean `{name}`?"),
+            None => {
+                let known: Vec<&str> = known.collect();
+                let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+                format!("there is no provider `{id}`; the registered ones are: {known}")
+            }
+        };
+        Error::new(ErrorKind::UnknownProvider, message)
+    }
+
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, Entries> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> std::sync::RwLockWriteGuard<'_, Entries> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registry").field("ids", &self.ids()).finish_non_exhaustive()
+    }
+}

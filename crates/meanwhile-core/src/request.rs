@@ -1,0 +1,117 @@
+//! [`Request`]: everything a provider is asked, in one value.
+
+use crate::tool::{ToolChoice, ToolSpec};
+use crate::{Message, Params, Schema, Timeouts, Warning};
+
+/// One question to a model.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Request {
+    /// The model's id, without the provider.
+    pub model: String,
+    /// The conversation, oldest message first.
+    pub messages: Vec<Message>,
+    /// The tools the model may call, in order.
+    pub tools: Vec<ToolSpec>,
+    /// Whether it may, must or must not call one.
+    pub tool_choice: ToolChoice,
+    /// The shape of the answer.
+    pub output: OutputFormat,
+    /// Settings.
+    pub params: Params,
+    /// Whether the answer should come whole or as it is written.
+    pub delivery: Delivery,
+    /// The clocks of this request.
+    pub timeouts: Timeouts,
+    /// What to do with a setting that the provider cannot carry.
+    pub unsupported: OnUnsupported,
+    /// What was dropped or changed before the provider saw the request; it repeats them as events.
+    pub warnings: Vec<Warning>,
+}
+
+impl Request {
+    /// Asks `model` to continue a conversation.
+    #[must_use]
+    pub fn new(model: impl Into<String>, messages: Vec<Message>) -> Self {
+        Self {
+            model: model.into(),
+            messages,
+            tools: Vec::new(),
+            tool_choice: ToolChoice::Auto,
+            output: OutputFormat::Text,
+            params: Params::default(),
+            delivery: Delivery::Whole,
+            timeouts: Timeouts::default(),
+            unsupported: OnUnsupported::Warn,
+            warnings: Vec::new(),
+        }
+    }
+
+    /// Asks for the answer as it is written.
+    #[must_use]
+    pub fn streamed(mut self) -> Self {
+        self.delivery = Delivery::Streamed;
+        self
+    }
+
+    /// Whether the answer should come as it is written.
+    #[must_use]
+    pub fn is_streamed(&self) -> bool {
+        self.delivery == Delivery::Streamed
+    }
+}
+
+/// How the answer should come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Delivery {
+    /// In one piece.
+    #[default]
+    Whole,
+    /// As it is written.
+    Streamed,
+}
+
+/// The shape of the answer.
+#[derive(Debug, Clone, PartialEq, Default)]
+#[non_exhaustive]
+pub enum OutputFormat {
+    /// Free text.
+    #[default]
+    Text,
+    /// Any JSON.
+    Json,
+    /// JSON that fits a schema.
+    Schema(OutputSchema),
+}
+
+/// A named schema of an answer.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct OutputSchema {
+    /// The name that the model is told.
+    pub name: String,
+    /// What the value means, where that is known.
+    pub description: Option<String>,
+    /// The JSON Schema.
+    pub schema: Schema,
+}
+
+impl OutputSchema {
+    /// Names a schema.
+    #[must_use]
+    pub fn new(name: impl Into<String>, schema: Schema) -> Self {
+        Self { name: name.into(), description: None, schema }
+    }
+}
+
+/// What to do with a setting that the provider cannot carry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum OnUnsupported {
+    /// Leave it out and say so in a warning on the response.
+    #[default]
+    Warn,
+    /// Fail before anything is sent.
+    Error,
+}

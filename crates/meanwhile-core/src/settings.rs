@@ -1,0 +1,183 @@
+//! [`Settings`]: what one call is configured with, and the one rule by which settings are merged.
+
+use std::time::Duration;
+
+use crate::tool::{ToolChoice, ToolSet, Toolbox};
+use crate::{AnyProvider, ModelRef, OnUnsupported, Params, Timeouts};
+
+/// Everything that can be configured for a call, all of it optional.
+///
+/// The same settings can be given at the call site, in the body of a prompt function (on its
+/// [`Prompt`](crate::Prompt)), in the attribute and as a default of the registry, and win in that
+/// order. Merging is field by field ([`Settings::or`]): a call site that sets the temperature keeps
+/// the attribute's model. Tools and tags add up; of two tools with one name the upper wins.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct Settings {
+    /// The model to ask.
+    pub model: Option<ModelRef>,
+    /// The provider to ask instead of the one that the model string names.
+    pub client: Option<AnyProvider>,
+    /// Params of the request.
+    pub params: Params,
+    /// The tools the model may call.
+    pub tools: Toolbox,
+    /// Whether it may, must or must not call one.
+    pub tool_choice: Option<ToolChoice>,
+    /// Most requests of one tool loop.
+    pub max_turns: Option<u32>,
+    /// The clocks of each request.
+    pub timeouts: Timeouts,
+    /// What to do with a setting that the provider cannot carry.
+    pub unsupported: Option<OnUnsupported>,
+    /// Labels for observation, in order; they are not sent.
+    pub tags: Vec<(String, String)>,
+}
+
+impl Settings {
+    /// Makes empty settings.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Fills what is not set from `lower`.
+    #[must_use]
+    pub fn or(self, lower: Self) -> Self {
+        let mut tags = lower.tags;
+        for (name, value) in self.tags {
+            match tags.iter_mut().find(|(known, _)| *known == name) {
+                Some(tag) => tag.1 = value,
+                None => tags.push((name, value)),
+            }
+        }
+        Self {
+            model: self.model.or(lower.model),
+            client: self.client.or(lower.client),
+            params: self.params.or(lower.params),
+            tools: if lower.tools.is_empty() {
+                self.tools
+            } else {
+                lower.tools.with_all(self.tools)
+            },
+            tool_choice: self.tool_choice.or(lower.tool_choice),
+            max_turns: self.max_turns.or(lower.max_turns),
+            timeouts: self.timeouts.or(lower.timeouts),
+            unsupported: self.unsupported.or(lower.unsupported),
+            tags,
+        }
+    }
+}
+
+/// Writes the same configuration methods for everything that carries [`Settings`].
+macro_rules! configure {
+    ($(#[$impl:meta])* impl[$($generics:tt)*] $type:ty) => {
+        $(#[$impl])*
+        impl<$($generics)*> $type {
+            /// Sets the model: a [`Model`](crate::Model) or a `provider/model` string.
+            #[must_use]
+            pub fn model(mut self, model: impl Into<ModelRef>) -> Self {
+                self.settings_mut().model = Some(model.into());
+                self
+            }
+
+            /// Asks this provider instead of the one that the model string names.
+            #[must_use]
+            pub fn client(mut self, client: impl Into<AnyProvider>) -> Self {
+                self.settings_mut().client = Some(client.into());
+                self
+            }
+
+            /// Sets params through a function, on top of those already set here.
+            #[must_use]
+            pub fn params(mut self, set: impl FnOnce(Params) -> Params) -> Self {
+                let params = std::mem::take(&mut self.settings_mut().params);
+                self.settings_mut().params = set(params);
+                self
+            }
+
+            /// Sets the randomness of the choice of words.
+            #[must_use]
+            pub fn temperature(self, temperature: f64) -> Self {
+                self.params(|params| params.temperature(temperature))
+            }
+
+            /// Sets the most tokens to write.
+            #[must_use]
+            pub fn max_tokens(self, tokens: u32) -> Self {
+                self.params(|params| params.max_tokens(tokens))
+            }
+
+            /// Makes the choice of words repeatable.
+            #[must_use]
+            pub fn seed(self, seed: u64) -> Self {
+                self.params(|params| params.seed(seed))
+            }
+
+            /// Adds tools that the model may call.
+            #[must_use]
+            pub fn tools(mut self, tools: Toolbox) -> Self {
+                let all = std::mem::take(&mut self.settings_mut().tools).with_all(tools);
+                self.settings_mut().tools = all;
+                self
+            }
+
+            /// Adds a tool, or a set of tools, by type.
+            #[must_use]
+            pub fn tool<S: ToolSet>(self) -> Self {
+                self.tools(S::toolbox())
+            }
+
+            /// Sets whether the model may, must or must not call a tool.
+            #[must_use]
+            pub fn tool_choice(mut self, choice: ToolChoice) -> Self {
+                self.settings_mut().tool_choice = Some(choice);
+                self
+            }
+
+            /// Sets the most requests of one tool loop. Without it the limit is 10.
+            #[must_use]
+            pub fn max_turns(mut self, turns: u32) -> Self {
+                self.settings_mut().max_turns = Some(turns);
+                self
+            }
+
+            /// Sets the longest time for one request from start to finish.
+            #[must_use]
+            pub fn timeout(self, limit: Duration) -> Self {
+                self.timeouts(Timeouts::default().whole(limit))
+            }
+
+            /// Sets the clocks of each request.
+            #[must_use]
+            pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
+                let settings = self.settings_mut();
+                settings.timeouts = timeouts.or(settings.timeouts);
+                self
+            }
+
+            /// Makes a setting that the provider cannot carry an error instead of a warning.
+            #[must_use]
+            pub fn strict(mut self) -> Self {
+                self.settings_mut().unsupported = Some(OnUnsupported::Error);
+                self
+            }
+
+            /// Adds a label for observation; it is not sent.
+            #[must_use]
+            pub fn tag(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+                self.settings_mut().tags.push((name.into(), value.into()));
+                self
+            }
+        }
+    };
+}
+pub(crate) use configure;
+
+configure!(impl[] Settings);
+
+impl Settings {
+    fn settings_mut(&mut self) -> &mut Self {
+        self
+    }
+}

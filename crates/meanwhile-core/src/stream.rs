@@ -1,0 +1,176 @@
+//! [`EventStream`], what a provider returns, and [`ResponseStream`], what a user reads.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use futures_core::Stream;
+use futures_core::stream::FusedStream;
+use futures_util::StreamExt as _;
+
+use crate::{Error, ErrorKind, Event, Extract, Fold, Response, Result};
+
+/// The events of one answer, pulled by the reader.
+///
+/// Ends with exactly one terminal item: [`Event::Finish`] or an error; an inner stream that ends
+/// without one yields [`ErrorKind::StreamInterrupted`]. Nothing runs between polls; dropping the
+/// stream cancels the request and closes its connection.
+#[must_use = "a stream does nothing unless polled"]
+pub struct EventStream {
+    inner: Pin<Box<dyn Stream<Item = Result<Event>> + Send>>,
+    ended: bool,
+}
+
+impl EventStream {
+    /// Wraps any stream of events; the rule about the terminal item is enforced here.
+    pub fn new(inner: impl Stream<Item = Result<Event>> + Send + 'static) -> Self {
+        Self { inner: Box::pin(inner), ended: false }
+    }
+
+    /// Plays ready-made events.
+    pub fn from_events<I>(events: I) -> Self
+    where
+        I: IntoIterator<Item = Result<Event>>,
+        I::IntoIter: Send + 'static,
+    {
+        Self::new(futures_util::stream::iter(events))
+    }
+
+    /// Waits for the next item; `None` after the terminal one. Cancel-safe: no item is lost.
+    pub async fn next(&mut self) -> Option<Result<Event>> {
+        futures_util::StreamExt::next(self).await
+    }
+}
+
+impl Stream for EventStream {
+    type Item = Result<Event>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        if this.ended {
+            return Poll::Ready(None);
+        }
+        let item = ready!(this.inner.as_mut().poll_next(cx)).unwrap_or_else(|| {
+            let message = "the stream ended before its finish; send the request again";
+            Err(Error::new(ErrorKind::StreamInterrupted, message))
+        });
+        this.ended = !matches!(&item, Ok(event) if !event.is_terminal());
+        Poll::Ready(Some(item))
+    }
+}
+
+impl FusedStream for EventStream {
+    fn is_terminated(&self) -> bool {
+        self.ended
+    }
+}
+
+impl fmt::Debug for EventStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventStream").field("ended", &self.ended).finish_non_exhaustive()
+    }
+}
+
+/// A streamed answer: a stream of [`Event`]s that folds itself while it is read.
+///
+/// [`finish`](Self::finish) reads what is left and returns the typed value. An error that ends the
+/// stream carries everything received before it. Dropping the stream cancels the request.
+#[must_use = "a stream does nothing unless polled"]
+pub struct ResponseStream<T = Response> {
+    events: EventStream,
+    // Taken when the stream ends.
+    fold: Option<Box<Fold>>,
+    done: Option<Box<Response>>,
+    output: PhantomData<fn() -> T>,
+}
+
+impl<T: Extract> ResponseStream<T> {
+    /// Folds the events of `provider`'s answer to a request for `model`.
+    pub fn new(
+        events: EventStream,
+        provider: impl Into<String>,
+        model: impl Into<String>,
+    ) -> Self {
+        let fold = Some(Box::new(Fold::new(provider, model)));
+        Self { events, fold, done: None, output: PhantomData }
+    }
+
+    /// Waits for the next event; `None` after the finish or an error. Cancel-safe: no event is lost.
+    pub async fn next(&mut self) -> Option<Result<Event>> {
+        futures_util::StreamExt::next(self).await
+    }
+
+    /// Keeps only the visible text, piece by piece.
+    pub fn text(self) -> impl Stream<Item = Result<String>> + Send + Unpin {
+        self.filter_map(|event| {
+            std::future::ready(match event {
+                Ok(Event::TextDelta { text, .. }) => Some(Ok(text)),
+                Ok(_) => None,
+                Err(error) => Some(Err(error)),
+            })
+        })
+    }
+
+    /// Reads the rest and returns the typed value of the whole answer.
+    ///
+    /// # Errors
+    ///
+    /// Whatever ended the stream, or [`ErrorKind::Output`] when the value cannot be read from the
+    /// answer; both carry the response as far as it came.
+    pub async fn finish(self) -> Result<T> {
+        T::extract(self.response().await?)
+    }
+
+    /// Reads the rest and returns the whole answer.
+    ///
+    /// # Errors
+    ///
+    /// Whatever ended the stream, with the partial response.
+    pub async fn response(mut self) -> Result<Response> {
+        while let Some(event) = self.next().await {
+            event?;
+        }
+        match self.done {
+            Some(response) => Ok(*response),
+            None => Err(Error::new(
+                ErrorKind::StreamInterrupted,
+                "the stream had already ended with an error",
+            )),
+        }
+    }
+}
+
+impl<T> Stream for ResponseStream<T> {
+    type Item = Result<Event>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        let Some(fold) = this.fold.as_mut() else { return Poll::Ready(None) };
+        let item = match ready!(Pin::new(&mut this.events).poll_next(cx)) {
+            Some(item) => item.and_then(|event| fold.push(&event).map(|()| event)),
+            None => return Poll::Ready(None),
+        };
+        match item {
+            Ok(event) if !event.is_terminal() => Poll::Ready(Some(Ok(event))),
+            Ok(event) => {
+                this.done = this.fold.take().map(|fold| Box::new(fold.into_partial()));
+                Poll::Ready(Some(Ok(event)))
+            }
+            Err(error) => {
+                // What arrived rides on the error; an error before the first part carries nothing.
+                let error = match this.fold.take() {
+                    Some(fold) if !fold.is_empty() => error.with_partial(fold.into_partial()),
+                    _ => error,
+                };
+                Poll::Ready(Some(Err(error)))
+            }
+        }
+    }
+}
+
+impl<T> fmt::Debug for ResponseStream<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseStream").field("fold", &self.fold).finish_non_exhaustive()
+    }
+}

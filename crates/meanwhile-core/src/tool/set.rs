@@ -1,0 +1,117 @@
+//! [`FunctionTool`] and [`ToolSet`]: tools as types, so that a tool call is matched, not cast.
+
+use std::fmt;
+use std::future::Future;
+use std::marker::PhantomData;
+
+use async_trait::async_trait;
+use serde::de::DeserializeOwned;
+
+use super::{Tool, ToolCall, ToolOutput, ToolResult, ToolSpec, Toolbox};
+use crate::{Error, ErrorKind, IntoParts, Result};
+
+/// A tool whose arguments are the fields of a type. `#[tool]` on a function writes the type and
+/// this implementation.
+pub trait FunctionTool: DeserializeOwned + Send + 'static {
+    /// The tool's name.
+    const NAME: &'static str;
+
+    /// Describes the tool to the model.
+    fn spec() -> ToolSpec;
+
+    /// Runs the tool with these arguments. Dropping cancels.
+    fn run(self) -> impl Future<Output = Result<ToolOutput>> + Send;
+}
+
+/// A closed set of tools: one tool, or an enum with one variant a tool (`#[derive(ToolSet)]`).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a set of tools",
+    note = "put `#[tool]` on the function, or `#[derive(ToolSet)]` on an enum of tools"
+)]
+pub trait ToolSet: Sized + Send + 'static {
+    /// All tools of the set, in order.
+    fn toolbox() -> Toolbox;
+
+    /// Reads a call of one of the tools.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Output`] when the arguments do not fit, or no tool of the set has that name.
+    fn from_call(call: &ToolCall) -> Result<Self>;
+
+    /// Runs the tool. Dropping cancels.
+    fn run(self) -> impl Future<Output = Result<ToolOutput>> + Send;
+}
+
+/// A tool call together with its typed arguments.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct TypedCall<S> {
+    /// The call as the model made it.
+    pub call: ToolCall,
+    /// The typed tool, or why the call is not one of the set.
+    pub tool: Result<S>,
+}
+
+impl<S: ToolSet> TypedCall<S> {
+    /// Reads `call` as a call of a tool of the set.
+    #[must_use]
+    pub fn new(call: ToolCall) -> Self {
+        let tool = S::from_call(&call);
+        Self { call, tool }
+    }
+
+    /// Answers the call.
+    #[must_use]
+    pub fn result(&self, parts: impl IntoParts) -> ToolResult {
+        ToolResult::new(&self.call, parts)
+    }
+
+    /// Runs the tool and answers the call; a failure becomes an error result for the model.
+    pub async fn run(self) -> ToolResult {
+        let outcome = match self.tool {
+            Ok(tool) => tool.run().await,
+            Err(error) => Err(error),
+        };
+        match outcome {
+            Ok(output) => ToolResult::new(&self.call, output.parts),
+            Err(error) => ToolResult::error(&self.call, error.message().to_owned()),
+        }
+    }
+}
+
+/// Makes the error for a call of a tool that the set does not have.
+#[doc(hidden)]
+#[must_use]
+pub fn unknown_tool(call: &ToolCall, known: &Toolbox) -> Error {
+    let names: Vec<&str> = known.specs().map(|spec| spec.name.as_str()).collect();
+    let message = format!("there is no tool `{}`; the tools are: {}", call.name, names.join(", "));
+    Error::new(ErrorKind::Output, message)
+}
+
+/// Runs a [`FunctionTool`] as a [`Tool`].
+pub(super) struct Adapter<T>(PhantomData<fn() -> T>);
+
+impl<T> Adapter<T> {
+    pub(super) fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<T: FunctionTool> fmt::Debug for Adapter<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("FunctionTool").field(&T::NAME).finish()
+    }
+}
+
+#[async_trait]
+impl<T: FunctionTool> Tool for Adapter<T> {
+    fn spec(&self) -> ToolSpec {
+        T::spec()
+    }
+
+    async fn call(&self, call: &ToolCall) -> Result<ToolOutput> {
+        call.parse::<T>()?.run().await
+    }
+}
+

@@ -1,0 +1,207 @@
+//! [`Tool`], [`AnyTool`] and [`Toolbox`]: running tools and finding them by name.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde::Serialize;
+
+use super::set::Adapter;
+use super::{FunctionTool, ToolCall, ToolResult, ToolSpec};
+use crate::{Error, ErrorKind, IntoParts, Part, Result};
+
+/// Something the model may ask the program to run.
+///
+/// Most tools are functions under `#[tool]`; implement this for a tool whose description is only
+/// known at run time.
+#[async_trait]
+pub trait Tool: fmt::Debug + Send + Sync + 'static {
+    /// Describes the tool to the model.
+    fn spec(&self) -> ToolSpec;
+
+    /// Runs the tool. An error is shown to the model, which may try again; dropping cancels.
+    async fn call(&self, call: &ToolCall) -> Result<ToolOutput>;
+}
+
+/// What a tool answers.
+#[derive(Debug, Clone, PartialEq, Default)]
+#[non_exhaustive]
+pub struct ToolOutput {
+    /// The answer, in order.
+    pub parts: Vec<Part>,
+}
+
+impl ToolOutput {
+    /// Answers with text, a part or parts.
+    #[must_use]
+    pub fn new(parts: impl IntoParts) -> Self {
+        Self { parts: parts.into_parts() }
+    }
+
+    /// Answers with the JSON of `value`; a string is sent as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Tool`] when the value cannot be written as JSON.
+    pub fn json<T: Serialize + ?Sized>(value: &T) -> Result<Self> {
+        let value = serde_json::to_value(value).map_err(|source| {
+            Error::new(ErrorKind::Tool, format!("the output is not JSON: {source}"))
+                .with_source(source)
+        })?;
+        Ok(Self::new(match value {
+            serde_json::Value::String(text) => text,
+            serde_json::Value::Null => String::new(),
+            value => value.to_string(),
+        }))
+    }
+}
+
+/// What a tool function may return, alone or as the value of a `Result`: anything serialisable, or a
+/// [`ToolOutput`]. The marker only keeps the two apart.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the output of a tool",
+    note = "return a `serde::Serialize` value, a `ToolOutput`, or a `Result` of one"
+)]
+pub trait IntoToolOutput<Marker> {
+    /// Turns the value into the answer shown to the model.
+    ///
+    /// # Errors
+    ///
+    /// The tool's own error, or [`ErrorKind::Tool`] when the value cannot be written as JSON.
+    fn into_tool_output(self) -> Result<ToolOutput>;
+}
+
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct AsJson;
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct AsIs;
+#[diagnostic::do_not_recommend]
+impl<T: Serialize> IntoToolOutput<AsJson> for T {
+    fn into_tool_output(self) -> Result<ToolOutput> {
+        ToolOutput::json(&self)
+    }
+}
+
+impl IntoToolOutput<AsIs> for ToolOutput {
+    fn into_tool_output(self) -> Result<ToolOutput> {
+        Ok(self)
+    }
+}
+
+/// A shared, type-erased [`Tool`].
+#[derive(Clone)]
+pub struct AnyTool(Arc<dyn Tool>);
+
+impl AnyTool {
+    /// Erases a tool.
+    #[must_use]
+    pub fn new(tool: impl Tool) -> Self {
+        Self(Arc::new(tool))
+    }
+
+    /// Makes a tool of a `#[tool]` function's type.
+    #[must_use]
+    pub fn function<T: FunctionTool>() -> Self {
+        Self::new(Adapter::<T>::new())
+    }
+
+    /// Describes the tool to the model.
+    #[must_use]
+    pub fn spec(&self) -> ToolSpec {
+        self.0.spec()
+    }
+
+    /// Runs the tool.
+    ///
+    /// # Errors
+    ///
+    /// The tool's own, or [`ErrorKind::Output`] when the arguments do not fit.
+    pub async fn call(&self, call: &ToolCall) -> Result<ToolOutput> {
+        self.0.call(call).await
+    }
+}
+
+impl fmt::Debug for AnyTool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Tools in the order they were added, found by name.
+#[derive(Debug, Clone, Default)]
+pub struct Toolbox {
+    // In order, so that the same toolbox always encodes to the same bytes.
+    tools: Vec<(ToolSpec, AnyTool)>,
+}
+
+impl Toolbox {
+    /// Makes an empty toolbox.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a tool; one of the same name is replaced in place.
+    #[must_use]
+    pub fn with(mut self, tool: AnyTool) -> Self {
+        self.insert(tool);
+        self
+    }
+
+    /// Adds the tools of another toolbox.
+    #[must_use]
+    pub fn with_all(mut self, other: Self) -> Self {
+        for (_, tool) in other.tools {
+            self.insert(tool);
+        }
+        self
+    }
+
+    fn insert(&mut self, tool: AnyTool) {
+        let spec = tool.spec();
+        match self.tools.iter_mut().find(|(known, _)| known.name == spec.name) {
+            Some(slot) => *slot = (spec, tool),
+            None => self.tools.push((spec, tool)),
+        }
+    }
+
+    /// Whether there are no tools.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.tools.is_empty()
+    }
+
+    /// Finds a tool by name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&AnyTool> {
+        self.tools.iter().find(|(spec, _)| spec.name == name).map(|(_, tool)| tool)
+    }
+
+    /// The descriptions, in order.
+    pub fn specs(&self) -> impl Iterator<Item = &ToolSpec> {
+        self.tools.iter().map(|(spec, _)| spec)
+    }
+
+    /// Runs one call. An unknown tool, unfit arguments or a failed tool are an error result, which
+    /// the model sees and may react to; nothing here fails the conversation. Dropping cancels.
+    pub async fn run(&self, call: &ToolCall) -> ToolResult {
+        let Some(tool) = self.get(&call.name) else {
+            let names: Vec<&str> = self.specs().map(|spec| spec.name.as_str()).collect();
+            let known = names.join(", ");
+            let message = format!("there is no tool `{}`; the tools are: {known}", call.name);
+            return ToolResult::error(call, message);
+        };
+        match tool.call(call).await {
+            Ok(output) => ToolResult::new(call, output.parts),
+            Err(error) => ToolResult::error(call, error.message().to_owned()),
+        }
+    }
+}
+
+impl FromIterator<AnyTool> for Toolbox {
+    fn from_iter<I: IntoIterator<Item = AnyTool>>(tools: I) -> Self {
+        tools.into_iter().fold(Self::new(), Self::with)
+    }
+}

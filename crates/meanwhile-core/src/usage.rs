@@ -1,0 +1,105 @@
+//! [`Usage`]: how many tokens a call took, with "zero" kept apart from "not reported".
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Token counts of one response.
+///
+/// Every count is `None` where the provider did not report it; zero means it reported zero.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Usage {
+    /// Tokens read.
+    pub input: InputTokens,
+    /// Tokens written.
+    pub output: OutputTokens,
+    /// The provider's own counters, verbatim.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub raw: Option<Box<Value>>,
+}
+
+/// Tokens read: `total = uncached + cache_read + cache_write` where all are reported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct InputTokens {
+    /// All tokens of the prompt, cached ones included.
+    pub total: Option<u64>,
+    /// Tokens read at full price.
+    pub uncached: Option<u64>,
+    /// Tokens read from the provider's cache.
+    pub cache_read: Option<u64>,
+    /// Tokens written to the provider's cache.
+    pub cache_write: Option<u64>,
+    /// Audio tokens, a part of the total.
+    pub audio: Option<u64>,
+}
+
+/// Tokens written: `total = text + reasoning` where all are reported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct OutputTokens {
+    /// All tokens of the answer, reasoning included.
+    pub total: Option<u64>,
+    /// Tokens of the visible answer.
+    pub text: Option<u64>,
+    /// Tokens spent on thinking.
+    pub reasoning: Option<u64>,
+    /// Audio tokens, a part of the total.
+    pub audio: Option<u64>,
+}
+
+impl Usage {
+    /// Counts of which only the totals are known.
+    #[must_use]
+    pub fn totals(input: u64, output: u64) -> Self {
+        Self {
+            input: InputTokens { total: Some(input), ..InputTokens::default() },
+            output: OutputTokens { total: Some(output), ..OutputTokens::default() },
+            raw: None,
+        }
+    }
+
+    /// Takes over every count that `later` reports, for counters that are repeated in a stream.
+    pub fn update(&mut self, later: Self) {
+        fn take(old: &mut Option<u64>, new: Option<u64>) {
+            *old = new.or(*old);
+        }
+        take(&mut self.input.total, later.input.total);
+        take(&mut self.input.uncached, later.input.uncached);
+        take(&mut self.input.cache_read, later.input.cache_read);
+        take(&mut self.input.cache_write, later.input.cache_write);
+        take(&mut self.input.audio, later.input.audio);
+        take(&mut self.output.total, later.output.total);
+        take(&mut self.output.text, later.output.text);
+        take(&mut self.output.reasoning, later.output.reasoning);
+        take(&mut self.output.audio, later.output.audio);
+        if later.raw.is_some() {
+            self.raw = later.raw;
+        }
+    }
+
+    /// Adds the counts of another response, for sums over several calls. Raw counters are not summed.
+    pub fn add(&mut self, other: &Self) {
+        fn sum(old: &mut Option<u64>, new: Option<u64>) {
+            *old = match (*old, new) {
+                (Some(a), Some(b)) => Some(a.saturating_add(b)),
+                (a, b) => a.or(b),
+            };
+        }
+        sum(&mut self.input.total, other.input.total);
+        sum(&mut self.input.uncached, other.input.uncached);
+        sum(&mut self.input.cache_read, other.input.cache_read);
+        sum(&mut self.input.cache_write, other.input.cache_write);
+        sum(&mut self.input.audio, other.input.audio);
+        sum(&mut self.output.total, other.output.total);
+        sum(&mut self.output.text, other.output.text);
+        sum(&mut self.output.reasoning, other.output.reasoning);
+        sum(&mut self.output.audio, other.output.audio);
+    }
+
+    /// Input plus output, where both are reported.
+    #[must_use]
+    pub fn total(&self) -> Option<u64> {
+        Some(self.input.total?.saturating_add(self.output.total?))
+    }
+}

@@ -1,0 +1,71 @@
+//! [`Warning`]: what was dropped, weakened or translated on the way, as data on the response.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What happened to a setting or part that a provider could not carry as it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum WarningKind {
+    /// It was left out of the request.
+    Dropped,
+    /// It was sent in a weaker or different form.
+    Changed,
+    /// The answer held something that could not be read; the rest was kept.
+    Unreadable,
+    /// The provider calls the setting deprecated.
+    Deprecated,
+    /// Anything else worth knowing.
+    Other,
+}
+
+/// One thing that did not go through as asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Warning {
+    /// What happened to it.
+    pub kind: WarningKind,
+    /// The setting or part: `top_k`, `image`, `thinking signature`.
+    pub subject: Cow<'static, str>,
+    /// Why, in one sentence.
+    pub message: Cow<'static, str>,
+}
+
+impl Warning {
+    /// Makes a warning.
+    #[must_use]
+    pub fn new(
+        kind: WarningKind,
+        subject: impl Into<Cow<'static, str>>,
+        message: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self { kind, subject: subject.into(), message: message.into() }
+    }
+
+    /// Reports that `subject` was left out of the request.
+    #[must_use]
+    pub fn dropped(
+        subject: impl Into<Cow<'static, str>>,
+        message: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self::new(WarningKind::Dropped, subject, message)
+    }
+
+    /// Reports that `subject` was sent in another form.
+    #[must_use]
+    pub fn changed(
+        subject: impl Into<Cow<'static, str>>,
+        message: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self::new(WarningKind::Changed, subject, message)
+    }
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.subject, self.message)
+    }
+}

@@ -1,0 +1,5 @@
+//! Everything that HTTP providers share.
+
+mod codec;
+
+pub use codec::{Codec, Decoder, Frame, Framing, Wire};
