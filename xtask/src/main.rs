@@ -1,1 +1,46 @@
-fn main() {}
+//! The project's chores. `cargo xtask ci` is all that CI does; `cargo xtask test` passes the tests.
+
+mod ci;
+mod features;
+mod replay;
+mod run;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about)]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Everything that CI does, in its order
+    Ci,
+    /// All tests: unit, integration, documentation
+    Test,
+    /// Formatting and lints
+    Lint,
+    /// The documentation, with warnings denied
+    Doc,
+    /// Each crate with no feature, each feature alone, and all of them
+    Features,
+    /// Every example, with the scripted provider or the local model
+    Examples,
+    /// Decodes recorded traffic through the public codecs and writes what it finds as JSON lines
+    Replay(replay::Arguments),
+}
+
+fn main() -> Result<()> {
+    match Arguments::parse().chore {
+        Chore::Ci => ci::all(),
+        Chore::Test => ci::test(),
+        Chore::Lint => ci::lint(),
+        Chore::Doc => ci::doc(),
+        Chore::Features => features::check(),
+        Chore::Examples => ci::examples(),
+        Chore::Replay(arguments) => replay::replay(&arguments),
+    }
+}

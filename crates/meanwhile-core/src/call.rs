@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
+use crate::prepare::{Prepared, prepare};
+use crate::run;
 use crate::settings::configure;
 use crate::tool::{ToolChoice, ToolSet, Toolbox};
 use crate::{
-    AnyProvider, Delivery, Extract, Message, ModelRef, OnUnsupported, Params,
-    Prompt, Registry, Request, Response, ResponseStream, Result, Settings, Timeouts,
+    AnyProvider, Delivery, Extract, Message, ModelRef, OnUnsupported, Params, Prompt, Registry,
+    Request, Response, ResponseStream, Result, Settings, Timeouts,
 };
-use crate::prepare::{Prepared, prepare};
-use crate::run;
 
 /// A call that is ready to be made: `.await` it for its value, [`stream`](Self::stream) it, or
 /// configure it further. Nothing is sent before the first poll; dropping the future cancels.
@@ -35,6 +35,7 @@ struct State<'a> {
     attribute: Settings,
 }
 
+#[expect(clippy::large_enum_variant, reason = "lives in the box of the call")]
 enum Source<'a> {
     Ready(Result<Prompt>),
     Pending(BoxFuture<'a, Result<Prompt>>),
@@ -128,10 +129,7 @@ impl<'a, T: Extract> Call<'a, T> {
     }
 }
 
-configure!(
-    #[expect(clippy::return_self_not_must_use, reason = "the type is `must_use`")]
-    impl['a, T: Extract] Call<'a, T>
-);
+configure!(impl['a, T: Extract] Call<'a, T>);
 
 impl Source<'_> {
     async fn get(self) -> Result<Prompt> {

@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::{AnyProvider, Call, Error, ErrorKind, Extract, IntoPrompt, Params, Provider, Registry, Result};
+use crate::{
+    AnyProvider, Call, Error, ErrorKind, Extract, IntoPrompt, Params, Provider, Registry, Result,
+};
 
 /// A model to call: a provider, an id and default params. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -38,7 +40,6 @@ impl Model {
     }
 
     /// Prepares a call; nothing is sent before the first poll.
-    #[must_use]
     pub fn call<T: Extract>(&self, prompt: impl IntoPrompt) -> Call<'static, T> {
         Call::new("call", &Registry::new(), Ok(prompt.into_prompt())).model(self.clone())
     }
@@ -64,7 +65,9 @@ impl std::str::FromStr for ModelId {
             }
             _ => Err(Error::new(
                 ErrorKind::Config,
-                format!("`{text}` is not a model string; write `provider/model`, as in `openai/gpt-4o-mini`"),
+                format!(
+                    "`{text}` is not a model string; write `provider/model`, as in `openai/gpt-4o-mini`"
+                ),
             )),
         }
     }
@@ -83,7 +86,7 @@ pub enum ModelRef {
     /// A `provider/model` string.
     Named(Cow<'static, str>),
     /// A model.
-    Model(Model),
+    Model(Box<Model>),
 }
 
 impl From<&str> for ModelRef {
@@ -106,12 +109,12 @@ impl From<&String> for ModelRef {
 
 impl From<Model> for ModelRef {
     fn from(model: Model) -> Self {
-        Self::Model(model)
+        Self::Model(Box::new(model))
     }
 }
 
 impl From<&Model> for ModelRef {
     fn from(model: &Model) -> Self {
-        Self::Model(model.clone())
+        Self::Model(Box::new(model.clone()))
     }
 }

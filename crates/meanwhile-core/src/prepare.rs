@@ -70,9 +70,9 @@ fn resolve(
     client: Option<AnyProvider>,
 ) -> Result<Model> {
     match (model, client) {
-        (Some(ModelRef::Model(model)), None) => Ok(model),
+        (Some(ModelRef::Model(model)), None) => Ok(*model),
         (Some(ModelRef::Named(name)), None) => registry.model(&name),
-        (Some(ModelRef::Model(model)), Some(client)) => Ok(Model { provider: client, ..model }),
+        (Some(ModelRef::Model(model)), Some(client)) => Ok(Model { provider: client, ..*model }),
         (Some(ModelRef::Named(name)), Some(client)) => {
             let id: ModelId = name.parse()?;
             Ok(Model::of(client, id.model))
@@ -90,12 +90,14 @@ fn ask_for_output(request: &mut Request, capabilities: Capabilities) {
     let output = output.clone();
     let (format, message) = match capabilities.output {
         OutputSupport::Schema => return,
-        OutputSupport::Json => {
-            (OutputFormat::Json, "the provider guarantees JSON only; its shape is asked for in the prompt")
-        }
-        OutputSupport::Prompted => {
-            (OutputFormat::Text, "the provider guarantees no shape; JSON is asked for in the prompt")
-        }
+        OutputSupport::Json => (
+            OutputFormat::Json,
+            "the provider guarantees JSON only; its shape is asked for in the prompt",
+        ),
+        OutputSupport::Prompted => (
+            OutputFormat::Text,
+            "the provider guarantees no shape; JSON is asked for in the prompt",
+        ),
     };
     request.output = format;
     request.warnings.push(Warning::changed("output schema", message));

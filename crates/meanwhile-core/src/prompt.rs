@@ -1,9 +1,9 @@
 //! [`Prompt`]: messages, and the settings that hold for the one call they are used in.
 
 use crate::settings::configure;
+use crate::tool::{ToolChoice, ToolSet, Toolbox};
 use crate::{AnyProvider, Message, ModelRef, Params, Part, Settings, Timeouts};
 use crate::{IntoParts, OnUnsupported};
-use crate::tool::{ToolChoice, ToolSet, Toolbox};
 use std::time::Duration;
 
 /// What a prompt function evaluates to: a conversation, and settings for the one call it starts.

@@ -6,8 +6,8 @@ use futures_util::future::BoxFuture;
 use crate::prepare::Prepared;
 use crate::tool::{ToolChoice, ToolResult, Toolbox};
 use crate::{
-    AnyProvider, Error, ErrorKind, Extract, FinishReason, Message, Provider as _, Request, Response,
-    ResponseStream, Result, Usage,
+    AnyProvider, Error, ErrorKind, Extract, FinishReason, Message, Provider as _, Request,
+    Response, ResponseStream, Result, Usage,
 };
 
 /// Tools of one turn that run at the same time.
@@ -71,10 +71,7 @@ async fn answer(tools: &Toolbox, response: &Response) -> Vec<ToolResult> {
 
 /// A call that the token limit or a filter cut must not run.
 fn is_cut(response: &Response) -> bool {
-    matches!(
-        response.finish_reason(),
-        Some(FinishReason::Length | FinishReason::ContentFilter)
-    )
+    matches!(response.finish_reason(), Some(FinishReason::Length | FinishReason::ContentFilter))
 }
 
 fn add_usage(mut response: Response, spent: &Usage) -> Response {

@@ -110,10 +110,7 @@ impl Scripted {
 
     /// Answers everything that no prepared answer is left for with text made from the request.
     #[must_use]
-    pub fn reply_with(
-        self,
-        reply: impl Fn(&Request) -> String + Send + Sync + 'static,
-    ) -> Self {
+    pub fn reply_with(self, reply: impl Fn(&Request) -> String + Send + Sync + 'static) -> Self {
         self.lock().fallback = Some(Arc::new(move |request| text_events(&reply(request))));
         self
     }

@@ -71,25 +71,24 @@ impl Settings {
 
 /// Writes the same configuration methods for everything that carries [`Settings`].
 macro_rules! configure {
-    ($(#[$impl:meta])* impl[$($generics:tt)*] $type:ty) => {
-        $(#[$impl])*
+    (impl[$($generics:tt)*] $type:ty) => {
         impl<$($generics)*> $type {
             /// Sets the model: a [`Model`](crate::Model) or a `provider/model` string.
-            #[must_use]
+            #[must_use = "settings are set on the value that is returned"]
             pub fn model(mut self, model: impl Into<ModelRef>) -> Self {
                 self.settings_mut().model = Some(model.into());
                 self
             }
 
             /// Asks this provider instead of the one that the model string names.
-            #[must_use]
+            #[must_use = "settings are set on the value that is returned"]
             pub fn client(mut self, client: impl Into<AnyProvider>) -> Self {
                 self.settings_mut().client = Some(client.into());
                 self
             }
 
             /// Sets params through a function, on top of those already set here.
-            #[must_use]
+            #[must_use = "settings are set on the value that is returned"]
             pub fn params(mut self, set: impl FnOnce(Params) -> Params) -> Self {
                 let params = std::mem::take(&mut self.settings_mut().params);
                 self.settings_mut().params = set(params);
@@ -97,25 +96,25 @@ macro_rules! configure {
             }
 
             /// Sets the randomness of the choice of words.
-            #[must_use]
+            #[must_use = "settings are set on the value that is returned"]
             pub fn temperature(self, temperature: f64) -> Self {
                 self.params(|params| params.temperature(temperature))
             }
 
             /// Sets the most tokens to write.
-            #[must_use]
+            #[must_use = "settings are set on the value that is returned"]
             pub fn max_tokens(self, tokens: u32) -> Self {
                 self.params(|params| params.max_tokens(tokens))
             }
 
             /// Makes the choice of words repeatable.
-            #[must_use]
+            #[must_use = "settings are set on the value that is returned"]
             pub fn seed(self, seed: u64) -> Self {
                 self.params(|params| params.seed(seed))
             }
 
             /// Adds tools that the model may call.
-            #[must_use]
+            #[must_use = "settings are set on the value that is returned"]
             pub fn tools(mut self, tools: Toolbox) -> Self {
                 let all = std::mem::take(&mut self.settings_mut().tools).with_all(tools);
                 self.settings_mut().tools = all;
@@ -123,33 +122,33 @@ macro_rules! configure {
             }
 
             /// Adds a tool, or a set of tools, by type.
-            #[must_use]
+            #[must_use = "settings are set on the value that is returned"]
             pub fn tool<S: ToolSet>(self) -> Self {
                 self.tools(S::toolbox())
             }
 
             /// Sets whether the model may, must or must not call a tool.
-            #[must_use]
+            #[must_use = "settings are set on the value that is returned"]
             pub fn tool_choice(mut self, choice: ToolChoice) -> Self {
                 self.settings_mut().tool_choice = Some(choice);
                 self
             }
 
             /// Sets the most requests of one tool loop. Without it the limit is 10.
-            #[must_use]
+            #[must_use = "settings are set on the value that is returned"]
             pub fn max_turns(mut self, turns: u32) -> Self {
                 self.settings_mut().max_turns = Some(turns);
                 self
             }
 
             /// Sets the longest time for one request from start to finish.
-            #[must_use]
+            #[must_use = "settings are set on the value that is returned"]
             pub fn timeout(self, limit: Duration) -> Self {
                 self.timeouts(Timeouts::default().whole(limit))
             }
 
             /// Sets the clocks of each request.
-            #[must_use]
+            #[must_use = "settings are set on the value that is returned"]
             pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
                 let settings = self.settings_mut();
                 settings.timeouts = timeouts.or(settings.timeouts);
@@ -157,14 +156,14 @@ macro_rules! configure {
             }
 
             /// Makes a setting that the provider cannot carry an error instead of a warning.
-            #[must_use]
+            #[must_use = "settings are set on the value that is returned"]
             pub fn strict(mut self) -> Self {
                 self.settings_mut().unsupported = Some(OnUnsupported::Error);
                 self
             }
 
             /// Adds a label for observation; it is not sent.
-            #[must_use]
+            #[must_use = "settings are set on the value that is returned"]
             pub fn tag(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
                 self.settings_mut().tags.push((name.into(), value.into()));
                 self

@@ -87,11 +87,7 @@ pub struct ResponseStream<T = Response> {
 
 impl<T: Extract> ResponseStream<T> {
     /// Folds the events of `provider`'s answer to a request for `model`.
-    pub fn new(
-        events: EventStream,
-        provider: impl Into<String>,
-        model: impl Into<String>,
-    ) -> Self {
+    pub fn new(events: EventStream, provider: impl Into<String>, model: impl Into<String>) -> Self {
         let fold = Some(Box::new(Fold::new(provider, model)));
         Self { events, fold, done: None, output: PhantomData }
     }

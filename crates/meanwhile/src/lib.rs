@@ -1,1 +1,117 @@
-//! Under construction.
+//! Meanwhile is an async-first framework for applications that call large language models.
+//!
+//! A prompt is a function; awaiting it calls a model; while it waits, everything else goes on.
+//!
+//! ```
+//! # #[cfg(feature = "macros")] {
+//! use meanwhile::prelude::*;
+//!
+//! #[derive(Debug, PartialEq, Extract, Serialize, Deserialize, JsonSchema)]
+//! struct Book {
+//!     /// Exact title.
+//!     title: String,
+//!     author: String,
+//! }
+//!
+//! #[call("scripted/librarian", temperature = 0.7)]
+//! async fn recommend_book(genre: &str) -> Result<Book> {
+//!     let shout = genre.to_uppercase();
+//!     "SYSTEM: You are a librarian.
+//!      USER: Recommend one {shout} book."
+//! }
+//!
+//! # futures::executor::block_on(async {
+//! // `scripted` plays prepared answers; name `openai/gpt-4o-mini` to ask a hosted model.
+//! let scripted = Scripted::new().reply(r#"{"title": "Dune", "author": "Frank Herbert"}"#);
+//! registry().insert(scripted.clone().into());
+//!
+//! let book = recommend_book("science fiction").await?;
+//!
+//! assert_eq!(book.title, "Dune");
+//! assert_eq!(scripted.requests()[0].messages[1].text(), "Recommend one SCIENCE FICTION book.");
+//! # Ok::<(), Error>(()) }).unwrap();
+//! # }
+//! ```
+//!
+//! The derives of [`serde`] and [`schemars`] need these two crates among the dependencies of the
+//! program. Everything the macros write can be written by hand, too: start at [`call()`].
+//!
+//! # Features
+//!
+//! A provider is a feature named by its id, the part before `/` in a model string: `openai`,
+//! `local`, `ollama`, `groq` and so on. `openai-compatible` brings all vendors that speak that
+//! dialect. `macros` is the only default. A provider from elsewhere joins by
+//! [`registry()`]`.register(…)` and is then equal to a built-in one.
+
+#[doc(hidden)]
+pub mod __private;
+pub mod prelude;
+mod providers;
+
+// What is said.
+pub use meanwhile_core::{
+    Audio, CacheMark, Document, Image, IntoParts, IntoPrompt, MediaSource, Message, Part, Prompt,
+    ProviderData, Refusal, Role, Text, Thinking, template,
+};
+
+// What is asked.
+pub use meanwhile_core::{
+    AnyTool, Delivery, Effort, FunctionTool, IntoToolOutput, OnUnsupported, OutputFormat,
+    OutputSchema, Params, Reasoning, Request, Schema, Settings, Timeouts, Tool, ToolCall,
+    ToolChoice, ToolOutput, ToolResult, ToolSet, ToolSpec, Toolbox, TypedCall, tool,
+};
+
+// Who answers.
+pub use meanwhile_core::{
+    AnyProvider, Capabilities, Layer, Model, ModelId, ModelRef, OutputSupport, Provider,
+    ProviderInfo, Registry, Scripted,
+};
+pub use providers::{model, registry};
+
+// What comes back.
+pub use meanwhile_core::{
+    Error, ErrorKind, Event, EventStream, Finish, FinishReason, Fold, InputTokens, Metadata,
+    OutputTokens, PartStart, Response, ResponseStream, Result, TimeoutPhase, Usage, Warning,
+    WarningKind, event,
+};
+
+// What happens next.
+pub use meanwhile_core::{Call, Extract, Gather, Json, ToolTurn, Turn, gather};
+
+#[cfg(feature = "macros")]
+pub use meanwhile_macros::{Extract, ToolSet, call, prompt, tool};
+
+/// The provider crates that are compiled in, for their own options and builders.
+pub mod provider {
+    #[cfg(feature = "local")]
+    pub use meanwhile_local as local;
+    #[cfg(feature = "openai")]
+    pub use meanwhile_openai as openai;
+    #[cfg(feature = "openai-compatible")]
+    pub use meanwhile_openai_compatible as openai_compatible;
+}
+
+// What the public API and the derives of users' types refer to.
+pub use {futures_util, schemars, serde, serde_json};
+
+/// Prepares a call of any model without a macro; nothing is sent before the first poll.
+///
+/// The model is a [`Model`] or a `provider/model` string, which is looked up in the
+/// [`registry()`] when the call is awaited.
+///
+/// ```
+/// use meanwhile::prelude::*;
+/// # futures::executor::block_on(async {
+/// registry().insert(Scripted::new().reply("42").into());
+///
+/// let answer: u8 = meanwhile::call("scripted/any", "What is six times seven?").await?;
+///
+/// assert_eq!(answer, 42);
+/// # Ok::<(), Error>(()) }).unwrap();
+/// ```
+pub fn call<T: Extract>(
+    model: impl Into<ModelRef>,
+    prompt: impl IntoPrompt,
+) -> Call<'static, T> {
+    Call::new("call", registry(), Ok(prompt.into_prompt())).model(model)
+}

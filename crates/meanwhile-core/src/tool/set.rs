@@ -114,4 +114,3 @@ impl<T: FunctionTool> Tool for Adapter<T> {
         call.parse::<T>()?.run().await
     }
 }
-

@@ -1,0 +1,74 @@
+//! What CI does, a function a step. People run the same.
+
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use cargo_metadata::MetadataCommand;
+
+use crate::features;
+use crate::run::{cargo, root, run};
+
+/// Everything, cheapest first.
+pub(crate) fn all() -> Result<()> {
+    lint()?;
+    doc()?;
+    features::check()?;
+    test()?;
+    examples()?;
+    eprintln!("\n== all of CI passed");
+    Ok(())
+}
+
+/// Formatting and lints, with warnings denied.
+pub(crate) fn lint() -> Result<()> {
+    run(&mut cargo(&["fmt", "--all", "--check"]))?;
+    let all = ["clippy", "--workspace", "--all-targets", "--all-features"];
+    run(cargo(&all).args(["--", "-D", "warnings"]))
+}
+
+/// The documentation, with warnings denied.
+pub(crate) fn doc() -> Result<()> {
+    let mut command = cargo(&["doc", "--workspace", "--all-features", "--no-deps"]);
+    run(command.env("RUSTDOCFLAGS", "-D warnings"))
+}
+
+/// All tests; installs the test runner where it is missing.
+pub(crate) fn test() -> Result<()> {
+    let nextest = cargo(&["nextest", "--version"]).output();
+    if !nextest.is_ok_and(|output| output.status.success()) {
+        eprintln!("cargo-nextest is missing: installing it (some minutes, once)");
+        run(&mut cargo(&["install", "cargo-nextest", "--locked", "--version", NEXTEST]))?;
+    }
+    run(&mut cargo(&["nextest", "run", "--workspace", "--all-features"]))?;
+    run(&mut cargo(&["test", "--doc", "--workspace", "--all-features", "--quiet"]))
+}
+
+/// The version that installs where there is none; any newer one does too.
+const NEXTEST: &str = "0.9.143";
+
+/// Runs every example; each must end by itself and succeed, with no key and no network service.
+pub(crate) fn examples() -> Result<()> {
+    let metadata = MetadataCommand::new().current_dir(root()).no_deps().exec()?;
+    let package = metadata
+        .workspace_packages()
+        .into_iter()
+        .find(|package| package.name == "meanwhile-examples")
+        .context("there is no package of examples")?;
+    let names: Vec<&str> = package
+        .targets
+        .iter()
+        .filter(|target| target.is_example())
+        .map(|target| target.name.as_str())
+        .collect();
+    if names.is_empty() {
+        bail!("there are no examples");
+    }
+    run(&mut cargo(&["build", "--quiet", "--package", "meanwhile-examples", "--examples"]))?;
+    for name in names {
+        let mut command: Command =
+            cargo(&["run", "--quiet", "--package", "meanwhile-examples", "--example", name]);
+        // Nobody's key is spent by a test.
+        run(command.env_remove("OPENAI_API_KEY"))?;
+    }
+    Ok(())
+}

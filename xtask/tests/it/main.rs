@@ -1,0 +1,19 @@
+//! The rules of the house, each a test: which crate may use which, what they weigh, how files look.
+
+mod arrows;
+mod tidy;
+mod weight;
+
+use std::path::PathBuf;
+
+use cargo_metadata::{Metadata, MetadataCommand};
+
+/// The root of the workspace.
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// The workspace and everything it can depend on.
+fn metadata() -> Metadata {
+    MetadataCommand::new().current_dir(root()).exec().unwrap()
+}
