@@ -90,22 +90,39 @@ impl Template {
         self.media(document)
     }
 
+    /// Adds an image that the model should look at this closely (`low`, `high`, `auto`).
+    pub fn image_with_detail<M: TemplateMedia<Image> + ?Sized>(
+        &mut self,
+        image: &M,
+        detail: &str,
+    ) -> &mut Self {
+        let image = image.to_media().map(|image| image.with_detail(detail));
+        self.media(&image)
+    }
+
     /// Adds images, in order.
-    pub fn images<'a, I, M>(&mut self, images: I) -> &mut Self
-    where
-        I: IntoIterator<Item = &'a M>,
-        M: TemplateMedia<Image> + 'a,
-    {
-        for image in images {
-            self.media(image);
+    pub fn images<L: TemplateImages + ?Sized>(&mut self, images: &L) -> &mut Self {
+        for image in images.to_images() {
+            self.part(image);
+        }
+        self
+    }
+
+    /// Adds images that the model should look at this closely (`low`, `high`, `auto`).
+    pub fn images_with_detail<L: TemplateImages + ?Sized>(
+        &mut self,
+        images: &L,
+        detail: &str,
+    ) -> &mut Self {
+        for image in images.to_images() {
+            self.part(image.with_detail(detail));
         }
         self
     }
 
     /// Adds parts, in order.
-    pub fn all_parts<'a>(&mut self, parts: impl IntoIterator<Item = &'a Part>) -> &mut Self {
-        let parts = parts.into_iter().cloned();
-        self.parts().extend(parts);
+    pub fn all_parts<P: TemplateParts + ?Sized>(&mut self, parts: &P) -> &mut Self {
+        self.parts().extend(parts.to_parts());
         self
     }
 
@@ -181,6 +198,26 @@ pub trait TemplateMedia<K> {
     fn to_media(&self) -> Option<K>;
 }
 
+/// What `:images` takes: a slice, array or `Vec` of what `:image` takes.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be used with `:images`",
+    note = "`:images` takes a slice, array or `Vec` of what `:image` takes"
+)]
+pub trait TemplateImages {
+    /// The images, in order; empty values are left out.
+    fn to_images(&self) -> Vec<Image>;
+}
+
+/// What `:parts` takes: a `Part`, or a slice, array or `Vec` of them.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be used with `:parts`",
+    note = "`:parts` takes a `Part`, or a slice, array or `Vec` of parts"
+)]
+pub trait TemplateParts {
+    /// The parts, in order.
+    fn to_parts(&self) -> Vec<Part>;
+}
+
 /// What a `MESSAGES:` section takes: a message or a list of messages.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be used in a `MESSAGES:` section",
@@ -207,6 +244,43 @@ impl<T: Display> TemplateList for [T] {
 impl<T: TemplateList> TemplateLists for [T] {
     fn join_lists(&self) -> String {
         self.iter().map(|list| list.join("\n")).collect::<Vec<_>>().join("\n\n")
+    }
+}
+
+impl<M: TemplateMedia<Image>> TemplateImages for [M] {
+    fn to_images(&self) -> Vec<Image> {
+        self.iter().filter_map(TemplateMedia::to_media).collect()
+    }
+}
+
+impl TemplateParts for [Part] {
+    fn to_parts(&self) -> Vec<Part> {
+        self.to_vec()
+    }
+}
+
+impl TemplateParts for Part {
+    fn to_parts(&self) -> Vec<Part> {
+        vec![self.clone()]
+    }
+}
+
+impl TemplateParts for Vec<Part> {
+    fn to_parts(&self) -> Vec<Part> {
+        self.clone()
+    }
+}
+
+impl<const N: usize> TemplateParts for [Part; N] {
+    fn to_parts(&self) -> Vec<Part> {
+        self.to_vec()
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: TemplateParts + ?Sized> TemplateParts for &T {
+    fn to_parts(&self) -> Vec<Part> {
+        (**self).to_parts()
     }
 }
 
@@ -248,6 +322,7 @@ macro_rules! like_slice {
 }
 like_slice!(TemplateList, Display, join(separator: &str) -> String);
 like_slice!(TemplateLists, TemplateList, join_lists() -> String);
+like_slice!(TemplateImages, TemplateMedia<Image>, to_images() -> Vec<Image>);
 
 impl TemplateMessages for Vec<Message> {
     fn to_messages(&self) -> Vec<Message> {

@@ -1,5 +1,29 @@
-//! Everything that HTTP providers share.
+//! Everything that HTTP providers share: a provider crate brings a [`Codec`], this crate the rest.
+//!
+//! The way of the data: [`HttpProvider`] → [`Codec::encode`] → [`Auth`] → [`Transport`] → framing →
+//! [`Decoder`] → events. [`Answer`] is the second half of that without I/O, for tests and replays.
 
+mod answer;
+mod auth;
+mod clock;
 mod codec;
+mod content;
+mod endpoint;
+mod exchange;
+pub mod frame;
+pub mod lenient;
+mod provider;
+pub mod redact;
+mod secret;
+pub mod status;
+mod transport;
 
+pub use answer::Answer;
+pub use auth::{Auth, Authorize};
 pub use codec::{Codec, Decoder, Frame, Framing, Wire};
+pub use endpoint::Endpoint;
+pub use provider::HttpProvider;
+pub use secret::Secret;
+#[cfg(feature = "reqwest")]
+pub use transport::ClientBuilder;
+pub use transport::{Body, Client, Transport};

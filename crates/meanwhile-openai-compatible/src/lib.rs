@@ -1,1 +1,49 @@
-//! Under construction.
+//! The Chat Completions dialect, which most hosts of language models speak in some accent.
+//!
+//! A vendor is a row of data: where it answers, which variables hold its key, and its [`Quirks`].
+//! The rows that are known by name are in [`presets`]; register [`PROVIDERS`] and write
+//! `"groq/llama-3.3-70b-versatile"`. Any other host is one builder away:
+//!
+//! ```
+//! use meanwhile_core::Model;
+//! use meanwhile_openai_compatible::OpenAiCompatible;
+//!
+//! let acme = OpenAiCompatible::builder("acme", "https://api.acme.example/v1")
+//!     .api_key("not-a-real-key")
+//!     .build()?;
+//! let model = Model::of(acme, "acme-large");
+//! # Ok::<(), meanwhile_core::Error>(())
+//! ```
+//!
+//! The way of the data: [`ChatCodec`] writes a request (`encode`, `messages`, `schema`) and makes a
+//! [`ChatDecoder`], which reads whole answers and streams alike (`decode`, over the types of `wire`).
+//! Providers of other crates use the codec with quirks of their own.
+//!
+//! What the dialect cannot say is reported, not lost: a setting without a field becomes a warning
+//! or an error, citations and unknown parts of an answer become an opaque part, several
+//! alternatives become one and a warning. Token probabilities are not kept yet; asking for them
+//! gives a warning.
+
+mod calls;
+mod classify;
+mod codec;
+mod config;
+mod decode;
+mod details;
+mod encode;
+mod error;
+mod fields;
+mod media;
+mod messages;
+pub mod presets;
+mod quirks;
+mod schema;
+mod usage;
+mod wire;
+mod written;
+
+pub use codec::ChatCodec;
+pub use config::{Builder, OpenAiCompatible};
+pub use decode::ChatDecoder;
+pub use presets::{PROVIDERS, Preset};
+pub use quirks::{AudioInput, Documents, Quirks, ReasoningField, ReplayThinking, StructuredOutput};

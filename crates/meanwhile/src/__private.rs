@@ -216,3 +216,11 @@ pub async fn run_tool<S: ToolSet>(tool: S) -> Result<ToolOutput> {
 pub fn has_tool<S: ToolSet>(call: &ToolCall) -> bool {
     S::toolbox().get(&call.name).is_some()
 }
+
+/// Makes settings of params.
+#[must_use]
+pub fn settings(params: Params) -> Settings {
+    let mut settings = Settings::new();
+    settings.params = params;
+    settings
+}

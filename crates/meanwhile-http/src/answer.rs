@@ -1,0 +1,257 @@
+//! [`Answer`]: from the chunks of one body to events, without I/O, a clock or `async`.
+//!
+//! What must hold: exactly one item is terminal, a finish or an error; it comes last; everything
+//! that was read before it comes before it.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use meanwhile_core::{Error, ErrorKind, Event, Result};
+
+use crate::frame::{FRAME_LIMIT, JsonLines, Sse, too_large};
+use crate::redact::shown;
+use crate::{Decoder, Frame, Framing};
+
+/// The decoding of one answer: chunks go in, events come out.
+///
+/// The exchange drives it from a connection, a test or a replay from recorded bytes:
+///
+/// ```
+/// # use meanwhile_core::{Event, Finish, FinishReason, Result};
+/// # use meanwhile_http::{Answer, Decoder, Frame, Framing};
+/// # use std::collections::VecDeque;
+/// # struct MyDecoder;
+/// # impl Decoder for MyDecoder {
+/// #     fn frame(&mut self, _: Frame<'_>, events: &mut VecDeque<Event>) -> Result<()> {
+/// #         events.push_back(Event::finish(Finish::new(FinishReason::Stop)));
+/// #         Ok(())
+/// #     }
+/// #     fn end(&mut self, _: &mut VecDeque<Event>) -> Result<()> { Ok(()) }
+/// # }
+/// let mut answer = Answer::new(MyDecoder, Framing::ServerSentEvents);
+/// let mut events = Vec::new();
+/// for chunk in ["data: {\"te", "xt\": \"hi\"}\n\n"] {
+///     answer.push(chunk.into());
+///     events.extend(std::iter::from_fn(|| answer.next()));
+/// }
+/// answer.end();
+/// events.extend(std::iter::from_fn(|| answer.next()));
+/// assert!(matches!(events.last(), Some(Ok(Event::Finish(_)))));
+/// ```
+#[derive(Debug)]
+pub struct Answer<D> {
+    decoder: D,
+    frames: Frames,
+    events: VecDeque<Event>,
+    // Comes when the events before it are gone.
+    error: Option<Error>,
+    input: Input,
+    finished: bool,
+    frame_count: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Input {
+    Open,
+    Ended,
+    // The frames and the decoder have seen the end.
+    Read,
+}
+
+#[derive(Debug)]
+enum Frames {
+    Whole { first: Bytes, all: Vec<u8>, limit: usize },
+    Sse(Sse),
+    JsonLines(JsonLines),
+}
+
+impl<D: Decoder> Answer<D> {
+    /// Starts decoding a body that is cut as `framing` says, with the usual limit for one frame.
+    #[must_use]
+    pub fn new(decoder: D, framing: Framing) -> Self {
+        Self::with_limit(decoder, framing, FRAME_LIMIT)
+    }
+
+    /// Starts decoding a body whose frames hold at most `limit` bytes each.
+    #[must_use]
+    pub fn with_limit(decoder: D, framing: Framing, limit: usize) -> Self {
+        let frames = match framing {
+            Framing::Whole => Frames::Whole { first: Bytes::new(), all: Vec::new(), limit },
+            Framing::ServerSentEvents => Frames::Sse(Sse::new(limit)),
+            Framing::JsonLines => Frames::JsonLines(JsonLines::new(limit)),
+        };
+        Self {
+            decoder,
+            frames,
+            // Most whole answers fit.
+            events: VecDeque::with_capacity(8),
+            error: None,
+            input: Input::Open,
+            finished: false,
+            frame_count: 0,
+        }
+    }
+
+    /// Adds an event in front of what the decoder makes of the chunks to come.
+    pub fn announce(&mut self, event: Event) {
+        self.events.push_back(event);
+    }
+
+    /// Adds the next chunk of the body. Has no effect behind the end.
+    pub fn push(&mut self, chunk: Bytes) {
+        if self.input != Input::Open {
+            return;
+        }
+        match &mut self.frames {
+            Frames::Sse(frames) => frames.push(chunk),
+            Frames::JsonLines(frames) => frames.push(chunk),
+            Frames::Whole { first, all, limit } => {
+                let size = first.len() + all.len() + chunk.len();
+                if size > *limit {
+                    let error = too_large(*limit);
+                    self.fail(error);
+                } else if first.is_empty() && all.is_empty() {
+                    *first = chunk;
+                } else {
+                    // The first chunk is kept as it is, in case it stays the only one.
+                    all.extend_from_slice(&std::mem::take(first));
+                    all.extend_from_slice(&chunk);
+                }
+            }
+        }
+    }
+
+    /// Says that the body is complete.
+    pub fn end(&mut self) {
+        if self.input == Input::Open {
+            self.input = Input::Ended;
+        }
+    }
+
+    /// Says that no more of the body can be had. What was read so far still comes, then `error`.
+    pub fn fail(&mut self, error: Error) {
+        if self.input != Input::Read {
+            self.input = Input::Read;
+            self.drain();
+            self.error.get_or_insert(error);
+        }
+    }
+
+    /// Takes the next item; `None` when another chunk is needed, and behind the terminal item.
+    ///
+    /// # Errors
+    ///
+    /// [`Decode`](ErrorKind::Decode) when a frame cannot be read,
+    /// [`StreamInterrupted`](ErrorKind::StreamInterrupted) when the body ends too early, whatever
+    /// the answer itself reports as a failure, and what [`fail`](Self::fail) was told. Nothing comes
+    /// after an error.
+    #[expect(clippy::should_implement_trait, reason = "`None` may be followed by more")]
+    pub fn next(&mut self) -> Option<Result<Event>> {
+        if self.finished {
+            return None;
+        }
+        loop {
+            if let Some(event) = self.events.pop_front() {
+                self.finished = event.is_terminal();
+                return Some(Ok(event));
+            }
+            if let Some(error) = self.error.take() {
+                self.finished = true;
+                return Some(Err(error));
+            }
+            if !self.read_frame() {
+                return None;
+            }
+        }
+    }
+
+    /// Whether the terminal item was taken.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.finished
+    }
+
+    /// How many frames were decoded. Comments and keep-alives without data are none.
+    #[must_use]
+    pub fn frame_count(&self) -> u64 {
+        self.frame_count
+    }
+
+    /// Decodes one frame, or the end. Returns whether there was anything to read.
+    fn read_frame(&mut self) -> bool {
+        if self.input == Input::Read {
+            return false;
+        }
+        let frame = match &mut self.frames {
+            Frames::Whole { .. } => Ok(None),
+            Frames::Sse(frames) => frames.next(),
+            Frames::JsonLines(frames) => frames.next(),
+        };
+        let read = match frame {
+            Ok(Some(frame)) => {
+                self.frame_count += 1;
+                self.decoder.frame(frame, &mut self.events).map_err(|error| explain(error, frame))
+            }
+            Ok(None) if self.input == Input::Ended => {
+                self.input = Input::Read;
+                self.read_end()
+            }
+            Ok(None) => return false,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = read {
+            self.input = Input::Read;
+            self.error = Some(error);
+        }
+        true
+    }
+
+    /// Decodes what is left behind the last complete frame, and the end.
+    fn read_end(&mut self) -> Result<()> {
+        let last = match &mut self.frames {
+            Frames::Whole { first, all, .. } => {
+                Some(Frame::Body(if all.is_empty() { first } else { all }))
+            }
+            Frames::Sse(frames) => frames.end()?,
+            Frames::JsonLines(frames) => frames.end()?,
+        };
+        if let Some(frame) = last {
+            self.frame_count += 1;
+            self.decoder.frame(frame, &mut self.events).map_err(|error| match frame {
+                Frame::Body(_) => explain(error, frame),
+                _ if error.kind() == ErrorKind::Decode => {
+                    let message =
+                        "the answer broke off in the middle of an event; send the request again";
+                    Error::new(ErrorKind::StreamInterrupted, message).with_source(error)
+                }
+                _ => error,
+            })?;
+        }
+        let finished = |events: &VecDeque<Event>| events.iter().any(Event::is_terminal);
+        if !finished(&self.events) {
+            self.decoder.end(&mut self.events)?;
+            if !finished(&self.events) {
+                let message = "the answer ended before its finish; send the request again";
+                return Err(Error::new(ErrorKind::StreamInterrupted, message));
+            }
+        }
+        Ok(())
+    }
+
+    /// Decodes every complete frame at once.
+    fn drain(&mut self) {
+        let input = std::mem::replace(&mut self.input, Input::Open);
+        while self.error.is_none() && self.read_frame() {}
+        self.input = input;
+    }
+}
+
+/// Shows the beginning of what could not be decoded.
+fn explain(error: Error, frame: Frame<'_>) -> Error {
+    if error.kind() != ErrorKind::Decode || error.body().is_some() {
+        return error;
+    }
+    error.with_body(shown(match frame {
+        Frame::Body(data) | Frame::Line(data) | Frame::Event { data, .. } => data,
+    }))
+}

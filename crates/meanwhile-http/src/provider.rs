@@ -1,0 +1,160 @@
+//! [`HttpProvider`]: a [`Codec`] with an endpoint, a credential and a client is a provider.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use meanwhile_core::{AnyProvider, Capabilities, EventStream, Provider, Request, Result, Timeouts};
+
+use crate::frame::FRAME_LIMIT;
+use crate::transport::Client;
+use crate::{Auth, Codec, Endpoint, exchange};
+
+/// A provider that speaks HTTP: what it says is the codec's, how it is said is the same for all.
+///
+/// Clones share everything. Without further settings it uses the [shared](Client::shared) client,
+/// sends no credential, waits 10 minutes for the first event and as long between two events, with
+/// no limit for the whole call; a request's own [`Timeouts`] go before these. An answer that is
+/// not streamed is one event. Comments in a stream keep no silence from counting, events without
+/// content do.
+///
+/// Must be polled inside a tokio runtime with its timers enabled.
+pub struct HttpProvider<C> {
+    codec: Arc<C>,
+    shared: Arc<Shared>,
+}
+
+/// What a request and its answer need beside the codec.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    pub(crate) id: Cow<'static, str>,
+    pub(crate) endpoint: Endpoint,
+    pub(crate) auth: Auth,
+    pub(crate) timeouts: Timeouts,
+    pub(crate) frame_limit: usize,
+    client: Option<Client>,
+    capabilities: Arc<dyn Fn(&str) -> Capabilities + Send + Sync>,
+}
+
+const TIMEOUT: Duration = Duration::from_secs(600);
+
+impl<C: Codec> HttpProvider<C> {
+    /// Makes a provider that is called `id` in errors and `provider/model` strings.
+    #[must_use]
+    pub fn new(id: impl Into<Cow<'static, str>>, codec: C, endpoint: Endpoint) -> Self {
+        let shared = Shared {
+            id: id.into(),
+            endpoint,
+            auth: Auth::none(),
+            timeouts: Timeouts::default().first_event(TIMEOUT).idle(TIMEOUT),
+            frame_limit: FRAME_LIMIT,
+            client: None,
+            capabilities: Arc::new(|_| Capabilities::none()),
+        };
+        Self { codec: Arc::new(codec), shared: Arc::new(shared) }
+    }
+
+    /// Sets how requests prove who sends them.
+    #[must_use]
+    pub fn with_auth(mut self, auth: Auth) -> Self {
+        self.shared_mut().auth = auth;
+        self
+    }
+
+    /// Uses another client than the shared one.
+    #[must_use]
+    pub fn with_client(mut self, client: Client) -> Self {
+        self.shared_mut().client = Some(client);
+        self
+    }
+
+    /// Sets time limits for requests that bring none; what is `None` stays as it was. A limit of
+    /// [`Duration::MAX`] is none.
+    #[must_use]
+    pub fn with_timeouts(mut self, timeouts: Timeouts) -> Self {
+        let shared = self.shared_mut();
+        shared.timeouts = timeouts.or(shared.timeouts);
+        self
+    }
+
+    /// Sets the most bytes that one event, or an answer that is not streamed, may hold. 64 MiB
+    /// without it.
+    #[must_use]
+    pub fn with_frame_limit(mut self, bytes: usize) -> Self {
+        self.shared_mut().frame_limit = bytes;
+        self
+    }
+
+    /// Sets what is known about each model; without it, nothing.
+    #[must_use]
+    pub fn with_capabilities(
+        mut self,
+        capabilities: impl Fn(&str) -> Capabilities + Send + Sync + 'static,
+    ) -> Self {
+        self.shared_mut().capabilities = Arc::new(capabilities);
+        self
+    }
+
+    /// The codec.
+    #[must_use]
+    pub fn codec(&self) -> &C {
+        &self.codec
+    }
+
+    /// Where requests go.
+    #[must_use]
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.shared.endpoint
+    }
+
+    fn shared_mut(&mut self) -> &mut Shared {
+        Arc::make_mut(&mut self.shared)
+    }
+}
+
+impl Shared {
+    pub(crate) fn client(&self) -> Result<Client> {
+        self.client.clone().map_or_else(Client::shared, Ok)
+    }
+}
+
+#[async_trait]
+impl<C: Codec> Provider for HttpProvider<C> {
+    fn id(&self) -> &str {
+        &self.shared.id
+    }
+
+    fn capabilities(&self, model: &str) -> Capabilities {
+        (self.shared.capabilities)(model)
+    }
+
+    async fn send(&self, request: Request) -> Result<EventStream> {
+        exchange::exchange(&*self.codec, &self.shared, request).await
+    }
+}
+
+impl<C> Clone for HttpProvider<C> {
+    fn clone(&self) -> Self {
+        Self { codec: self.codec.clone(), shared: self.shared.clone() }
+    }
+}
+
+impl<C: Codec> From<HttpProvider<C>> for AnyProvider {
+    fn from(provider: HttpProvider<C>) -> Self {
+        Self::new(provider)
+    }
+}
+
+impl<C: Codec> fmt::Debug for HttpProvider<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpProvider")
+            .field("id", &self.shared.id)
+            .field("codec", &self.codec)
+            .field("endpoint", &self.shared.endpoint)
+            .field("auth", &self.shared.auth)
+            .field("timeouts", &self.shared.timeouts)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,144 @@
+use bytes::Bytes;
+use meanwhile_core::{Error, ErrorKind, Event, Result};
+use meanwhile_http::{Answer, Framing};
+
+use crate::toy::{ToyDecoder, text};
+
+/// Text and ending of an answer in these chunks.
+fn read(framing: Framing, chunks: &[&str]) -> (String, Option<Error>) {
+    let mut answer = Answer::new(ToyDecoder::default(), framing);
+    let mut items = Vec::new();
+    for chunk in chunks {
+        answer.push(Bytes::copy_from_slice(chunk.as_bytes()));
+        items.extend(std::iter::from_fn(|| answer.next()));
+    }
+    answer.end();
+    items.extend(std::iter::from_fn(|| answer.next()));
+    assert!(answer.is_finished());
+    ending(items)
+}
+
+/// Splits the items, of which exactly the last one has to be terminal.
+fn ending(mut items: Vec<Result<Event>>) -> (String, Option<Error>) {
+    let last = items.pop().expect("no item");
+    let events: Vec<Event> = items.into_iter().collect::<Result<_>>().expect("an error in between");
+    assert!(!events.iter().any(Event::is_terminal), "a finish in between");
+    let error = match last {
+        Ok(event) => {
+            assert!(event.is_terminal(), "{event:?} at the end");
+            None
+        }
+        Err(error) => Some(error),
+    };
+    (text(&events), error)
+}
+
+fn check(framing: Framing, chunks: &[&str], expected: &str) {
+    let (text, error) = read(framing, chunks);
+    assert_eq!(text, expected);
+    assert!(error.is_none(), "{error:?}");
+}
+
+fn check_error(framing: Framing, chunks: &[&str], expected: &str, kind: ErrorKind) -> Error {
+    let (text, error) = read(framing, chunks);
+    assert_eq!(text, expected);
+    let error = error.expect("no error");
+    assert_eq!(error.kind(), kind, "{error}");
+    error
+}
+
+const SSE: Framing = Framing::ServerSentEvents;
+
+#[test]
+fn complete_answers() {
+    check(SSE, &["data: {\"text\":\"a\"}\n\ndata: {\"te", "xt\":\"b\"}\n\ndata: [DONE]\n\n"], "ab");
+    check(SSE, &["data: {\"text\":\"a\"}\n\ndata: {\"done\":true}\n\n"], "a");
+    check(SSE, &["event: ping\ndata: whatever\n\ndata: [DONE]\n\n"], "");
+    check(Framing::JsonLines, &["{\"text\":\"a\"}\n{\"text\":\"b\",", "\"done\":true}\n"], "ab");
+    check(Framing::Whole, &["{\"text\":", "\"a\"", "}"], "a");
+    check(Framing::Whole, &["{\"text\":\"a\"}"], "a");
+}
+
+#[test]
+fn nothing_comes_after_the_finish() {
+    check(
+        SSE,
+        &["data: {\"text\":\"a\"}\n\ndata: [DONE]\n\ndata: {\"text\":\"b\"}\n\ndata: x\n\n"],
+        "a",
+    );
+}
+
+#[test]
+fn a_last_event_without_its_end_counts_if_it_can_be_read() {
+    check(SSE, &["data: {\"text\":\"a\"}\n\ndata: [DONE]"], "a");
+    check(SSE, &["data: {\"text\":\"a\"}\n\ndata: [DONE]\n"], "a");
+    check(Framing::JsonLines, &["{\"text\":\"a\",\"done\":true}"], "a");
+}
+
+#[test]
+fn a_cut_answer_is_interrupted_not_complete() {
+    let interrupted = ErrorKind::StreamInterrupted;
+    check_error(SSE, &["data: {\"text\":\"a\"}\n\n"], "a", interrupted);
+    check_error(SSE, &["data: {\"text\":\"a\"}\n\ndata: {\"text\":\"b\"}"], "ab", interrupted);
+    check_error(SSE, &[], "", interrupted);
+    check_error(SSE, &["event: x\n: comment\n"], "", interrupted);
+    for (framing, chunk) in [
+        (SSE, "data: {\"text\":\"a\"}\n\ndata: {\"tex"),
+        (Framing::JsonLines, "{\"text\":\"a\"}\n{\"tex"),
+    ] {
+        let error = check_error(framing, &[chunk], "a", interrupted);
+        let source = std::error::Error::source(&error).expect("no source");
+        assert_eq!(source.downcast_ref::<Error>().map(Error::kind), Some(ErrorKind::Decode));
+    }
+}
+
+#[test]
+fn what_cannot_be_read_keeps_what_came_before() {
+    let chunks =
+        ["data: {\"text\":\"a\"}\n\ndata: {\"text\":\"b\"}\n\ndata: nonsense\n\ndata: [DONE]\n\n"];
+    let error = check_error(SSE, &chunks, "ab", ErrorKind::Decode);
+    assert_eq!(error.body(), Some("nonsense"));
+    let error = check_error(Framing::Whole, &["{\"text\":\"a\""], "", ErrorKind::Decode);
+    assert_eq!(error.body(), Some("{\"text\":\"a\""));
+    check_error(Framing::Whole, &[], "", ErrorKind::Decode);
+}
+
+#[test]
+fn errors_in_the_answer_are_handed_on() {
+    for chunk in ["data: {\"error\":\"out of sorts\"}\n\n", "data: {\"error\":\"out of sorts\"}"] {
+        let error =
+            check_error(SSE, &["data: {\"text\":\"a\"}\n\n", chunk], "a", ErrorKind::Server);
+        assert_eq!(error.message(), "out of sorts");
+    }
+}
+
+#[test]
+fn a_broken_connection_does_not_swallow_what_was_read() {
+    let mut answer = Answer::new(ToyDecoder::default(), SSE);
+    answer.push("data: {\"text\":\"a\"}\n\ndata: {\"text\":\"b\"}\n\ndata: {\"te".into());
+    answer.fail(Error::new(ErrorKind::StreamInterrupted, "cut"));
+    let (text, error) = ending(std::iter::from_fn(|| answer.next()).collect());
+    assert_eq!(text, "ab");
+    assert_eq!(error.unwrap().message(), "cut");
+
+    let mut answer = Answer::new(ToyDecoder::default(), SSE);
+    answer.push("data: {\"text\":\"a\"}\n\ndata: [DONE]\n\n".into());
+    answer.fail(Error::new(ErrorKind::StreamInterrupted, "cut"));
+    let (text, error) = ending(std::iter::from_fn(|| answer.next()).collect());
+    assert_eq!((text.as_str(), error.is_none()), ("a", true));
+}
+
+#[test]
+fn bodies_are_bounded() {
+    for framing in [Framing::Whole, SSE, Framing::JsonLines] {
+        let mut answer = Answer::with_limit(ToyDecoder::default(), framing, 1000);
+        for _ in 0..20 {
+            answer.push(Bytes::from_static(&[b'x'; 100]));
+            if let Some(item) = answer.next() {
+                assert_eq!(item.unwrap_err().kind(), ErrorKind::Decode);
+                break;
+            }
+        }
+        assert!(answer.is_finished(), "{framing:?}");
+    }
+}

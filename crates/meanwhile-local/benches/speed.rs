@@ -1,0 +1,182 @@
+//! Measures prompt and generation speed and peak memory against a plain candle loop over the same
+//! weights in 8 bits: `cargo bench -p meanwhile-local`.
+//!
+//! Each measurement runs in a process of its own, with one thread, three times; the best counts,
+//! because other work on the machine only ever slows a measurement down.
+
+use std::io::Cursor;
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+
+use candle_core::quantized::gguf_file::{self, Content};
+use candle_core::quantized::{GgmlDType, QTensor};
+use candle_core::{DType, Device, Tensor};
+use candle_transformers::models::quantized_llama::ModelWeights;
+use futures::executor::block_on;
+use meanwhile_core::{
+    Event, Message, OutputFormat, OutputSchema, Provider, Request, Schema,
+};
+use meanwhile_local::{Local, SMOLLM2_135M};
+use serde_json::json;
+
+/// Tokens that are generated in each measurement.
+const GENERATED: usize = 64;
+const ROUNDS: usize = 3;
+const PROMPT: &str = "Tell me a short story about a lighthouse keeper and a whale.";
+
+/// One line of the result.
+#[derive(Debug, Clone, Copy, Default)]
+struct Speed {
+    prompt: f64,
+    generation: f64,
+}
+
+fn main() {
+    let path = Local::new().fetch().unwrap();
+    if let Ok(which) = std::env::var("MEASURE") {
+        let mut best = Speed::default();
+        let mut plain = (which == "plain").then(|| Plain::load(&path));
+        for _ in 0..ROUNDS {
+            let speed = match &mut plain {
+                Some(plain) => plain.measure(),
+                None => measure(which == "constrained"),
+            };
+            best.prompt = best.prompt.max(speed.prompt);
+            best.generation = best.generation.max(speed.generation);
+        }
+        println!("{} {} {}", best.prompt, best.generation, peak_memory());
+        return;
+    }
+    println!("{:<22} {:>14} {:>18} {:>9}", "one thread", "prompt tok/s", "generation tok/s", "peak MB");
+    let mut speeds = Vec::new();
+    for which in ["plain", "local", "constrained"] {
+        let output = Command::new(std::env::current_exe().unwrap())
+            .env("MEASURE", which)
+            .env("RAYON_NUM_THREADS", "1")
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let numbers: Vec<f64> = text.split_whitespace().map(|n| n.parse().unwrap()).collect();
+        let [prompt, generation, memory] = numbers[..] else {
+            panic!("{}", String::from_utf8_lossy(&output.stderr))
+        };
+        // With constraints, the forced beginning of the answer is there before the prompt is read.
+        let shown = if which == "constrained" { "-".into() } else { format!("{prompt:.1}") };
+        println!("{which:<22} {shown:>14} {generation:>18.1} {memory:>9.0}");
+        speeds.push(Speed { prompt, generation });
+    }
+    println!(
+        "time per token, local against plain candle (goal: at most 1.3): prompt {:.2}, generation {:.2}",
+        speeds[0].prompt / speeds[1].prompt,
+        speeds[0].generation / speeds[1].generation,
+    );
+}
+
+/// Measures the provider, through its events.
+fn measure(constrained: bool) -> Speed {
+    block_on(async {
+        // A different beginning each time, so that nothing read before is reused.
+        let nonce = Instant::now().elapsed().as_nanos();
+        let system = Message::system(format!("{nonce}. You are a helpful assistant."));
+        let mut request = Request::new(SMOLLM2_135M, vec![system, Message::user(PROMPT)]);
+        request.params.temperature = Some(0.0);
+        request.params.max_tokens = Some(GENERATED as u32);
+        if constrained {
+            let schema = json!({ "type": "object", "required": ["story"],
+                "properties": { "story": { "type": "string", "minLength": 300, "maxLength": 900 } } });
+            let output = OutputSchema::new("story", Schema::from(schema));
+            request.output = OutputFormat::Schema(output);
+        }
+        // Loads the model, outside of the measurement.
+        let mut warm = Request::new(SMOLLM2_135M, vec![Message::user("Hi")]);
+        warm.params.max_tokens = Some(1);
+        let mut events = Local::new().send(warm).await.unwrap();
+        while events.next().await.is_some() {}
+
+        let start = Instant::now();
+        let mut first = None;
+        let mut counts = (0, 0);
+        let mut events = Local::new().send(request).await.unwrap();
+        while let Some(event) = events.next().await {
+            match event.unwrap() {
+                Event::TextDelta { .. } => _ = first.get_or_insert_with(Instant::now),
+                Event::Usage(usage) => {
+                    counts = (usage.input.uncached.unwrap(), usage.output.total.unwrap());
+                }
+                _ => {}
+            }
+        }
+        let first = first.unwrap();
+        Speed {
+            // The first token of the answer comes with the prompt; with constraints, the forced
+            // beginning is reported before anything is computed.
+            prompt: counts.0 as f64 / (first - start).as_secs_f64(),
+            generation: (counts.1 - 1) as f64 / first.elapsed().as_secs_f64(),
+        }
+    })
+}
+
+/// A plain candle loop over the same weights.
+struct Plain(ModelWeights);
+
+impl Plain {
+    fn load(path: &Path) -> Self {
+        let mut file = std::fs::File::open(path).unwrap();
+        let content = Content::read(&mut file).unwrap();
+        let mut names: Vec<_> = content.tensor_infos.keys().collect();
+        names.sort();
+        let tensors: Vec<(&str, QTensor)> = names
+            .into_iter()
+            .map(|name| {
+                let tensor = content.tensor(&mut file, name, &Device::Cpu).unwrap();
+                let tensor = match tensor.dtype() {
+                    GgmlDType::Q4_1 => {
+                        let values = tensor.dequantize(&Device::Cpu).unwrap();
+                        QTensor::quantize(&values, GgmlDType::Q8_0).unwrap()
+                    }
+                    _ => tensor,
+                };
+                (name.as_str(), tensor)
+            })
+            .collect();
+        let tensors: Vec<_> = tensors.iter().map(|(name, tensor)| (*name, tensor)).collect();
+        let metadata: Vec<_> =
+            content.metadata.iter().map(|(name, value)| (name.as_str(), value)).collect();
+        let mut written = Cursor::new(Vec::new());
+        gguf_file::write(&mut written, &metadata, &tensors).unwrap();
+        written.set_position(0);
+        let content = Content::read(&mut written).unwrap();
+        Self(ModelWeights::from_gguf(content, &mut written, &Device::Cpu).unwrap())
+    }
+
+    fn measure(&mut self) -> Speed {
+        self.0.clear_kv_cache();
+        let prompt: Vec<u32> = (1000..1043).collect();
+        let start = Instant::now();
+        let mut next = self.next(&prompt, 0);
+        let read = start.elapsed();
+        let start = Instant::now();
+        for index in 0..GENERATED {
+            next = self.next(&[next], prompt.len() + index);
+        }
+        Speed {
+            prompt: prompt.len() as f64 / read.as_secs_f64(),
+            generation: GENERATED as f64 / start.elapsed().as_secs_f64(),
+        }
+    }
+
+    fn next(&mut self, tokens: &[u32], position: usize) -> u32 {
+        let tokens = Tensor::new(tokens, &Device::Cpu).unwrap().unsqueeze(0).unwrap();
+        let scores = self.0.forward(&tokens, position).unwrap().squeeze(0).unwrap();
+        let best = scores.argmax(0).unwrap().to_dtype(DType::U32).unwrap();
+        best.to_scalar().unwrap()
+    }
+}
+
+/// The most memory this process ever held, in MB; zero where it cannot be known.
+fn peak_memory() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok()).unwrap_or(0.0) / 1024.0
+}

@@ -1,0 +1,7 @@
+//! The derives: types that a call returns, and sets of tools.
+
+mod extract;
+mod tool_set;
+
+pub(crate) use extract::extract;
+pub(crate) use tool_set::tool_set;

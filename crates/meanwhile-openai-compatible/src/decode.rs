@@ -1,0 +1,490 @@
+//! [`ChatDecoder`]: whole answers and streamed chunks to events, by one path.
+//!
+//! Thinking, text and refusal open a part when they begin and close it when something else begins;
+//! tool calls stay open until the answer ends, because their fragments may interleave and may
+//! even follow the finish reason. The finish is pushed at `[DONE]`, or at the end of the body once a
+//! finish reason has come.
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use meanwhile_core::{
+    Error, ErrorKind, Event, Finish, FinishReason, Metadata, Part, ProviderData, Request, Result,
+    Warning, WarningKind,
+};
+use meanwhile_http::{Decoder, Frame};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
+
+use crate::calls::{Calls, Fragment};
+use crate::fields::Content;
+use crate::media::{self, Spoken};
+use crate::wire::{self, Choice, Chunk, Delta};
+use crate::{Quirks, details, error, usage};
+
+/// The decoding state of one Chat Completions answer.
+#[derive(Debug)]
+pub struct ChatDecoder {
+    provider: Arc<str>,
+    quirks: Quirks,
+    wants_logprobs: bool,
+    /// What of the metadata has been reported.
+    metadata: Metadata,
+    next_part: u32,
+    /// The part that text is being added to.
+    open: Option<(Kind, u32)>,
+    /// The details of the thinking part that is open.
+    details: Vec<Value>,
+    /// The signature of the thinking part that is open (Mistral).
+    signature: Option<Value>,
+    calls: Calls,
+    audio: Option<Spoken>,
+    /// Fields of the message that have no part of their own: citations, search results.
+    sources: Map<String, Value>,
+    /// The text of the last counters, because many servers repeat them.
+    counters: String,
+    finish: Option<Finish>,
+    started: bool,
+    warned_choices: bool,
+    warned_logprobs: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Thinking,
+    Text,
+    Refusal,
+}
+
+type Events = VecDeque<Event>;
+
+impl ChatDecoder {
+    pub(crate) fn new(provider: Arc<str>, quirks: Quirks, request: &Request) -> Self {
+        let earlier = request.messages.iter().flat_map(|message| message.tool_calls()).count();
+        let options = request.params.options.get(&*provider);
+        let asked = options.and_then(|options| options.get("logprobs"));
+        Self {
+            provider,
+            quirks,
+            wants_logprobs: request.params.logprobs.is_some()
+                || asked.is_some_and(|value| *value != Value::Bool(false)),
+            metadata: Metadata::default(),
+            next_part: 0,
+            open: None,
+            details: Vec::new(),
+            signature: None,
+            calls: Calls::after(earlier),
+            audio: None,
+            sources: Map::new(),
+            counters: String::new(),
+            finish: None,
+            started: false,
+            warned_choices: false,
+            warned_logprobs: false,
+        }
+    }
+
+    /// Reads the JSON of a whole answer.
+    fn body(&mut self, body: &[u8], events: &mut Events) -> Result<()> {
+        let chunk = self.parse(body)?;
+        if chunk.choices.first.is_none() {
+            self.fail(&chunk, body, events)?;
+            let message = "the answer has no choices; the server may not speak this dialect";
+            return Err(error::decode(message, body));
+        }
+        self.chunk(chunk, body, true, events)?;
+        self.complete(events);
+        Ok(())
+    }
+
+    /// Reads the data of one server-sent event.
+    fn event(&mut self, name: Option<&[u8]>, data: &[u8], events: &mut Events) -> Result<()> {
+        let data = data.trim_ascii();
+        if data.is_empty() {
+            return Ok(());
+        }
+        if data == b"[DONE]" {
+            if !self.started {
+                let message = "the stream ended before it began; send the request again";
+                return Err(Error::new(ErrorKind::StreamInterrupted, message));
+            }
+            self.complete(events);
+            return Ok(());
+        }
+        match name {
+            None | Some(b"message") => {
+                let chunk = self.parse(data)?;
+                self.chunk(chunk, data, false, events)
+            }
+            Some(b"error") => Err(error::in_answer(data, &self.quirks)),
+            // An event of another name counts only if it holds what a chunk holds (not a ping).
+            Some(_) => match serde_json::from_slice::<Chunk<'_>>(data) {
+                Ok(chunk) if chunk.choices.present => self.chunk(chunk, data, false, events),
+                _ => Ok(()),
+            },
+        }
+    }
+
+    fn parse<'a>(&self, data: &'a [u8]) -> Result<Chunk<'a>> {
+        serde_json::from_slice(data).map_err(|source| {
+            // Some gateways wrap an error in a list.
+            if data.starts_with(b"[") && error::is_error(data) {
+                return error::in_answer(data, &self.quirks);
+            }
+            error::decode("the answer is not JSON of this dialect", data).with_source(source)
+        })
+    }
+
+    fn chunk(
+        &mut self,
+        chunk: Chunk<'_>,
+        data: &[u8],
+        whole: bool,
+        events: &mut Events,
+    ) -> Result<()> {
+        self.fail(&chunk, data, events)?;
+        self.started |= chunk.choices.present || chunk.usage.is_some();
+        self.metadata(&chunk, events);
+        for (name, raw) in
+            [("citations", chunk.citations), ("search_results", chunk.search_results)]
+        {
+            if let Some(raw) = raw {
+                self.source(name, raw);
+            }
+        }
+        if chunk.choices.others && !self.warned_choices {
+            self.warned_choices = true;
+            let message = "only the first of several alternatives is kept";
+            events.push_back(Event::warning(Warning::dropped("n", message)));
+        }
+        let groq = chunk.x_groq.0.unwrap_or_default();
+        let mut counters = chunk.usage.or(groq.usage);
+        if let Some(choice) = chunk.choices.first {
+            counters = counters.or(choice.usage);
+            let failed = self.choice(choice, whole, events);
+            self.usage(counters, events);
+            return failed;
+        }
+        self.usage(counters, events);
+        Ok(())
+    }
+
+    /// Returns the failure that a chunk reports, with its counters pushed before.
+    fn fail(&mut self, chunk: &Chunk<'_>, data: &[u8], events: &mut Events) -> Result<()> {
+        let groq = chunk.x_groq.0.as_ref();
+        let raw = chunk.error.or_else(|| groq.and_then(|groq| groq.error));
+        let reported = raw.is_some_and(error::is_truthy);
+        let status = chunk.base_resp.0.as_ref().and_then(|response| response.status_code.0);
+        let refused = status.is_some_and(|status| status != 0);
+        let bare = !chunk.choices.present && chunk.usage.is_none() && error::is_error(data);
+        if reported || refused || bare {
+            self.usage(chunk.usage, events);
+            return Err(error::in_answer(data, &self.quirks));
+        }
+        Ok(())
+    }
+
+    fn choice(&mut self, choice: Choice<'_>, whole: bool, events: &mut Events) -> Result<()> {
+        if choice.logprobs.0 && self.wants_logprobs && !self.warned_logprobs {
+            self.warned_logprobs = true;
+            let message = "token probabilities came, but responses have no place for them yet";
+            events.push_back(Event::warning(Warning::new(
+                WarningKind::Unreadable,
+                "logprobs",
+                message,
+            )));
+        }
+        // Some servers answer a request for a stream with whole messages; beside a delta, a
+        // message repeats what was said so far.
+        let (delta, whole) = match (choice.delta.0, choice.message.0) {
+            (delta, Some(message)) if whole || delta.is_none() => (Some(message), true),
+            (delta, _) => (delta, whole),
+        };
+        if let Some(delta) = delta {
+            self.delta(delta, whole, events);
+        }
+        if let Some(raw) = choice.error.filter(|raw| error::is_truthy(raw)) {
+            let error = format!("{{\"error\":{}}}", raw.get());
+            return Err(error::in_answer(error.as_bytes(), &self.quirks));
+        }
+        if let Some(raw) = choice.finish_reason.given() {
+            let reason = usage::finish_reason(raw);
+            let cut = [FinishReason::Length, FinishReason::ContentFilter];
+            // A later reason is the better one, except that a cut answer stays cut.
+            match &self.finish {
+                Some(finish) if cut.contains(&finish.reason) && !cut.contains(&reason) => {}
+                _ => self.finish = Some(Finish::new(reason).with_raw(raw)),
+            }
+        }
+        Ok(())
+    }
+
+    fn delta(&mut self, delta: Delta<'_>, whole: bool, events: &mut Events) {
+        self.thinking(&delta, events);
+        match delta.content {
+            Content::Absent => {}
+            Content::Text(text) => self.text(Kind::Text, text, events),
+            Content::Parts(parts) => {
+                for part in parts {
+                    self.content_part(part, events);
+                }
+            }
+        }
+        self.text(Kind::Refusal, delta.refusal.0, events);
+        for call in delta.tool_calls.0 {
+            self.close(events);
+            let function = call.function.0.unwrap_or_default();
+            let fragment = Fragment {
+                index: call.index.0,
+                id: &call.id.0,
+                name: &function.name.0,
+                arguments: function.arguments.0,
+                extra: call.extra_content.and_then(value),
+                whole,
+            };
+            self.calls.add(fragment, &mut self.next_part, events);
+        }
+        // What tools were called before there were several at once.
+        if let Some(function) = delta.function_call.0 {
+            self.close(events);
+            let fragment = Fragment {
+                index: None,
+                id: "",
+                name: &function.name.0,
+                arguments: function.arguments.0,
+                extra: None,
+                whole,
+            };
+            self.calls.add(fragment, &mut self.next_part, events);
+        }
+        if let Some(audio) = delta.audio.0 {
+            self.speech(&audio, events);
+        }
+        for image in delta.images.and_then(value).iter().filter_map(Value::as_array).flatten() {
+            self.content_part(image.clone(), events);
+        }
+        if let Some(raw) = delta.annotations {
+            self.source("annotations", raw);
+        }
+    }
+
+    /// Adds thinking, which many servers send in several fields at once.
+    fn thinking(&mut self, delta: &Delta<'_>, events: &mut Events) {
+        let plain = delta.reasoning_content.given().or(delta.reasoning.given());
+        let details = delta.reasoning_details.and_then(value);
+        let details: Vec<Value> = match details {
+            Some(Value::Array(details)) => {
+                details.into_iter().filter(details::is_substantial).collect()
+            }
+            _ => Vec::new(),
+        };
+        match plain {
+            Some(text) => self.text(Kind::Thinking, Cow::Borrowed(text), events),
+            None => self.text(Kind::Thinking, Cow::Owned(details::text(&details)), events),
+        }
+        if !details.is_empty() {
+            self.begin(Kind::Thinking, events);
+            details::append(&mut self.details, details);
+        }
+    }
+
+    /// Adds one part of a list of content.
+    fn content_part(&mut self, part: Value, events: &mut Events) {
+        let text = |name: &str| part.get(name).and_then(Value::as_str);
+        match (text("type"), &part) {
+            (_, Value::String(text)) => self.text(Kind::Text, Cow::Borrowed(text), events),
+            (Some("thinking" | "reasoning"), _) => {
+                let inner = part.get("thinking").or_else(|| part.get("text"));
+                let thoughts = match inner {
+                    Some(Value::String(text)) => text.clone(),
+                    Some(Value::Array(inner)) => details::text(inner),
+                    _ => String::new(),
+                };
+                self.text(Kind::Thinking, Cow::Owned(thoughts), events);
+                if let Some(signature) = part.get("signature").filter(|value| !value.is_null()) {
+                    self.begin(Kind::Thinking, events);
+                    self.signature = Some(signature.clone());
+                }
+            }
+            (Some("refusal"), _) => {
+                let text = text("refusal").unwrap_or_default();
+                self.text(Kind::Refusal, Cow::Borrowed(text), events);
+            }
+            (Some("image_url"), _) => match media::image(&part) {
+                Some(image) => self.part(Part::Image(image), events),
+                None => self.opaque(part, events),
+            },
+            (Some("text" | "output_text") | None, _) if text("text").is_some() => {
+                let text = text("text").unwrap_or_default();
+                self.text(Kind::Text, Cow::Borrowed(text), events);
+            }
+            _ => self.opaque(part, events),
+        }
+    }
+
+    /// Keeps a part that has no counterpart here, for the program to look at.
+    fn opaque(&mut self, part: Value, events: &mut Events) {
+        if !part.is_null() {
+            let part = Part::opaque(&*self.provider, json!({ "content": [part] }));
+            self.part(part, events);
+        }
+    }
+
+    fn part(&mut self, part: Part, events: &mut Events) {
+        self.close(events);
+        let index = self.next_part;
+        self.next_part += 1;
+        events.push_back(Event::part(index, part));
+    }
+
+    fn text(&mut self, kind: Kind, text: Cow<'_, str>, events: &mut Events) {
+        if text.is_empty() {
+            return;
+        }
+        let index = self.begin(kind, events);
+        let text = text.into_owned();
+        events.push_back(match kind {
+            Kind::Thinking => Event::ThinkingDelta { index, text },
+            Kind::Text => Event::TextDelta { index, text },
+            Kind::Refusal => Event::RefusalDelta { index, text },
+        });
+    }
+
+    /// Makes sure that a part of this kind is open.
+    fn begin(&mut self, kind: Kind, events: &mut Events) -> u32 {
+        match self.open {
+            Some((open, index)) if open == kind => return index,
+            Some(_) => self.close(events),
+            None => {}
+        }
+        let index = self.next_part;
+        self.next_part += 1;
+        self.open = Some((kind, index));
+        events.push_back(match kind {
+            Kind::Thinking => Event::thinking_start(index),
+            Kind::Text => Event::text_start(index),
+            Kind::Refusal => Event::refusal_start(index),
+        });
+        index
+    }
+
+    fn close(&mut self, events: &mut Events) {
+        let Some((_, index)) = self.open.take() else { return };
+        let details = std::mem::take(&mut self.details);
+        let mut data = Map::new();
+        if !details.is_empty() {
+            data.insert("reasoning_details".to_owned(), Value::Array(details));
+        }
+        if let Some(signature) = self.signature.take() {
+            data.insert("signature".to_owned(), signature);
+        }
+        let data = (!data.is_empty())
+            .then(|| Box::new(ProviderData::new(&*self.provider, Value::Object(data))));
+        events.push_back(Event::PartEnd { index, data });
+    }
+
+    fn speech(&mut self, audio: &wire::Audio<'_>, events: &mut Events) {
+        if self.audio.get_or_insert_default().add(audio).is_err() {
+            let message = "a piece of the spoken answer is not base64 and is missing";
+            let warning = Warning::new(WarningKind::Unreadable, "audio", message);
+            events.push_back(Event::warning(warning));
+        }
+    }
+
+    fn source(&mut self, name: &str, raw: &RawValue) {
+        match value(raw) {
+            Some(Value::Array(more)) if !more.is_empty() => {
+                match self.sources.get_mut(name).and_then(Value::as_array_mut) {
+                    // Annotations come one by one; everything else is repeated in full.
+                    Some(known) if name == "annotations" => known.extend(more),
+                    _ => {
+                        self.sources.insert(name.to_owned(), Value::Array(more));
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn metadata(&mut self, chunk: &Chunk<'_>, events: &mut Events) {
+        let known = &mut self.metadata;
+        let mut news = Metadata::default();
+        if known.id.is_none() {
+            news.id = chunk.id.given().map(str::to_owned);
+        }
+        if known.model.is_none() {
+            news.model = chunk.model.given().map(str::to_owned);
+        }
+        if known.created.is_none() {
+            news.created = chunk.created.0.filter(|created| *created != 0);
+        }
+        if known.service_tier.as_deref() != chunk.service_tier.given() {
+            news.service_tier = chunk.service_tier.given().map(str::to_owned);
+        }
+        if news != Metadata::default() {
+            known.update(news.clone());
+            events.push_back(Event::Metadata(Box::new(news)));
+        }
+    }
+
+    fn usage(&mut self, raw: Option<&RawValue>, events: &mut Events) {
+        let Some(raw) = raw.map(RawValue::get) else { return };
+        if raw == self.counters {
+            return;
+        }
+        raw.clone_into(&mut self.counters);
+        match serde_json::from_str(raw) {
+            Ok(Value::Object(counters)) if !counters.is_empty() => {
+                let usage = usage::usage(Value::Object(counters), &self.quirks);
+                events.push_back(Event::usage(usage));
+            }
+            _ => {}
+        }
+    }
+
+    /// Ends every part and the answer.
+    fn complete(&mut self, events: &mut Events) {
+        self.close(events);
+        let called = !self.calls.is_empty();
+        self.calls.end(&self.provider, &mut self.next_part, events);
+        if let Some(spoken) = self.audio.take() {
+            let part = spoken.into_part(&self.provider);
+            self.part(part, events);
+        }
+        let sources = std::mem::take(&mut self.sources);
+        if !sources.is_empty() {
+            let part = Part::opaque(&*self.provider, Value::Object(sources));
+            self.part(part, events);
+        }
+        let mut finish = self.finish.take().unwrap_or_else(|| Finish::new(FinishReason::Other));
+        if called && finish.reason == FinishReason::Stop {
+            finish.reason = FinishReason::ToolCalls;
+        }
+        events.push_back(Event::finish(finish));
+    }
+}
+
+impl Decoder for ChatDecoder {
+    fn frame(&mut self, frame: Frame<'_>, events: &mut VecDeque<Event>) -> Result<()> {
+        match frame {
+            Frame::Body(body) => self.body(body, events),
+            Frame::Event { name, data } => self.event(name, data, events),
+            Frame::Line(line) => self.event(None, line, events),
+            _ => Err(Error::new(ErrorKind::Decode, "this dialect has no such frame")),
+        }
+    }
+
+    fn end(&mut self, events: &mut VecDeque<Event>) -> Result<()> {
+        if self.finish.is_none() {
+            let message = "the stream ended without a finish reason; send the request again";
+            return Err(Error::new(ErrorKind::StreamInterrupted, message));
+        }
+        self.complete(events);
+        Ok(())
+    }
+}
+
+fn value(raw: &RawValue) -> Option<Value> {
+    serde_json::from_str(raw.get()).ok()
+}

@@ -1,0 +1,201 @@
+//! [`Quirks`]: how one vendor's reading of the dialect differs from OpenAI's, as plain data.
+
+use meanwhile_core::{Capabilities, Effort, ErrorKind, OutputSupport};
+
+/// Where one vendor departs from the common dialect.
+///
+/// [`Quirks::new`] is what nearly every server accepts. All fields are public; change what differs:
+///
+/// ```
+/// use meanwhile_openai_compatible::{Quirks, StructuredOutput};
+///
+/// let mut quirks = Quirks::new();
+/// quirks.structured_output = StructuredOutput::Schema;
+/// quirks.max_tokens_field = "max_completion_tokens";
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub struct Quirks {
+    /// The field for the most tokens to write: `max_tokens` or `max_completion_tokens`.
+    pub max_tokens_field: &'static str,
+    /// The field for the seed: `seed` or `random_seed`.
+    pub seed_field: &'static str,
+    /// The role of system messages: `system` or `developer`.
+    pub system_role: &'static str,
+    /// Whether tools can be declared.
+    pub tools: bool,
+    /// The word that makes the model call a tool, `required` or `any`, where it can be made to.
+    pub required_tool_choice: Option<&'static str>,
+    /// Whether one tool can be named as the one to call.
+    pub named_tool_choice: bool,
+    /// Whether tools are declared with `strict: true` and a schema of the strict subset.
+    pub strict_tools: bool,
+    /// How an answer is held to a shape.
+    pub structured_output: StructuredOutput,
+    /// Whether `stream_options` may be sent; without it, streams report usage on their own or not.
+    pub stream_options: bool,
+    /// How thinking is asked for.
+    pub reasoning: ReasoningField,
+    /// The levels of thinking that are known; others are replaced by the nearest one. Empty for any.
+    pub efforts: &'static [Effort],
+    /// In which form the vendor wants the model's earlier thinking back.
+    pub replay_thinking: ReplayThinking,
+    /// Whether an assistant's refusal has a field of its own; otherwise it is sent as text.
+    pub refusals: bool,
+    /// Whether cache marks become `cache_control` on the part before.
+    pub cache_marks: bool,
+    /// Whether the citations of an answer are sent back with it.
+    pub replay_annotations: bool,
+    /// Whether messages may carry images.
+    pub images: bool,
+    /// How messages may carry audio.
+    pub audio: AudioInput,
+    /// How messages may carry documents.
+    pub documents: Documents,
+    /// Whether tool call ids must be nine letters and digits (Mistral).
+    pub short_tool_call_ids: bool,
+    /// Whether `completion_tokens` leaves out the reasoning tokens, where the sum does not tell.
+    pub reasoning_apart: bool,
+    /// Params, by their name in the core, that the vendor refuses or has no field for.
+    pub unsupported: &'static [&'static str],
+    /// Switches that every request sets.
+    pub switches: &'static [(&'static str, bool)],
+    /// Error codes of this vendor alone.
+    pub error_codes: &'static [(&'static str, ErrorKind)],
+}
+
+/// How a vendor holds an answer to a shape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StructuredOutput {
+    /// Not at all.
+    None,
+    /// To JSON of any shape.
+    Json,
+    /// To a schema as it is.
+    Schema,
+    /// To a schema of OpenAI's strict subset.
+    Strict,
+}
+
+/// How thinking is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ReasoningField {
+    /// It is not.
+    None,
+    /// `"reasoning_effort": "low"`.
+    Effort,
+    /// `"reasoning": {"effort": "low"}`, or `{"max_tokens": 2000}` for a budget.
+    Object,
+    /// `"thinking": {"type": "enabled"}` or `disabled`, without levels.
+    Switch,
+    /// `"enable_thinking": true` and `"thinking_budget": 2000`.
+    Enable,
+}
+
+/// In which form a vendor wants the model's earlier thinking back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ReplayThinking {
+    /// Not at all; it is left out with a warning.
+    Never,
+    /// As text in a field of the message.
+    Field(&'static str),
+    /// As the `reasoning_details` that came with it, and as `reasoning` where none did.
+    Details,
+    /// As parts of the content (Mistral).
+    Content,
+}
+
+/// How messages may carry audio.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum AudioInput {
+    /// Not at all.
+    None,
+    /// As an object of the bytes and their format.
+    Object,
+    /// As the bytes or an address alone (Mistral).
+    Text,
+}
+
+/// How messages may carry documents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Documents {
+    /// Not at all, but as text.
+    None,
+    /// `file` parts with the bytes.
+    File,
+    /// `file` parts with the bytes or an address.
+    FileOrUrl,
+    /// `document_url` parts (Mistral).
+    Url,
+}
+
+impl Quirks {
+    /// What nearly every server accepts.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            max_tokens_field: "max_tokens",
+            seed_field: "seed",
+            system_role: "system",
+            tools: true,
+            required_tool_choice: Some("required"),
+            named_tool_choice: true,
+            strict_tools: false,
+            structured_output: StructuredOutput::Schema,
+            stream_options: true,
+            reasoning: ReasoningField::Effort,
+            efforts: &[],
+            replay_thinking: ReplayThinking::Never,
+            refusals: false,
+            cache_marks: false,
+            replay_annotations: false,
+            images: true,
+            audio: AudioInput::Object,
+            documents: Documents::File,
+            short_tool_call_ids: false,
+            reasoning_apart: false,
+            unsupported: &["top_k"],
+            switches: &[],
+            error_codes: &[],
+        }
+    }
+
+    /// What OpenAI itself accepts.
+    #[must_use]
+    pub const fn openai() -> Self {
+        Self {
+            max_tokens_field: "max_completion_tokens",
+            structured_output: StructuredOutput::Strict,
+            refusals: true,
+            ..Self::new()
+        }
+    }
+
+    /// The capabilities that follow, for a model of which nothing else is known.
+    #[must_use]
+    pub const fn capabilities(&self) -> Capabilities {
+        let mut capabilities = Capabilities::text();
+        capabilities.output = match self.structured_output {
+            StructuredOutput::None => OutputSupport::Prompted,
+            StructuredOutput::Json => OutputSupport::Json,
+            StructuredOutput::Schema | StructuredOutput::Strict => OutputSupport::Schema,
+        };
+        capabilities.images = self.images;
+        capabilities.tools = self.tools;
+        capabilities.audio = !matches!(self.audio, AudioInput::None);
+        capabilities.documents = !matches!(self.documents, Documents::None);
+        capabilities.thinking = !matches!(self.reasoning, ReasoningField::None);
+        capabilities
+    }
+}
+
+impl Default for Quirks {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,202 @@
+//! What goes over the wire for one message: [`Message`], its content and its tool calls.
+//!
+//! The fields are written in the order in which they stand here. Bytes become base64 while the body is
+//! written, without a copy in between.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+
+use base64::display::Base64Display;
+use base64::engine::general_purpose::STANDARD;
+use meanwhile_core::MediaSource;
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+
+/// One message.
+#[derive(Serialize)]
+pub(crate) struct Message<'a> {
+    pub(crate) role: &'static str,
+    pub(crate) content: Content<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) tool_calls: Vec<Call<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tool_call_id: Option<Cow<'a, str>>,
+    /// Fields that only some messages of some vendors have.
+    #[serde(flatten)]
+    pub(crate) extra: BTreeMap<&'a str, Value>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(crate) enum Content<'a> {
+    Null,
+    Text(Cow<'a, str>),
+    Items(Vec<Item<'a>>),
+}
+
+/// A part of the content, and whether the provider may cache everything up to it.
+#[derive(Serialize)]
+pub(crate) struct Item<'a> {
+    #[serde(flatten)]
+    pub(crate) kind: ItemKind<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) cache_control: Option<CacheControl<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(crate) enum ItemKind<'a> {
+    Text {
+        text: Cow<'a, str>,
+    },
+    Refusal {
+        refusal: &'a str,
+    },
+    ImageUrl {
+        image_url: ImageUrl<'a>,
+    },
+    InputAudio {
+        input_audio: InputAudio<'a>,
+    },
+    File {
+        file: File<'a>,
+    },
+    DocumentUrl {
+        document_url: Url<'a>,
+    },
+    Thinking {
+        thinking: [Thought<'a>; 1],
+        #[serde(skip_serializing_if = "Option::is_none")]
+        signature: Option<&'a Value>,
+    },
+}
+
+#[derive(Serialize)]
+pub(crate) struct CacheControl<'a> {
+    pub(crate) r#type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ttl: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct ImageUrl<'a> {
+    pub(crate) url: Url<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) detail: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(crate) enum InputAudio<'a> {
+    Object { data: Data<'a>, format: &'a str },
+    Data(Data<'a>),
+    Address(&'a str),
+}
+
+#[derive(Serialize)]
+pub(crate) struct File<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) filename: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) file_data: Option<Url<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) file_id: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct Thought<'a> {
+    pub(crate) r#type: &'static str,
+    pub(crate) text: &'a str,
+}
+
+#[derive(Serialize)]
+pub(crate) struct Call<'a> {
+    pub(crate) id: Cow<'a, str>,
+    pub(crate) r#type: &'static str,
+    pub(crate) function: CallFunction<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) extra_content: Option<&'a Value>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct CallFunction<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) arguments: &'a str,
+}
+
+/// An address, or bytes written as one.
+pub(crate) enum Url<'a> {
+    Address(&'a str),
+    Data { media_type: &'a str, bytes: &'a [u8] },
+}
+
+impl Serialize for Url<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Address(url) => serializer.serialize_str(url),
+            Self::Data { media_type, bytes } => {
+                serializer.collect_str(&format_args!("data:{media_type};base64,{}", Data(bytes)))
+            }
+        }
+    }
+}
+
+/// Bytes in base64.
+pub(crate) struct Data<'a>(pub(crate) &'a [u8]);
+
+impl fmt::Display for Data<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Base64Display::new(self.0, &STANDARD).fmt(f)
+    }
+}
+
+impl Serialize for Data<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'a> Message<'a> {
+    pub(crate) fn new(role: &'static str, content: Content<'a>) -> Self {
+        let tool_calls = Vec::new();
+        Self { role, content, name: None, tool_calls, tool_call_id: None, extra: BTreeMap::new() }
+    }
+}
+
+impl<'a> Item<'a> {
+    pub(crate) fn new(kind: ItemKind<'a>) -> Self {
+        Self { kind, cache_control: None }
+    }
+}
+
+/// Content of text alone is written as text, which every server reads.
+pub(crate) fn join(mut items: Vec<Item<'_>>) -> Content<'_> {
+    let plain = |item: &Item<'_>| {
+        item.cache_control.is_none() && matches!(item.kind, ItemKind::Text { .. })
+    };
+    if !items.iter().all(plain) {
+        return Content::Items(items);
+    }
+    let texts = items.drain(..).filter_map(|item| match item.kind {
+        ItemKind::Text { text } => Some(text),
+        _ => None,
+    });
+    Content::Text(texts.reduce(|all, next| all + next).unwrap_or_default())
+}
+
+pub(crate) fn url<'a>(
+    source: &'a MediaSource,
+    media_type: Option<&'a str>,
+    default: &'a str,
+) -> Option<Url<'a>> {
+    match source {
+        MediaSource::Url(url) => Some(Url::Address(url)),
+        MediaSource::Bytes(bytes) => {
+            Some(Url::Data { media_type: media_type.unwrap_or(default), bytes })
+        }
+        _ => None,
+    }
+}

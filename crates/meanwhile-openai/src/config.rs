@@ -1,0 +1,118 @@
+//! [`OpenAi`]: from the environment or code to a provider.
+
+use meanwhile_core::{AnyProvider, ProviderInfo, Result, Timeouts};
+use meanwhile_http::{Client, Secret};
+use meanwhile_openai_compatible::{Builder as Dialect, ChatCodec, OpenAiCompatible, Quirks};
+
+use crate::models;
+
+const ID: &str = "openai";
+const BASE_URL: &str = "https://api.openai.com/v1";
+const KEY_VARIABLES: &[&str] = &["OPENAI_API_KEY"];
+
+/// OpenAI, to be registered: its id, its key variable, and how to connect.
+pub const PROVIDER: ProviderInfo =
+    ProviderInfo::new(ID, KEY_VARIABLES, || OpenAi::builder().build());
+
+/// The codec of OpenAI's Chat Completions, for hosts that serve the same wire elsewhere.
+#[must_use]
+pub fn codec() -> ChatCodec {
+    ChatCodec::new(ID, Quirks::openai()).with_model_quirks(models::quirks)
+}
+
+/// OpenAI's own API.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct OpenAi;
+
+impl OpenAi {
+    /// Begins a provider with what the environment says: `OPENAI_API_KEY`, `OPENAI_BASE_URL`,
+    /// `OPENAI_ORG_ID`, `OPENAI_PROJECT_ID`.
+    pub fn builder() -> Builder {
+        let base_url = variable("OPENAI_BASE_URL").unwrap_or_else(|| BASE_URL.to_owned());
+        let dialect = OpenAiCompatible::builder(ID, base_url)
+            .quirks(Quirks::openai())
+            .model_quirks(models::quirks)
+            .capabilities(models::capabilities)
+            .api_key_from_env(KEY_VARIABLES);
+        Builder {
+            dialect,
+            organization: variable("OPENAI_ORG_ID"),
+            project: variable("OPENAI_PROJECT_ID"),
+        }
+    }
+}
+
+/// A provider that is being configured. Nothing is checked before [`build`](Self::build).
+#[derive(Debug)]
+#[must_use = "a builder does nothing until it is built"]
+pub struct Builder {
+    dialect: Dialect,
+    organization: Option<String>,
+    project: Option<String>,
+}
+
+impl Builder {
+    /// Sends this key instead of that of the environment.
+    pub fn api_key(mut self, key: impl Into<Secret>) -> Self {
+        self.dialect = self.dialect.api_key(key);
+        self
+    }
+
+    /// Sends requests to another base URL, a proxy or a recording.
+    pub fn base_url(mut self, base_url: impl Into<String>) -> Self {
+        self.dialect = self.dialect.base_url(base_url);
+        self
+    }
+
+    /// Bills this organisation.
+    pub fn organization(mut self, id: impl Into<String>) -> Self {
+        self.organization = Some(id.into());
+        self
+    }
+
+    /// Bills this project.
+    pub fn project(mut self, id: impl Into<String>) -> Self {
+        self.project = Some(id.into());
+        self
+    }
+
+    /// Adds a header to every request.
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.dialect = self.dialect.header(name, value);
+        self
+    }
+
+    /// Uses another client than the shared one.
+    pub fn client(mut self, client: Client) -> Self {
+        self.dialect = self.dialect.client(client);
+        self
+    }
+
+    /// Sets time limits for requests that bring none.
+    pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
+        self.dialect = self.dialect.timeouts(timeouts);
+        self
+    }
+
+    /// Makes the provider. Does no network I/O.
+    ///
+    /// # Errors
+    ///
+    /// [`MissingCredential`](meanwhile_core::ErrorKind::MissingCredential) when there is no key;
+    /// [`Config`](meanwhile_core::ErrorKind::Config) when the base URL, the key or a header
+    /// cannot be used.
+    pub fn build(self) -> Result<AnyProvider> {
+        let Self { mut dialect, organization, project } = self;
+        for (name, value) in [("openai-organization", organization), ("openai-project", project)] {
+            if let Some(value) = value {
+                dialect = dialect.header(name, value);
+            }
+        }
+        dialect.build()
+    }
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+}

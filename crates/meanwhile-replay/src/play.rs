@@ -1,0 +1,111 @@
+//! Decodes one exchange.
+
+use bytes::Bytes;
+use http::StatusCode;
+use meanwhile_core::{Error, ErrorKind, Event, Fold, Request, Result};
+use meanwhile_http::Framing;
+use serde_json::Value;
+
+use crate::corpus::{Corpus, Exchange};
+use crate::report::{Kind, Record};
+use crate::sweep;
+use crate::wires::{Wire, wire};
+
+/// Plays one recording.
+pub(crate) fn play(corpus: &Corpus, file: &str) -> Record {
+    match corpus.read(file) {
+        Ok(exchange) => play_exchange(file, &exchange),
+        Err(error) => Record::skip(file, "", "", &format!("{error:#}")),
+    }
+}
+
+fn play_exchange(file: &str, exchange: &Exchange) -> Record {
+    let Exchange { provider, api, request, response } = exchange;
+    let skip = |reason: &str| Record::skip(file, provider, api, reason);
+    let wire = match wire(provider, api) {
+        Ok(wire) => wire,
+        Err(reason) => return skip(reason),
+    };
+    let Some(body) = response.bytes() else { return skip("the body is not text") };
+    let Some(status) = StatusCode::from_u16(response.status.unwrap_or(200)).ok() else {
+        return skip("the status is none");
+    };
+    let mut record = Record::new(file, provider, api);
+    if !status.is_success() {
+        record.kind = Kind::Error;
+        record.error(&wire.error(status, &response.headers(), &body));
+        return record;
+    }
+    let framing = match response.body_kind.as_str() {
+        "sse" => Framing::ServerSentEvents,
+        "ndjson" => Framing::JsonLines,
+        _ => Framing::Whole,
+    };
+    let request = self::request(&request.body, request.path.as_deref());
+    let body = Bytes::from(body);
+    let events = decode(&*wire, &request, framing, [body.clone()]);
+
+    let mut fold = Fold::new(provider.clone(), request.model.clone());
+    let mut failure = None;
+    for event in &events {
+        match event {
+            Ok(event) => {
+                if let Err(error) = fold.push(event) {
+                    failure = Some(error_facts(&error));
+                    record.error(&error);
+                    break;
+                }
+            }
+            Err(error) => {
+                failure = Some(error_facts(error));
+                record.error(error);
+            }
+        }
+    }
+    record.response(&fold.into_partial());
+    record.kind = match (failure, framing) {
+        (None, _) => Kind::Ok,
+        (Some((ErrorKind::StreamInterrupted, _)), _) => Kind::Truncated,
+        (Some(_), Framing::Whole) => Kind::Error,
+        (Some(_), _) => Kind::StreamError,
+    };
+    record.split_ok = Some(sweep::split(&*wire, &request, framing, &body, &events));
+    if framing == Framing::ServerSentEvents {
+        record.cut_ok = Some(sweep::cut(&*wire, &request, framing, &body));
+    }
+    record
+}
+
+/// What of the recorded request matters for reading its answer.
+fn request(body: &Value, path: Option<&str>) -> Request {
+    let model = body.get("model").and_then(Value::as_str).or(path).unwrap_or_default();
+    let mut request = Request::new(model, Vec::new());
+    if body.get("logprobs").and_then(Value::as_bool) == Some(true) {
+        let alternatives = body.get("top_logprobs").and_then(Value::as_u64).unwrap_or(0);
+        request.params.logprobs = Some(u8::try_from(alternatives).unwrap_or(u8::MAX));
+    }
+    request
+}
+
+/// Decodes a body that arrives in these chunks.
+pub(crate) fn decode(
+    wire: &dyn Wire,
+    request: &Request,
+    framing: Framing,
+    chunks: impl IntoIterator<Item = Bytes>,
+) -> Vec<Result<Event>> {
+    let mut answer = wire.answer(request, framing);
+    let mut events = Vec::new();
+    for chunk in chunks {
+        answer.push(chunk);
+        events.extend(std::iter::from_fn(|| answer.next()));
+    }
+    answer.end();
+    events.extend(std::iter::from_fn(|| answer.next()));
+    events
+}
+
+/// What must be the same about two errors.
+pub(crate) fn error_facts(error: &Error) -> (ErrorKind, String) {
+    (error.kind(), error.message().to_owned())
+}
