@@ -32,7 +32,8 @@ async fn main() -> Result<()> {
     println!("{}", by_body("acme", "Who answers?").client(client).await?);
 
     // A real client with its own address and key; nothing is sent here.
-    let proxy = OpenAi::builder().base_url("http://127.0.0.1:4000/v1").api_key("sk-local").build()?;
+    let proxy =
+        OpenAi::builder().base_url("http://127.0.0.1:4000/v1").api_key("sk-local").build()?;
     let call = by_attribute("Who answers?").client(proxy).timeout(Duration::from_secs(5));
     println!("{:?}", call.request().await?.timeouts.whole);
     Ok(())

@@ -43,7 +43,10 @@ async fn read_book(text: &str) -> Result<Book> {
 
 /// Tells the weather in a city.
 #[tool]
-async fn get_weather(/** The name of the city. */ city: String) -> String {
+async fn get_weather(
+    /** The name of the city. */
+    city: String,
+) -> String {
     format!("18 degrees and sunny in {city}")
 }
 
@@ -120,7 +123,9 @@ async fn main() -> Result<()> {
     let ratio = in_sequence.as_secs_f64() / at_once.as_secs_f64();
     println!("  [in sequence {in_sequence:.2?}, at once {at_once:.2?}: {ratio:.1} times as fast]");
     if model.starts_with("local/") {
-        println!("  [the embedded model computes on one thread: waiting is what gets shorter, not computing]");
+        println!(
+            "  [the embedded model computes on one thread: waiting is what gets shorter, not computing]"
+        );
     }
     Ok(())
 }

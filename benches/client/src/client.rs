@@ -1,7 +1,7 @@
 //! The measured client: the same request through `#[call]` and through the plain API.
 
 use meanwhile::prelude::*;
-use meanwhile::{AnyProvider, Registry};
+use meanwhile::{PartStart, Registry};
 
 use crate::Mode;
 use crate::sink::Sink;

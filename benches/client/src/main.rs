@@ -70,7 +70,9 @@ struct Arguments {
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments = Arguments::parse();
     if !arguments.url.starts_with("http://127.0.0.1:") {
-        return Err("--url must be http://127.0.0.1:PORT: the benchmark only talks to this machine".into());
+        return Err(
+            "--url must be http://127.0.0.1:PORT: the benchmark only talks to this machine".into(),
+        );
     }
     let mut builder = match arguments.threads {
         0 | 1 => tokio::runtime::Builder::new_current_thread(),
@@ -82,7 +84,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let line = builder.enable_all().build()?.block_on(async {
         let client = Arc::new(Client::new(&base_url(&arguments), arguments.variant == "api")?);
-        if arguments.case { case(&arguments, &client).await } else { measure(&arguments, &client).await }
+        if arguments.case {
+            case(&arguments, &client).await
+        } else {
+            measure(&arguments, &client).await
+        }
     })?;
     #[expect(clippy::print_stdout, reason = "the one line of output")]
     {
@@ -204,7 +210,8 @@ async fn pass(
                 totals.bytes += sink.bytes;
                 totals.sum = totals.sum.wrapping_add(sink.sum);
                 totals.chunks += sink.chunks;
-                totals.argument_bytes += sink.tools.iter().map(|t| t.args.len() as u64).sum::<u64>();
+                totals.argument_bytes +=
+                    sink.tools.iter().map(|t| t.args.len() as u64).sum::<u64>();
                 totals.first_us.extend(sink.first.map(|first| first.as_nanos() as f64 / 1000.0));
             }
             totals

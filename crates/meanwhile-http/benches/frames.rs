@@ -1,5 +1,16 @@
 //! The cost of framing: many small events in one chunk, one event a chunk, one event over many chunks.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    missing_docs,
+    missing_debug_implementations,
+    reason = "a test fails by panicking, and a bench prints"
+)]
+
 use bytes::Bytes;
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};

@@ -4,6 +4,17 @@
 //! Each measurement runs in a process of its own, with one thread, three times; the best counts,
 //! because other work on the machine only ever slows a measurement down.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    missing_docs,
+    missing_debug_implementations,
+    reason = "a test fails by panicking, and a bench prints"
+)]
+
 use std::io::Cursor;
 use std::path::Path;
 use std::process::Command;
@@ -14,9 +25,7 @@ use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{DType, Device, Tensor};
 use candle_transformers::models::quantized_llama::ModelWeights;
 use futures::executor::block_on;
-use meanwhile_core::{
-    Event, Message, OutputFormat, OutputSchema, Provider, Request, Schema,
-};
+use meanwhile_core::{Event, Message, OutputFormat, OutputSchema, Provider, Request, Schema};
 use meanwhile_local::{Local, SMOLLM2_135M};
 use serde_json::json;
 
@@ -48,7 +57,10 @@ fn main() {
         println!("{} {} {}", best.prompt, best.generation, peak_memory());
         return;
     }
-    println!("{:<22} {:>14} {:>18} {:>9}", "one thread", "prompt tok/s", "generation tok/s", "peak MB");
+    println!(
+        "{:<22} {:>14} {:>18} {:>9}",
+        "one thread", "prompt tok/s", "generation tok/s", "peak MB"
+    );
     let mut speeds = Vec::new();
     for which in ["plain", "local", "constrained"] {
         let output = Command::new(std::env::current_exe().unwrap())
@@ -178,5 +190,6 @@ impl Plain {
 fn peak_memory() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok()).unwrap_or(0.0) / 1024.0
+    line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok()).unwrap_or(0.0)
+        / 1024.0
 }

@@ -4,8 +4,7 @@ use crate::LocalError;
 use crate::tokenizer::Vocabulary;
 
 /// What the model is told when a conversation does not start with a system message.
-const DEFAULT_SYSTEM: &str =
-    "You are a helpful AI assistant named SmolLM, trained by Hugging Face";
+const DEFAULT_SYSTEM: &str = "You are a helpful AI assistant named SmolLM, trained by Hugging Face";
 
 /// Who says a [`Turn`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -56,24 +56,44 @@ pub(crate) mod tests {
         let start = Instant::now();
         let engine = engine();
         println!("load {:?}", start.elapsed());
-        let prompt = encode(&engine.vocabulary, &[Turn::new(Speaker::User, "Tell me a short story about a lighthouse keeper and a whale.")]).unwrap();
+        let prompt = encode(
+            &engine.vocabulary,
+            &[Turn::new(
+                Speaker::User,
+                "Tell me a short story about a lighthouse keeper and a whale.",
+            )],
+        )
+        .unwrap();
         for _ in 0..3 {
             let mut memory = engine.model.memory();
             let start = Instant::now();
             let mut scores = Vec::new();
             for tokens in prompt.chunks(16) {
-                scores = engine.model.forward(&mut [Piece { memory: &mut memory, tokens, scores: true }]).unwrap().remove(0);
+                scores = engine
+                    .model
+                    .forward(&mut [Piece { memory: &mut memory, tokens, scores: true }])
+                    .unwrap()
+                    .remove(0);
             }
             let t = start.elapsed().as_secs_f64();
             println!("prompt {} tokens, {:.1} tok/s", prompt.len(), prompt.len() as f64 / t);
             let start = Instant::now();
             let mut text = Vec::new();
             for _ in 0..64 {
-                let best = scores.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1)).unwrap().0 as u32;
+                let best =
+                    scores.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1)).unwrap().0 as u32;
                 text.extend_from_slice(engine.vocabulary.bytes(best));
-                scores = engine.model.forward(&mut [Piece { memory: &mut memory, tokens: &[best], scores: true }]).unwrap().remove(0);
+                scores = engine
+                    .model
+                    .forward(&mut [Piece { memory: &mut memory, tokens: &[best], scores: true }])
+                    .unwrap()
+                    .remove(0);
             }
-            println!("generation {:.1} tok/s\n{}", 64.0 / start.elapsed().as_secs_f64(), String::from_utf8_lossy(&text));
+            println!(
+                "generation {:.1} tok/s\n{}",
+                64.0 / start.elapsed().as_secs_f64(),
+                String::from_utf8_lossy(&text)
+            );
         }
     }
 }

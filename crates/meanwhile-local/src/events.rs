@@ -6,9 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
-use meanwhile_core::{
-    Event, Finish, FinishReason, Metadata, Result, Usage, Warning,
-};
+use meanwhile_core::{Event, Finish, FinishReason, Metadata, Result, Usage, Warning};
 
 use crate::LocalError;
 use crate::error;
@@ -65,7 +63,9 @@ impl Events {
                 self.usage.output.reasoning = Some(0);
                 self.ready.push_back(Event::usage(self.usage.clone()));
                 self.ready.push_back(Event::finish(match finish {
-                    sequence::Finish::Length => Finish::new(FinishReason::Length).with_raw("length"),
+                    sequence::Finish::Length => {
+                        Finish::new(FinishReason::Length).with_raw("length")
+                    }
                     sequence::Finish::Stop(text) => Finish::new(FinishReason::Stop)
                         .with_raw("stop_text")
                         .with_stop_sequence(text),
@@ -136,7 +136,8 @@ impl Reader {
             Self::Undecided { shape, held } => {
                 held.push_str(text);
                 let open = if *shape == Shape::Either { CALL_OPEN } else { "" };
-                if let Some(call) = held.strip_prefix(open).and_then(|held| held.strip_prefix(NAME)) {
+                if let Some(call) = held.strip_prefix(open).and_then(|held| held.strip_prefix(NAME))
+                {
                     let call = call.to_owned();
                     let tail = if *shape == Shape::Either { CALL_CLOSE } else { "" };
                     *self = Self::Name { held: String::new(), tail };
@@ -229,7 +230,10 @@ mod tests {
             let (mut name, mut content, mut ended) = (None, String::new(), false);
             for event in out {
                 match event {
-                    Event::PartStart { part: meanwhile_core::PartStart::ToolCall { name: n, .. }, .. } => {
+                    Event::PartStart {
+                        part: meanwhile_core::PartStart::ToolCall { name: n, .. },
+                        ..
+                    } => {
                         name = Some(n);
                     }
                     Event::TextDelta { text, .. } => content.push_str(&text),
@@ -257,7 +261,12 @@ mod tests {
 
     #[test]
     fn what_was_cut_off_is_kept() {
-        check(Shape::Call, r#"{"name":"get","arguments":{"a":"bc"#, (Some("get"), r#"{"a":"bc"#), true);
+        check(
+            Shape::Call,
+            r#"{"name":"get","arguments":{"a":"bc"#,
+            (Some("get"), r#"{"a":"bc"#),
+            true,
+        );
         check(Shape::Call, r#"{"name":"ge"#, (None, ""), false);
         check(Shape::Either, "<tool_ca", (None, "<tool_ca"), false);
     }

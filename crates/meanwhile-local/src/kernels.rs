@@ -6,8 +6,8 @@
 //! loops take that from the environment of the whole process.
 
 use candle_core::Device;
-use candle_core::quantized::k_quants::{BlockQ8_0, GgmlType};
 use candle_core::quantized::QTensor;
+use candle_core::quantized::k_quants::{BlockQ8_0, GgmlType};
 use rayon::prelude::*;
 
 /// Weights that share one scale.
@@ -167,7 +167,9 @@ pub(crate) fn gate(input: &[f32], half: usize, out: &mut Vec<f32>) {
     out.clear();
     for row in input.chunks_exact((half * 2).max(1)) {
         let (gates, values) = row.split_at(half);
-        out.extend(gates.iter().zip(values).map(|(gate, value)| gate / (1.0 + (-gate).exp()) * value));
+        out.extend(
+            gates.iter().zip(values).map(|(gate, value)| gate / (1.0 + (-gate).exp()) * value),
+        );
     }
 }
 

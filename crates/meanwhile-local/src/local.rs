@@ -10,8 +10,8 @@ use meanwhile_core::{
     Result,
 };
 
-use crate::engine::Settings;
 use crate::LocalError;
+use crate::engine::Settings;
 use crate::error;
 use crate::events::Events;
 use crate::prompt::Plan;
@@ -64,7 +64,6 @@ impl Local {
     }
 
     /// Starts a provider with other settings.
-    #[must_use]
     pub fn builder() -> Builder {
         Builder::default()
     }

@@ -88,8 +88,7 @@ impl Model {
     /// `threads` is how many threads compute; one is the thread that calls. Loading itself uses a
     /// few threads for a moment, because converting is most of the work.
     pub(crate) fn load(path: &Path, content: &Content, threads: usize) -> Result<Self, LocalError> {
-        let wrong =
-            |reason: String| LocalError::Weights { path: path.to_path_buf(), reason };
+        let wrong = |reason: String| LocalError::Weights { path: path.to_path_buf(), reason };
         let shape = Shape::read(content).map_err(|error| wrong(error.to_string()))?;
         let source = || Source::open(path, content);
         let loaders = std::thread::available_parallelism().map_or(1, |n| n.get().min(4));
@@ -217,7 +216,8 @@ impl Model {
                 let (turned, fresh_values) = row.split_at_mut((heads + shared_heads) * head_width);
                 kernels::rotate(turned, turns);
                 let (queries, fresh_keys) = turned.split_at(heads * head_width);
-                let fresh = fresh_keys.chunks_exact(head_width).zip(fresh_values.chunks_exact(head_width));
+                let fresh =
+                    fresh_keys.chunks_exact(head_width).zip(fresh_values.chunks_exact(head_width));
                 let columns = keys.iter_mut().zip(values.iter_mut());
                 for ((queries, (key, value)), (keys, values)) in
                     queries.chunks_exact(group).zip(fresh).zip(columns)
@@ -259,8 +259,14 @@ impl Shape {
         let width = number("llama.embedding_length")?;
         let heads = number("llama.attention.head_count")?;
         let shared_heads = number("llama.attention.head_count_kv")?;
-        if heads == 0 || shared_heads == 0 || !heads.is_multiple_of(shared_heads) || !width.is_multiple_of(2 * heads) {
-            candle_core::bail!("{heads} heads over {shared_heads} and a width of {width} do not fit");
+        if heads == 0
+            || shared_heads == 0
+            || !heads.is_multiple_of(shared_heads)
+            || !width.is_multiple_of(2 * heads)
+        {
+            candle_core::bail!(
+                "{heads} heads over {shared_heads} and a width of {width} do not fit"
+            );
         }
         let rotation_base = match content.metadata.get("llama.rope.freq_base") {
             Some(value) => f64::from(value.to_f32()?),

@@ -61,11 +61,8 @@ impl Plan {
         let mut job = job(request.params, &mut warnings);
         job.turns = turns;
         job.grammar = grammar;
-        job.clocks = Clocks {
-            first: timeouts.first_event,
-            idle: timeouts.idle,
-            whole: timeouts.whole,
-        };
+        job.clocks =
+            Clocks { first: timeouts.first_event, idle: timeouts.idle, whole: timeouts.whole };
         if let (OnUnsupported::Error, Some(first)) = (request.unsupported, warnings.first()) {
             return Err(Error::new(ErrorKind::Unsupported, first.to_string()));
         }
@@ -90,7 +87,8 @@ fn usable_tools(request: &Request, warnings: &mut Vec<Warning>) -> Result<Vec<To
         ToolChoice::Required => Ok(request.tools.clone()),
         ToolChoice::Tool(name) => {
             let tool = request.tools.iter().find(|tool| tool.name == *name).cloned();
-            let missing = || format!("the tool choice names `{name}`, which is not one of the tools");
+            let missing =
+                || format!("the tool choice names `{name}`, which is not one of the tools");
             Ok(vec![tool.ok_or_else(|| Error::new(ErrorKind::InvalidRequest, missing()))?])
         }
         other => {
@@ -243,7 +241,9 @@ fn job(params: Params, warnings: &mut Vec<Warning>) -> Job {
         warnings.push(Warning::dropped(subject, reason));
     };
     let thinks = match reasoning {
-        None | Some(Reasoning::Effort(meanwhile_core::Effort::None) | Reasoning::Budget(0)) => false,
+        None | Some(Reasoning::Effort(meanwhile_core::Effort::None) | Reasoning::Budget(0)) => {
+            false
+        }
         Some(_) => true,
     };
     if thinks {
@@ -283,4 +283,3 @@ fn job(params: Params, warnings: &mut Vec<Warning>) -> Job {
         ..Job::default()
     }
 }
-

@@ -307,6 +307,7 @@ impl Bench {
 }
 
 /// What ends a wait.
+#[expect(clippy::large_enum_variant, reason = "lives for one turn of the loop")]
 enum Wake {
     Order(Order),
     Reader,
@@ -314,8 +315,7 @@ enum Wake {
 
 /// Takes the memory that shares the most with the start of `prompt`, cut to what is shared.
 fn recall(remembered: &mut VecDeque<(Vec<u32>, Memory)>, prompt: &[u32]) -> Option<Memory> {
-    let shared =
-        |tokens: &[u32]| tokens.iter().zip(prompt).take_while(|(a, b)| a == b).count();
+    let shared = |tokens: &[u32]| tokens.iter().zip(prompt).take_while(|(a, b)| a == b).count();
     let best = (0..remembered.len())
         .max_by_key(|index| remembered.get(*index).map(|(tokens, _)| shared(tokens)))?;
     let length = remembered.get(best).map(|(tokens, _)| shared(tokens))?;

@@ -149,7 +149,14 @@ mod tests {
         (0..200).filter_map(|_| sampler.pick(scores)).collect()
     }
 
-    const ALL: Sampling = Sampling { temperature: 1.0, top_p: 1.0, top_k: None, presence_penalty: 0.0, frequency_penalty: 0.0, seed: Some(7) };
+    const ALL: Sampling = Sampling {
+        temperature: 1.0,
+        top_p: 1.0,
+        top_k: None,
+        presence_penalty: 0.0,
+        frequency_penalty: 0.0,
+        seed: Some(7),
+    };
 
     #[test]
     fn zero_temperature_is_the_likeliest_and_the_first_of_equals() {

@@ -39,14 +39,25 @@ const EXACT_INTEGER: i64 = (1 << 53) - 1;
 const NUMBER: f64 = 1e12;
 
 /// String formats that the grammar compiler enforces; JSON Schema lets readers ignore the others.
-const FORMATS: [&str; 10] = [
-    "date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid", "uri",
-];
+const FORMATS: [&str; 10] =
+    ["date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid", "uri"];
 
 /// Keywords that say nothing about which values are allowed.
 const ANNOTATIONS: [&str; 14] = [
-    "$schema", "$id", "id", "$anchor", "$comment", "$defs", "definitions", "title", "description",
-    "default", "examples", "deprecated", "readOnly", "writeOnly",
+    "$schema",
+    "$id",
+    "id",
+    "$anchor",
+    "$comment",
+    "$defs",
+    "definitions",
+    "title",
+    "description",
+    "default",
+    "examples",
+    "deprecated",
+    "readOnly",
+    "writeOnly",
 ];
 
 /// Returns a schema that allows a part of what `schema` allows, all of it finite.
@@ -148,9 +159,10 @@ impl Target {
         let plain: String = plain.chars().filter(char::is_ascii_alphanumeric).collect();
         // The length tells apart what the filter made equal in nearly every case; the digest of
         // the pointer does in the others.
-        let digest = self.pointer.bytes().fold(5381u64, |sum, byte| {
-            sum.wrapping_mul(33).wrapping_add(u64::from(byte))
-        });
+        let digest = self
+            .pointer
+            .bytes()
+            .fold(5381u64, |sum, byte| sum.wrapping_mul(33).wrapping_add(u64::from(byte)));
         format!("{plain}_{digest:x}_{}{}", self.depth, if self.open { "_open" } else { "" })
     }
 }
@@ -167,7 +179,9 @@ impl Narrowing<'_> {
     /// Narrows one schema; `None` when nothing finite satisfies it at this depth.
     fn schema(&mut self, schema: &Value, place: Place) -> Result<Option<Value>, LocalError> {
         match schema {
-            Value::Object(object) if object.keys().all(|key| ANNOTATIONS.contains(&key.as_str())) => {
+            Value::Object(object)
+                if object.keys().all(|key| ANNOTATIONS.contains(&key.as_str())) =>
+            {
                 Ok(Some(self.anything()))
             }
             Value::Object(object) => self.object(object, place),
@@ -182,7 +196,8 @@ impl Narrowing<'_> {
         object: &Map<String, Value>,
         place: Place,
     ) -> Result<Option<Value>, LocalError> {
-        let joined = ["$ref", "allOf", "anyOf", "oneOf"].iter().any(|key| object.contains_key(*key));
+        let joined =
+            ["$ref", "allOf", "anyOf", "oneOf"].iter().any(|key| object.contains_key(*key));
         let open = place.open || (joined && object.contains_key("properties"));
         let joined = Place { open, ..place };
         let inner = Place { open: false, ..place };
@@ -355,7 +370,8 @@ impl Narrowing<'_> {
     /// Any value, one level deep.
     fn anything(&self) -> Value {
         let mut any = self.scalar();
-        let list = json!({ "type": "array", "items": self.scalar(), "maxItems": self.bounds.items });
+        let list =
+            json!({ "type": "array", "items": self.scalar(), "maxItems": self.bounds.items });
         let map = json!({
             "type": "object",
             "additionalProperties": self.scalar(),
@@ -397,10 +413,10 @@ fn recursive_targets(root: &Value) -> Result<BTreeSet<String>, LocalError> {
     let mut leads_to = BTreeMap::new();
     let mut open = references(root);
     while let Some(pointer) = open.pop() {
-        if !leads_to.contains_key(&pointer) {
-            let next = references(find(root, &pointer)?);
+        if let std::collections::btree_map::Entry::Vacant(unseen) = leads_to.entry(pointer) {
+            let next = references(find(root, unseen.key())?);
             open.extend(next.iter().cloned());
-            leads_to.insert(pointer, next);
+            unseen.insert(next);
         }
     }
     let recursive = leads_to.keys().filter(|start| {

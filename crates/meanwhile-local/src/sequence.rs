@@ -306,7 +306,8 @@ impl Stops {
     fn push(&mut self, text: &str) -> (String, Option<String>) {
         self.held.push_str(text);
         let found = self.stops.iter().filter_map(|stop| Some((self.held.find(stop)?, stop)));
-        if let Some((position, stop)) = found.min_by_key(|(position, stop)| (*position, stop.len())) {
+        if let Some((position, stop)) = found.min_by_key(|(position, stop)| (*position, stop.len()))
+        {
             let stop = stop.clone();
             self.held.truncate(position);
             return (std::mem::take(&mut self.held), Some(stop));

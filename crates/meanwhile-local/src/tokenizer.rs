@@ -49,7 +49,8 @@ impl Vocabulary {
             }
         }
         let list = |key: &str| -> Result<&Vec<Value>, String> {
-            let value = content.metadata.get(key).ok_or(format!("the file does not state {key}"))?;
+            let value =
+                content.metadata.get(key).ok_or(format!("the file does not state {key}"))?;
             value.to_vec().map_err(|error| error.to_string())
         };
         let tokens = list("tokenizer.ggml.tokens")?
@@ -84,7 +85,8 @@ impl Vocabulary {
             return Err("not every token states its kind".into());
         }
         let end = content.metadata.get("tokenizer.ggml.eos_token_id").map(Value::to_u32);
-        let end = end.and_then(Result::ok).ok_or("the file does not state which token ends a turn")?;
+        let end =
+            end.and_then(Result::ok).ok_or("the file does not state which token ends a turn")?;
 
         let vocabulary = tokens.into_iter().enumerate().map(|(id, token)| (token, id as u32));
         let bpe = BPE::builder()

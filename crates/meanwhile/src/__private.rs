@@ -3,7 +3,7 @@
 pub use meanwhile_core::template::{self, Template};
 pub use meanwhile_core::tool::unknown_tool;
 pub use meanwhile_core::{
-    AnyTool, Call, CacheMark, Effort, Error, ErrorKind, Extract, FunctionTool, OutputFormat,
+    AnyTool, CacheMark, Call, Effort, Error, ErrorKind, Extract, FunctionTool, OutputFormat,
     Params, Prompt, Reasoning, Response, Result, Role, Settings, ToolCall, ToolChoice, ToolOutput,
     ToolSet, ToolSpec, Toolbox,
 };

@@ -109,9 +109,6 @@ pub use {futures_util, schemars, serde, serde_json};
 /// assert_eq!(answer, 42);
 /// # Ok::<(), Error>(()) }).unwrap();
 /// ```
-pub fn call<T: Extract>(
-    model: impl Into<ModelRef>,
-    prompt: impl IntoPrompt,
-) -> Call<'static, T> {
+pub fn call<T: Extract>(model: impl Into<ModelRef>, prompt: impl IntoPrompt) -> Call<'static, T> {
     Call::new("call", registry(), Ok(prompt.into_prompt())).model(model)
 }

@@ -1,5 +1,16 @@
 //! One binary: what every HTTP provider relies on, against bodies in memory and servers that misbehave.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    missing_docs,
+    missing_debug_implementations,
+    reason = "a test fails by panicking, and a bench prints"
+)]
+
 mod answer;
 mod cancel;
 mod configuration;

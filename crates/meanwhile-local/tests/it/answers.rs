@@ -160,7 +160,8 @@ fn a_dropped_stream_frees_the_model() {
 
 #[test]
 fn several_answers_are_written_at_once() {
-    let questions = ["Name a bird.", "Name a tree.", "Name a fish.", "Name a stone.", "Name a star."];
+    let questions =
+        ["Name a bird.", "Name a tree.", "Name a fish.", "Name a stone.", "Name a star."];
     let request = |question| {
         let mut request = ask(question);
         request.params.max_tokens = Some(16);

@@ -1,9 +1,18 @@
 //! Runs the real model. The first run on a machine fetches its weights.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    missing_docs,
+    missing_debug_implementations,
+    reason = "a test fails by panicking, and a bench prints"
+)]
+
 use futures::executor::block_on;
-use meanwhile_core::{
-    EventStream, Fold, Message, Provider, Request, Response, Result,
-};
+use meanwhile_core::{EventStream, Fold, Message, Provider, Request, Response, Result};
 use meanwhile_local::{Local, SMOLLM2_135M};
 
 mod answers;
@@ -35,4 +44,3 @@ async fn fold(mut events: EventStream) -> Result<Response> {
     }
     fold.finish()
 }
-mod zz;

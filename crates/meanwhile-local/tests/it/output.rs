@@ -100,7 +100,8 @@ fn one(schema: Value) -> Value {
     request.params.max_tokens = None;
     request.params.temperature = Some(1.0);
     let text = answer(request).text();
-    let value: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+    let value: Value =
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
     let validator = jsonschema::validator_for(&schema).unwrap();
     assert!(validator.is_valid(&value), "{value} for {schema}");
     value
@@ -117,7 +118,9 @@ fn unusual_schemas_work() {
     one(json!({ "type": "string", "format": "something-new" }));
     one(json!({ "type": "array", "items": { "type": "integer" }, "minItems": 2, "maxItems": 4 }));
     one(json!({ "type": "object", "additionalProperties": { "type": "integer" } }));
-    one(json!({ "type": "object", "properties": { "any": true, "other": {} }, "required": ["any"] }));
+    one(
+        json!({ "type": "object", "properties": { "any": true, "other": {} }, "required": ["any"] }),
+    );
     one(json!({
         "allOf": [{ "$ref": "#/$defs/A" }, { "properties": { "b": { "type": "boolean" } } }],
         "$defs": { "A": { "type": "object", "properties": { "a": { "type": "number" } }, "required": ["a"] } },

@@ -1,8 +1,7 @@
 //! Tool calls: the call is always one of the tools, with arguments that fit.
 
 use meanwhile_core::{
-    Event, FinishReason, Message, Request, Role, Schema, ToolCall, ToolChoice, ToolResult,
-    ToolSpec,
+    Event, FinishReason, Message, Request, Role, Schema, ToolCall, ToolChoice, ToolResult, ToolSpec,
 };
 use meanwhile_local::SMOLLM2_135M;
 use schemars::JsonSchema;

@@ -7,8 +7,10 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt as _;
 use syn::parse::{ParseStream, Parser as _};
 use syn::punctuated::Punctuated;
-use syn::{Expr, ExprArray, ExprLit, ExprPath, ExprUnary, Lit, LitBool, LitFloat, LitStr, Token, UnOp,
-    parenthesized};
+use syn::{
+    Expr, ExprArray, ExprLit, ExprPath, ExprUnary, Lit, LitBool, LitFloat, LitStr, Token, UnOp,
+    parenthesized,
+};
 
 use crate::common::{Errors, Root, camel_case, did_you_mean, listed, plain};
 
@@ -343,14 +345,16 @@ impl Attr {
         let Some((_, effort)) = EFFORTS.iter().find(|(name, _)| *name == written) else {
             let names = || EFFORTS.iter().map(|(name, _)| *name);
             let suggestion = did_you_mean(&written, names(), ("", ""));
-            let message =
-                format!("unknown level `{written}`{suggestion} (the levels are {})", listed(names()));
+            let message = format!(
+                "unknown level `{written}`{suggestion} (the levels are {})",
+                listed(names())
+            );
             return Err(syn::Error::new_spanned(literal, message));
         };
         let (key, effort) = (key.clone(), Ident::new(effort, Span::mixed_site()));
-        self.params.push(Box::new(move |root| {
-            quote_spanned!(Span::mixed_site()=> .#key(#root::Effort::#effort))
-        }));
+        self.params.push(Box::new(
+            move |root| quote_spanned!(Span::mixed_site()=> .#key(#root::Effort::#effort)),
+        ));
         Ok(())
     }
 }

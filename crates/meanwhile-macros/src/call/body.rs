@@ -5,8 +5,8 @@ use quote::{ToTokens as _, quote, quote_spanned};
 use syn::spanned::Spanned as _;
 use syn::visit_mut::{self, VisitMut};
 use syn::{
-    Block, Expr, ExprAsync, ExprClosure, ExprLit, ExprLoop, ExprMacro, ExprReturn, Item, Lit, LitStr,
-    Macro, Stmt, StmtMacro,
+    Block, Expr, ExprAsync, ExprClosure, ExprLit, ExprLoop, ExprMacro, ExprReturn, Item, Lit,
+    LitStr, Macro, Stmt, StmtMacro,
 };
 
 use crate::common::{Errors, Root};

@@ -42,7 +42,8 @@ fn rewrite(attr: &Attr, function: &Function, errors: &mut Errors) -> Option<(Tok
     let mut used = names::used_in(statements);
     used.extend(names::used_in(&attr.written));
 
-    let mut known = Known { function: signature::name(signature), names: signature::parameters(signature) };
+    let mut known =
+        Known { function: signature::name(signature), names: signature::parameters(signature) };
     known.names.extend(names::bound_in(written));
     let mut body = written.clone();
     used.extend(body::rewrite(&mut body, &known, &attr.root, errors));

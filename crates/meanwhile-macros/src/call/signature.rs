@@ -136,9 +136,9 @@ pub(super) fn borrow(signature: &mut Signature) -> Lifetime {
             GenericParam::Const(_) => {}
         }
     }
-    let by_value = signature.receiver().is_some_and(|receiver| {
-        !matches!(receiver.kind, ReceiverKind::Reference(..))
-    });
+    let by_value = signature
+        .receiver()
+        .is_some_and(|receiver| !matches!(receiver.kind, ReceiverKind::Reference(..)));
     if by_value {
         outlives.push(parse_quote!(Self: #call));
     }
@@ -158,12 +158,10 @@ struct Borrow<'a> {
 impl VisitMut for Borrow<'_> {
     fn visit_receiver_mut(&mut self, receiver: &mut Receiver) {
         match &mut receiver.kind {
-            ReceiverKind::Reference(_, lifetime, _) => {
-                match lifetime {
-                    Some(lifetime) => self.visit_lifetime_mut(lifetime),
-                    None => *lifetime = Some(self.call.clone()),
-                }
-            }
+            ReceiverKind::Reference(_, lifetime, _) => match lifetime {
+                Some(lifetime) => self.visit_lifetime_mut(lifetime),
+                None => *lifetime = Some(self.call.clone()),
+            },
             ReceiverKind::Typed(_, ty) => self.visit_type_mut(ty),
             _ => {}
         }

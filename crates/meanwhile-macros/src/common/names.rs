@@ -38,9 +38,12 @@ mod tests {
 
     #[test]
     fn functions_become_types() {
-        for (name, expected) in
-            [("format_book", "FormatBook"), ("now", "Now"), ("FormatBook", "FormatBook"), ("_a__b2", "AB2")]
-        {
+        for (name, expected) in [
+            ("format_book", "FormatBook"),
+            ("now", "Now"),
+            ("FormatBook", "FormatBook"),
+            ("_a__b2", "AB2"),
+        ] {
             assert_eq!(camel_case(name), expected);
         }
     }
@@ -48,8 +51,9 @@ mod tests {
     #[test]
     fn keywords_become_raw() {
         let name = |text| identifier(text, Span::call_site()).to_string();
-        assert_eq!([name("genre"), name("type"), name("r#match"), name("self")], [
-            "genre", "r#type", "r#match", "self"
-        ]);
+        assert_eq!(
+            [name("genre"), name("type"), name("r#match"), name("self")],
+            ["genre", "r#type", "r#match", "self"]
+        );
     }
 }

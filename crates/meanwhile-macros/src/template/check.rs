@@ -47,7 +47,8 @@ impl Template {
             }
             sections.push(Section::Message { role: Role::User, pieces: head_pieces });
         } else if !head_pieces.is_empty() {
-            let mistake = "there is text before the first role; begin the template with `SYSTEM:` or `USER:`";
+            let mistake =
+                "there is text before the first role; begin the template with `SYSTEM:` or `USER:`";
             mistakes.push(mistake.to_owned());
         }
         for (role, tokens) in titled {

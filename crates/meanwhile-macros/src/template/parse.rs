@@ -87,18 +87,22 @@ struct Scanner<'a> {
 impl<'a> Scanner<'a> {
     fn step(&mut self) {
         let Some(letter) = self.rest.chars().next() else { return };
-        let after_word = self.before.is_some_and(|before| before.is_alphanumeric() || before == '_');
+        let after_word =
+            self.before.is_some_and(|before| before.is_alphanumeric() || before == '_');
         match letter {
             '{' if self.rest.starts_with("{{") => self.escape('{'),
             '}' if self.rest.starts_with("}}") => self.escape('}'),
             '{' => self.place(),
             '}' => {
                 let near = self.near();
-                self.brace(format!("unmatched `}}` after `{near}`; write `}}}}` for a literal brace"));
+                self.brace(format!(
+                    "unmatched `}}` after `{near}`; write `}}}}` for a literal brace"
+                ));
                 self.push(1);
             }
             '\\' => {
-                let escaped = self.rest.get(1..).and_then(word).filter(|(_, kind)| kind.is_special());
+                let escaped =
+                    self.rest.get(1..).and_then(word).filter(|(_, kind)| kind.is_special());
                 match escaped {
                     Some((word, _)) => {
                         self.rest = self.rest.get(1..).unwrap_or_default();
@@ -142,9 +146,11 @@ impl<'a> Scanner<'a> {
     fn place(&mut self) {
         let inside = self.rest.get(1..).unwrap_or_default();
         let end = inside.find(['{', '}', '\n']);
-        let Some(end) = end.filter(|end| inside.get(*end..).is_some_and(|rest| rest.starts_with('}')))
+        let Some(end) =
+            end.filter(|end| inside.get(*end..).is_some_and(|rest| rest.starts_with('}')))
         else {
-            let line: String = self.rest.lines().next().unwrap_or_default().chars().take(24).collect();
+            let line: String =
+                self.rest.lines().next().unwrap_or_default().chars().take(24).collect();
             // `{"key": …` is JSON, `{name` is a placeholder that was not finished.
             self.brace(format!(
                 "unclosed `{{` at `{line}`; close the placeholder with `}}`, or write `{{{{` for a literal brace"

@@ -73,7 +73,9 @@ impl Place {
                 (PartSpec::Image | PartSpec::Images, Some(option)) => {
                     Some(read_option(option, "detail", inside)?)
                 }
-                (_, Some(_)) => return Err(format!("`:{word}` in `{{{inside}}}` takes no options")),
+                (_, Some(_)) => {
+                    return Err(format!("`:{word}` in `{{{inside}}}` takes no options"));
+                }
             };
             return Ok(Self::Part { spec: *part, path, detail });
         }
@@ -133,13 +135,20 @@ impl Path {
             let first = first.strip_prefix("r#").unwrap_or(first);
             return Ok(Self { name: first.to_owned(), fields });
         }
-        let starts_like_name = first.starts_with(|letter: char| letter.is_alphabetic() || letter == '_');
+        let starts_like_name =
+            first.starts_with(|letter: char| letter.is_alphabetic() || letter == '_');
         Err(if starts_like_name && name.contains('[') {
-            format!("`{{{inside}}}`: a placeholder cannot index; bind the item first, `let item = &…;`, and write `{{item}}`")
+            format!(
+                "`{{{inside}}}`: a placeholder cannot index; bind the item first, `let item = &…;`, and write `{{item}}`"
+            )
         } else if starts_like_name {
-            format!("`{{{inside}}}`: a placeholder is a name and its fields, not an expression; bind it first, `let value = …;`, and write `{{value}}`")
+            format!(
+                "`{{{inside}}}`: a placeholder is a name and its fields, not an expression; bind it first, `let value = …;`, and write `{{value}}`"
+            )
         } else {
-            format!("`{{{inside}}}` is not a placeholder; write `{{{{` and `}}}}` for literal braces")
+            format!(
+                "`{{{inside}}}` is not a placeholder; write `{{{{` and `}}}}` for literal braces"
+            )
         })
     }
 }

@@ -96,9 +96,7 @@ fn unescape(written: &str) -> Source {
                 text.extend(code(&digits));
             }
             // A backslash at the end of a line joins it with the next.
-            Some('\n') => {
-                while letters.next_if(|next| next.is_ascii_whitespace()).is_some() {}
-            }
+            Some('\n') => while letters.next_if(|next| next.is_ascii_whitespace()).is_some() {},
             Some(other) => text.push(other),
             None => {}
         }

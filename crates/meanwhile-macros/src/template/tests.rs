@@ -38,9 +38,15 @@ fn check_mistake(literal: &str, expected: &str) {
 fn roles_begin_at_line_starts() {
     check(r#""hello""#, &["user|hello"]);
     check(r#""SYSTEM: a\nUSER: b\n  ASSISTANT:c""#, &["system|a", "user|b", "assistant|c"]);
-    check(r#""MESSAGES: {h}\nUSER: x\nMESSAGES: {self.h}""#, &["messages h", "user|x", "messages self"]);
+    check(
+        r#""MESSAGES: {h}\nUSER: x\nMESSAGES: {self.h}""#,
+        &["messages h", "user|x", "messages self"],
+    );
     check(r#""NOTE: text\nTODO: more""#, &["user|NOTE: text\nTODO: more"]);
-    check(r#""the SUPERUSER: x, MULTI_USER: y, USER::new()""#, &["user|the SUPERUSER: x, MULTI_USER: y, USER::new()"]);
+    check(
+        r#""the SUPERUSER: x, MULTI_USER: y, USER::new()""#,
+        &["user|the SUPERUSER: x, MULTI_USER: y, USER::new()"],
+    );
     check(r#""user: hi\nSystem: ho""#, &["user|user: hi\nSystem: ho"]);
 }
 
@@ -57,9 +63,10 @@ fn a_backslash_writes_the_word() {
 fn dedents_once_and_trims_section_ends() {
     check("\"SYSTEM: a\n     b\n     USER: c\n       d\n     \"", &["system|a\nb", "user|c\n  d"]);
     check("\"\n    one\n      two\n\n    three\n    \"", &["user|one\n  two\n\nthree"]);
-    check("\"USER:\n    Fix:\n    ```\n    fn main() {{\n        x\n    }}\n    ```\"", &[
-        "user|Fix:\n```\nfn main() {\n    x\n}\n```",
-    ]);
+    check(
+        "\"USER:\n    Fix:\n    ```\n    fn main() {{\n        x\n    }}\n    ```\"",
+        &["user|Fix:\n```\nfn main() {\n    x\n}\n```"],
+    );
     // Spaces after an escaped newline were written on purpose.
     check(r#""Fix:\n    x = 1""#, &["user|Fix:\n    x = 1"]);
     check("\"a \\\n     b\"", &["user|a b"]);
@@ -71,12 +78,14 @@ fn dedents_once_and_trims_section_ends() {
 
 #[test]
 fn reads_placeholders() {
-    check(r#""{x} {x.a.0} {self.b:?} {p:.2} {x:>width$.prec$} {r#type}""#, &[
-        "user|<x> <x> <self> <p> <x,width,prec> <type>",
-    ]);
-    check(r#""{xs:list}{xss:lists}{i:image}{i:image(detail=low)}{is:images}{a:audio}{d:document}{ps:parts}{:cache}{:cache(ttl=1h)}""#, &[
-        "user|<xs><xss><i><i><is><a><d><ps><><>",
-    ]);
+    check(
+        r#""{x} {x.a.0} {self.b:?} {p:.2} {x:>width$.prec$} {r#type}""#,
+        &["user|<x> <x> <self> <p> <x,width,prec> <type>"],
+    );
+    check(
+        r#""{xs:list}{xss:lists}{i:image}{i:image(detail=low)}{is:images}{a:audio}{d:document}{ps:parts}{:cache}{:cache(ttl=1h)}""#,
+        &["user|<xs><xss><i><i><is><a><d><ps><><>"],
+    );
     check(r#""{{literal}} {{{x}}}""#, &["user|{literal} {<x>}"]);
     check(r#""{x:*^+#012.3e} {x:}""#, &["user|<x> <x>"]);
 }
@@ -99,7 +108,10 @@ fn says_what_to_write() {
     check_mistake(r#""{x:cache}""#, "write `{:cache}`");
     check_mistake(r#""{x:list(a=b)}""#, "takes no options");
     check_mistake(r#""{x:image(size=b)}""#, "the only option is `detail`");
-    check_mistake(r#""Tell the USER: hi""#, "`USER:` after `Tell the` is not at the start of a line");
+    check_mistake(
+        r#""Tell the USER: hi""#,
+        "`USER:` after `Tell the` is not at the start of a line",
+    );
     check_mistake(r#""SYSTEM: a USER: b""#, "not at the start of a line");
     check_mistake(r#""USERS: hi""#, "unknown role `USERS:`; did you mean `USER:`?");
     check_mistake(r#""TOOL: hi""#, "did you mean `MESSAGES:`?");

@@ -50,7 +50,8 @@ fn fallback(attr: &attr::Attr, function: &ItemFn, errors: Errors) -> TokenStream
 /// The attributes that the type has in common with the function: which configuration has it.
 fn shared(attributes: &[Attribute]) -> impl Iterator<Item = &Attribute> {
     attributes.iter().filter(|attribute| {
-        attribute.path().is_ident("cfg") || attribute.path().is_ident("doc")
+        attribute.path().is_ident("cfg")
+            || attribute.path().is_ident("doc")
             || (attribute.path().is_ident("deprecated") && matches!(attribute.meta, Meta::Path(_)))
     })
 }

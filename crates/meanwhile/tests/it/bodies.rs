@@ -23,9 +23,7 @@ mod styles {
 
     #[call("a/b")]
     pub(super) async fn builder(genre: &str) -> Result<Response> {
-        Prompt::new()
-            .system("You are a librarian.")
-            .user(format!("Recommend a {genre} book."))
+        Prompt::new().system("You are a librarian.").user(format!("Recommend a {genre} book."))
     }
 
     #[call("a/b")]
@@ -73,10 +71,10 @@ fn every_style_sends_the_same_messages() {
         styles::awaiting("noir"),
     ];
     let all = all.map(|call| run(call.messages()).unwrap());
-    assert_eq!(all[0].iter().map(show).collect::<Vec<_>>(), [
-        "system: You are a librarian.",
-        "user: Recommend a noir book.",
-    ]);
+    assert_eq!(
+        all[0].iter().map(show).collect::<Vec<_>>(),
+        ["system: You are a librarian.", "user: Recommend a noir book.",]
+    );
     for other in &all {
         assert_eq!(*other, all[0]);
     }
@@ -100,7 +98,7 @@ async fn branches(kind: u8, who: Option<&str>) -> Result<String> {
             "doubled: {doubled}"
         }
         (2, _) => Ok("ok"),
-        (3, _) => Err("three is wrong")?,
+        (3, _) => Err("three is wrong"),
         (4, _) => Err("four is wrong"),
         (5, _) => return Message::user("five"),
         (6, None) => {

@@ -122,7 +122,12 @@ async fn raw(head: &str, pieces: Vec<Vec<u8>>, end: End) -> Raw {
 }
 
 /// Fails when the client closes the connection before the answer is over.
-async fn serve(mut socket: TcpStream, head: &str, pieces: &[Vec<u8>], end: End) -> std::io::Result<()> {
+async fn serve(
+    mut socket: TcpStream,
+    head: &str,
+    pieces: &[Vec<u8>],
+    end: End,
+) -> std::io::Result<()> {
     let mut request = Vec::new();
     let mut buffer = [0; 4096];
     while !complete(&request) {
@@ -162,12 +167,14 @@ const STREAM: &str =
     "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
 
 fn chunk(text: &str) -> Vec<u8> {
-    let delta = serde_json::json!({"id": "c", "choices": [{"index": 0, "delta": {"content": text}}]});
+    let delta =
+        serde_json::json!({"id": "c", "choices": [{"index": 0, "delta": {"content": text}}]});
     format!("data: {delta}\n\n").into_bytes()
 }
 
 fn last() -> Vec<u8> {
-    let finish = serde_json::json!({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]});
+    let finish =
+        serde_json::json!({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]});
     format!("data: {finish}\n\ndata: [DONE]\n\n").into_bytes()
 }
 
@@ -215,7 +222,10 @@ async fn dropping_a_pending_call_closes_the_connection() {
 #[tokio::test]
 async fn fifty_calls_in_sequence_share_one_connection() {
     let body = serde_json::to_vec(&answer("yes")).unwrap();
-    let head = format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", body.len());
+    let head = format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let connections = Arc::new(AtomicUsize::new(0));

@@ -67,7 +67,8 @@ fn doc_comments_describe_fields() {
 #[test]
 fn works_without_macros_too() {
     meanwhile::registry().insert_as("output-test", Scripted::new().reply("42").into());
-    let answer: u8 = run(meanwhile::call("output-test/any", "six times seven").into_future()).unwrap();
+    let answer: u8 =
+        run(meanwhile::call("output-test/any", "six times seven").into_future()).unwrap();
     assert_eq!(answer, 42);
 }
 

@@ -83,7 +83,10 @@ async fn unset() -> Result<Response> {
 #[test]
 fn the_attribute_takes_expressions() {
     let sent = request(expressions());
-    assert_eq!((sent.model.as_str(), sent.timeouts.whole), ("constant", Some(Duration::from_millis(5))));
+    assert_eq!(
+        (sent.model.as_str(), sent.timeouts.whole),
+        ("constant", Some(Duration::from_millis(5)))
+    );
     assert_eq!(sent.params.stop, Some(vec!["a".to_owned(), "b".to_owned()]));
     assert_eq!(sent.params.reasoning, Some(Reasoning::Budget(9)));
     let sent = request(parameters("made", 0.5));

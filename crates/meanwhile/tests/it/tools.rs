@@ -169,8 +169,14 @@ fn sync_and_async_tools_run_in_one_loop() {
         (false, r#"["Frank Herbert false None"]"#),
         (false, "Dune by ?"),
         (true, "nobody wrote Emma"),
-        (true, "the arguments of the call of `format_book` do not fit: invalid type: integer `5`, expected a string"),
-        (true, "there is no tool `burn`; the tools are: format_book, author-of, add, now, draw, shaky"),
+        (
+            true,
+            "the arguments of the call of `format_book` do not fit: invalid type: integer `5`, expected a string",
+        ),
+        (
+            true,
+            "there is no tool `burn`; the tools are: format_book, author-of, add, now, draw, shaky",
+        ),
         (false, "3"),
         (false, ""),
         (false, "here"),
@@ -207,11 +213,14 @@ fn a_turn_is_matched() {
                 Err(error) => error.message().to_owned(),
             });
         }
-        assert_eq!(seen, [
-            "book Dune",
-            "the arguments of the call of `author-of` do not fit: missing field `also`",
-            "there is no tool `now`; the tools are: format_book, author-of",
-        ]);
+        assert_eq!(
+            seen,
+            [
+                "book Dune",
+                "the arguments of the call of `author-of` do not fit: missing field `also`",
+                "there is no tool `now`; the tools are: format_book, author-of",
+            ]
+        );
         let mut results = Vec::new();
         let message = turn.response.message.clone();
         for call in turn.calls {
