@@ -1,4 +1,13 @@
-//! The macros of Meanwhile.
+//! The macros of [Meanwhile]; programs use them through the `meanwhile` crate.
+//!
+//! [`macro@call`] makes a prompt function, [`prompt!`] a prompt anywhere, [`macro@tool`] a tool of a
+//! function; [`macro@Extract`] derives an output type and [`macro@ToolSet`] a closed set of tools.
+//!
+//! Every mistake is reported on the user's own tokens and says what to write instead. The code that
+//! is written refers to `::meanwhile` alone; in a crate that re-exports it under another path, say
+//! `crate = path` (`#[meanwhile(crate = path)]` on a derive).
+//!
+//! [Meanwhile]: https://docs.rs/meanwhile
 
 mod call;
 mod common;
@@ -8,31 +17,268 @@ mod tool;
 
 use proc_macro::TokenStream;
 
-/// Makes a [`Prompt`] of a template.
+/// Makes a prompt of a template, which is checked at compile time.
+///
+/// ```
+/// use meanwhile::prelude::*;
+///
+/// let (genre, price) = ("noir", 9.5);
+/// let seen = vec!["The Big Sleep", "The Third Man"];
+/// let history = vec![Message::user("Hello"), Message::assistant("Hello, reader.")];
+///
+/// let prompt = prompt!(
+///     "SYSTEM: You are a librarian.
+///      MESSAGES: {history}
+///      USER: Recommend one {genre} book under {price:.2}, but none of these:
+///      {seen:list}"
+/// );
+///
+/// assert_eq!(prompt.messages.len(), 4);
+/// assert_eq!(
+///     prompt.messages[3].text(),
+///     "Recommend one noir book under 9.50, but none of these:\nThe Big Sleep\nThe Third Man",
+/// );
+/// ```
+///
+/// # Placeholders
+///
+/// `{name}`, `{name.field.0}` and every format spec of [`format!`]: `{price:.2}`, `{x:?}`,
+/// `{x:>width$}`. The values need the trait that the spec asks for. `{{` and `}}` are braces.
+///
+/// | placeholder | becomes |
+/// |---|---|
+/// | `{items:list}` | items, one a line |
+/// | `{groups:lists}` | lists of items, with a blank line between lists |
+/// | `{photo:image}`, `{photo:image(detail=low)}` | an image: an `Image`, its bytes, or its address |
+/// | `{photos:images}` | several images |
+/// | `{voice:audio}`, `{report:document}` | a recording, a document |
+/// | `{parts:parts}` | parts, as they are |
+/// | `{:cache}`, `{:cache(ttl=1h)}` | the mark that everything up to here may be cached |
+///
+/// An empty value of a media placeholder, such as `None`, leaves the part out.
+///
+/// # Roles
+///
+/// `SYSTEM:`, `USER:` and `ASSISTANT:` begin a message, `MESSAGES: {history}` puts in a list of
+/// messages; all four only at the start of a line. A template without roles is one user message.
+/// Roles are read before values are put in, so a value can never begin a message. A backslash before
+/// the word writes the word itself: `"\\USER: is a role"`.
+///
+/// # Space
+///
+/// The indentation that all lines after the first have in common is removed at compile time, as is
+/// the space around a section. Nothing else is touched: code keeps its shape, values come as they
+/// are, and spaces after an escaped `\n` stay.
 #[proc_macro]
 pub fn prompt(input: TokenStream) -> TokenStream {
     template::prompt(input.into()).into()
 }
 
-/// Prompt function.
+/// Makes an `async fn` a prompt function: its body is the prompt, and awaiting a call of it asks a
+/// model.
+///
+/// ```
+/// use meanwhile::prelude::*;
+///
+/// #[call("scripted/librarian", temperature = 0.7, timeout = "20s")]
+/// async fn recommend_book(genre: &str) -> Result<String> {
+///     let shout = genre.to_uppercase();
+///     "SYSTEM: You are a librarian.
+///      USER: Recommend one {shout} book."
+/// }
+///
+/// # futures::executor::block_on(async {
+/// registry().insert(Scripted::new().reply("Dune").reply("Emma").into());
+///
+/// let book: String = recommend_book("science fiction").await?;
+/// assert_eq!(book, "Dune");
+///
+/// let response: Response = recommend_book("romance").temperature(0.0).response().await?;
+/// assert_eq!(response.text(), "Emma");
+/// # Ok::<(), Error>(()) }).unwrap();
+/// ```
+///
+/// The function returns a `Call<'_, T>`, a lazy builder that is awaited or streamed; nothing is sent
+/// before the first poll. `T` is the type in the declared `Result<T>`: `Response`, `String`, a number,
+/// a list, a `Turn`, or any type with `#[derive(Extract)]`. Doc comments on the function are for
+/// readers of the code and are not sent.
+///
+/// # The body
+///
+/// The body evaluates to the prompt: a string, a `Message`, a list of messages, a `Prompt`, or a
+/// `Result` of one of these. A string literal where the body ends, through blocks, `if`, `match`,
+/// `Ok(…)` and `return`, is a template as in [`prompt!`], which may use parameters and locals. A
+/// `Prompt` carries settings that hold for this one call. `?` works on any error; what fails comes
+/// out where the call is awaited.
+///
+/// A body that does not await runs when the function is called, so the call owns its data and can be
+/// spawned. A body that awaits (also by `join!` and its like) runs when the call is awaited, and the
+/// call borrows what the parameters borrow.
+///
+/// ```
+/// use meanwhile::prelude::*;
+///
+/// #[call("scripted/any")]
+/// async fn answer(question: &str, tenant: Option<&Scripted>) -> Result<String> {
+///     let prompt = prompt!("Answer briefly: {question}");
+///     match tenant {
+///         Some(client) => prompt.client(client.clone()).max_tokens(100),
+///         None => prompt,
+///     }
+/// }
+/// # futures::executor::block_on(async {
+/// let tenant = Scripted::new().reply("Yes.");
+/// assert_eq!(answer("Is it late?", Some(&tenant)).await?, "Yes.");
+/// # Ok::<(), Error>(()) }).unwrap();
+/// ```
+///
+/// # The attribute
+///
+/// First the model, a `provider/model` string or a constant; without it, the body or the call site
+/// names one. Then any of these, each an expression that is evaluated for each call and may use the
+/// parameters:
+///
+/// - `temperature`, `top_p`, `top_k`, `max_tokens`, `stop`, `seed`, `presence_penalty`,
+///   `frequency_penalty`, `parallel_tool_calls`, `reasoning` (`"low"`, `Effort::Low`, a budget),
+///   `logprobs`, `user`, `service_tier`, `prompt_cache_key`, and `option("provider", "field", value)`;
+/// - `model = …`, `client = …`: who answers;
+/// - `tools = [format_book, AuthorOf]` or `tools = Desk`: `#[tool]` functions or types, or an
+///   expression of the type `Toolbox`; `tool_choice = "auto"`, `"none"`, `"required"` or a tool's name;
+///   `max_turns = 5`;
+/// - `timeout = "20s"` (or a `Duration`); `strict`, which makes a setting that the provider cannot
+///   carry an error; `tag(name = "value")`;
+/// - `crate = path`.
+///
+/// What the call site sets wins over what the body sets, which wins over the attribute, which wins
+/// over the registry's defaults.
 #[proc_macro_attribute]
 pub fn call(attribute: TokenStream, item: TokenStream) -> TokenStream {
     call::call(attribute.into(), item.into()).into()
 }
 
-/// Tool.
+/// Makes a function a tool that a model may call.
+///
+/// The function stays as it is, and may be `async` or not. Beside it stands a type of its name in
+/// camel case, whose fields are its parameters: so a call of the tool is matched, not cast.
+///
+/// ```
+/// use meanwhile::prelude::*;
+///
+/// /// Formats a recommendation.
+/// #[tool]
+/// async fn format_book(
+///     /// Exact title.
+///     title: String,
+///     author: &str,
+/// ) -> String {
+///     format!("{title} by {author}")
+/// }
+///
+/// #[call("scripted/any", tools = [format_book])]
+/// async fn recommend_book(genre: &str) -> Result<String> {
+///     "Recommend a {genre} book and format it."
+/// }
+///
+/// # futures::executor::block_on(async {
+/// let arguments = r#"{"title": "Dune", "author": "Frank Herbert"}"#;
+/// let scripted = Scripted::new().tool_call("1", "format_book", arguments).reply("Dune!");
+/// registry().insert(scripted.into());
+///
+/// assert_eq!(recommend_book("science fiction").await?, "Dune!");
+///
+/// let tool = FormatBook { title: "Emma".into(), author: "Jane Austen".into() };
+/// assert_eq!(tool.call().await, "Emma by Jane Austen");
+/// # Ok::<(), Error>(()) }).unwrap();
+/// ```
+///
+/// The doc comment on the function tells the model what the tool does, those on parameters what they
+/// mean. Parameters are owned, `&str` or `&[T]`; those with `Option<_>` or `#[serde(default)]` may be
+/// left out by the model. `#[serde(…)]` and `#[schemars(…)]` on parameters go to the fields. Arguments
+/// that the model invents are ignored; those that do not fit are an error that the model is shown.
+///
+/// The function returns anything `Serialize`, a `ToolOutput`, a `Result` of one with any error, which
+/// the model is shown, or nothing.
+///
+/// The type has the visibility of the function, `call(self)`, and `Debug`, `Deserialize`, `JsonSchema`,
+/// `FunctionTool` and `ToolSet`. Keys of the attribute: `name = "…"` as the model sees it, `type = Name`,
+/// `description = "…"`, `derive(Clone, …)` for more traits, `crate = path`.
 #[proc_macro_attribute]
 pub fn tool(attribute: TokenStream, item: TokenStream) -> TokenStream {
     tool::tool(attribute.into(), item.into()).into()
 }
 
-/// Extract.
+/// Makes a struct or enum the output of calls.
+///
+/// The type also needs `serde::Deserialize`, by which it is read, and `schemars::JsonSchema`, which
+/// tells the model its shape; doc comments on fields become their descriptions.
+///
+/// ```
+/// use meanwhile::prelude::*;
+///
+/// #[derive(Extract, Deserialize, JsonSchema)]
+/// struct Book {
+///     /// Exact title.
+///     title: String,
+///     pages: Option<u32>,
+/// }
+/// # futures::executor::block_on(async {
+/// let model = Model::new(Scripted::new().reply(r#"{"title": "Dune"}"#), "any");
+/// let book: Book = model.call("Recommend a book").await?;
+/// assert_eq!(book.title, "Dune");
+/// # Ok::<(), Error>(()) }).unwrap();
+/// ```
 #[proc_macro_derive(Extract, attributes(meanwhile))]
 pub fn extract(input: TokenStream) -> TokenStream {
     derive::extract(input.into()).into()
 }
 
-/// ToolSet.
+/// Makes an enum a closed set of tools: one variant for each tool, or for a nested set.
+///
+/// ```
+/// use meanwhile::prelude::*;
+///
+/// /// Formats a recommendation.
+/// #[tool]
+/// fn format_book(title: String) -> String {
+///     format!("*{title}*")
+/// }
+///
+/// /// Finds out who wrote a book.
+/// #[tool]
+/// async fn author_of(title: String) -> Option<String> {
+///     (title == "Dune").then(|| "Frank Herbert".into())
+/// }
+///
+/// #[derive(Debug, ToolSet)]
+/// enum Desk {
+///     FormatBook(FormatBook),
+///     AuthorOf(AuthorOf),
+/// }
+///
+/// #[call("scripted/any")]
+/// async fn recommend_book(genre: &str) -> Result<Turn<String, Desk>> {
+///     "Recommend a {genre} book."
+/// }
+///
+/// # futures::executor::block_on(async {
+/// let scripted = Scripted::new().tool_call("1", "author_of", r#"{"title": "Dune"}"#);
+/// registry().insert(scripted.into());
+///
+/// match recommend_book("science fiction").await? {
+///     Turn::Final(text) => println!("{text}"),
+///     Turn::ToolCalls(turn) => {
+///         for call in turn.calls {
+///             match &call.tool {
+///                 Ok(Desk::FormatBook(book)) => println!("format {}", book.title),
+///                 Ok(Desk::AuthorOf(author)) => assert_eq!(author.title, "Dune"),
+///                 Err(error) => println!("{error}"),
+///             }
+///             assert_eq!(call.run().await.text(), "Frank Herbert");
+///         }
+///     }
+/// }
+/// # Ok::<(), Error>(()) }).unwrap();
+/// ```
 #[proc_macro_derive(ToolSet, attributes(meanwhile))]
 pub fn tool_set(input: TokenStream) -> TokenStream {
     derive::tool_set(input.into()).into()

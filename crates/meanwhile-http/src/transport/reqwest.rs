@@ -181,19 +181,23 @@ impl Stream for Chunks {
 fn explain(error: reqwest::Error, host: Option<&Authority>) -> Error {
     let host = host.map_or("the server", Authority::as_str);
     let error = error.without_url();
-    let causes = || std::iter::successors(error.source(), |cause| (*cause).source());
-    let io = causes().filter_map(|cause| cause.downcast_ref::<io::Error>()).last();
-    let tls = causes().find_map(|cause| cause.downcast_ref::<rustls::Error>());
+    let causes: Vec<&Cause> =
+        std::iter::successors(error.source(), |cause| below(*cause)).collect();
+    let io = causes.iter().filter_map(|cause| cause.downcast_ref::<io::Error>()).next_back();
+    let tls = causes.iter().find_map(|cause| cause.downcast_ref::<rustls::Error>());
     let (kind, message) = if error.is_timeout() && error.is_connect() {
         let message = format!(
             "no connection to {host} within the time limit; check the network and the base URL"
         );
         (ErrorKind::Timeout(TimeoutPhase::Connect), message)
-    } else if let Some(tls) = tls.or_else(|| io?.get_ref()?.downcast_ref::<rustls::Error>()) {
-        (
-            ErrorKind::Connection,
-            format!("no secure connection to {host}: {}", shown(tls.to_string().as_bytes())),
-        )
+    } else if let Some(rustls::Error::InvalidMessage(_)) = tls {
+        let message =
+            format!("the server at {host} does not speak TLS; write the base URL with http://");
+        (ErrorKind::Connection, message)
+    } else if let Some(tls) = tls {
+        let message =
+            format!("no secure connection to {host}: {}", shown(tls.to_string().as_bytes()));
+        (ErrorKind::Connection, message)
     } else if error.is_connect() {
         let message = match io.map(io::Error::kind) {
             Some(io::ErrorKind::ConnectionRefused) => {
@@ -211,4 +215,14 @@ fn explain(error: reqwest::Error, host: Option<&Authority>) -> Error {
         (ErrorKind::Connection, message)
     };
     Error::new(kind, message).with_source(error)
+}
+
+type Cause = dyn std::error::Error + 'static;
+
+/// What is below `cause`. An I/O error names only what is below the error it wraps.
+fn below(cause: &Cause) -> Option<&Cause> {
+    match cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        Some(wrapped) => Some(wrapped),
+        None => cause.source(),
+    }
 }

@@ -1,3 +1,5 @@
+//! Chunks to events without I/O.
+
 use bytes::Bytes;
 use meanwhile_core::{Error, ErrorKind, Event, Result};
 use meanwhile_http::{Answer, Framing};

@@ -1,3 +1,5 @@
+//! What is dropped is closed, and leaves nothing behind.
+
 use std::time::Duration;
 
 use meanwhile_core::{Event, Provider};

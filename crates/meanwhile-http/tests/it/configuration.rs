@@ -1,3 +1,5 @@
+//! Base URLs, headers and what is said when they are wrong.
+
 use http::{HeaderMap, HeaderValue};
 use meanwhile_core::{Error, ErrorKind};
 use meanwhile_http::lenient::{self, BorrowedStr};

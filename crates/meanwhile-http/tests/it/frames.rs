@@ -1,3 +1,5 @@
+//! Bytes to frames, whole and cut everywhere.
+
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;

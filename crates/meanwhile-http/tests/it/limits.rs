@@ -1,3 +1,5 @@
+//! The clocks and the bounds on size.
+
 use std::time::{Duration, Instant};
 
 use meanwhile_core::{ErrorKind, Event, Provider, TimeoutPhase, Timeouts};

@@ -1,3 +1,5 @@
+//! Status and headers to errors.
+
 use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};

@@ -96,6 +96,11 @@ impl Ends<'_> {
                     #root::Body::Err(#root::BodyError::from(#error))
                 });
             }
+            // `Err(…)?` has no value.
+            Expr::Try(attempt) if is_error(&attempt.expr) => {
+                *tail = (*attempt.expr).clone();
+                self.end(tail);
+            }
             tail if diverges(tail) => {}
             _ => {
                 let span = Span::mixed_site().located_at(tail.span());
@@ -135,6 +140,10 @@ fn is_variant(function: &Expr, name: &str) -> bool {
         Expr::Path(path) => path.path.segments.last().is_some_and(|last| last.ident == name),
         _ => false,
     }
+}
+
+fn is_error(expr: &Expr) -> bool {
+    matches!(expr, Expr::Call(call) if is_variant(&call.func, "Err"))
 }
 
 /// Whether the expression is a value that was meant to be the prompt.

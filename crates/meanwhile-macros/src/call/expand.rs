@@ -107,7 +107,7 @@ fn stub(root: &Root, function: Function, declared: Option<Declared>) -> TokenStr
         #(#attributes)*
         #visibility #signature {
             #consume
-            ::core::unimplemented!()
+            ::core::unreachable!()
         }
     }
 }

@@ -1,3 +1,5 @@
+//! The grammar of templates.
+
 use proptest::prelude::*;
 use syn::LitStr;
 

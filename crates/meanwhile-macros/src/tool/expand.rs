@@ -148,15 +148,15 @@ pub(super) fn stub(attr: &Attr, function: &ItemFn) -> TokenStream {
 
         impl #root::ToolSet for #type_name {
             fn toolbox() -> #root::Toolbox {
-                ::core::unimplemented!()
+                ::core::unreachable!()
             }
 
             fn from_call(_: &#root::ToolCall) -> #root::Result<Self> {
-                ::core::unimplemented!()
+                ::core::unreachable!()
             }
 
             async fn run(self) -> #root::Result<#root::ToolOutput> {
-                ::core::unimplemented!()
+                ::core::unreachable!()
             }
         }
     }

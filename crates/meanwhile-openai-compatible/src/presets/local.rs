@@ -102,3 +102,19 @@ pub(super) fn from_host(host: &str) -> String {
     let path = if path.is_empty() { "v1" } else { path };
     format!("{scheme}://{authority}{port}/{path}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::from_host;
+
+    #[test]
+    fn hosts_are_completed() {
+        assert_eq!(from_host("localhost"), "http://localhost:11434/v1");
+        assert_eq!(from_host("0.0.0.0:11434"), "http://127.0.0.1:11434/v1");
+        assert_eq!(from_host("https://box.example"), "https://box.example:443/v1");
+        assert_eq!(from_host("http://box.example:80/"), "http://box.example:80/v1");
+        assert_eq!(from_host("http://box.example/ollama/v1"), "http://box.example:80/ollama/v1");
+        assert_eq!(from_host("[::1]:11434"), "http://[::1]:11434/v1");
+        assert_eq!(from_host("[::1]"), "http://[::1]:11434/v1");
+    }
+}

@@ -27,7 +27,10 @@ fn fail(body: &str) -> (Error, Response) {
 
 /// Calls as `name(arguments)#id`.
 fn calls(response: &Response) -> Vec<String> {
-    response.tool_calls().map(|call| format!("{}({})#{}", call.name, call.arguments, call.id)).collect()
+    response
+        .tool_calls()
+        .map(|call| format!("{}({})#{}", call.name, call.arguments, call.id))
+        .collect()
 }
 
 fn fragment(call: Value) -> Value {
@@ -47,10 +50,18 @@ fn whole_and_streamed_answers_fold_to_the_same_message() {
 
 #[test]
 fn text_chunks_give_one_part() {
-    let body = stream(&[json!({ "role": "assistant", "content": "" }), json!({ "content": "He" }),
-        json!({ "content": "j\u{e5}" })], "length");
-    let found: Vec<Event> =
-        events(&acme(), Framing::ServerSentEvents, &body, 1).into_iter().map(Result::unwrap).collect();
+    let body = stream(
+        &[
+            json!({ "role": "assistant", "content": "" }),
+            json!({ "content": "He" }),
+            json!({ "content": "j\u{e5}" }),
+        ],
+        "length",
+    );
+    let found: Vec<Event> = events(&acme(), Framing::ServerSentEvents, &body, 1)
+        .into_iter()
+        .map(Result::unwrap)
+        .collect();
     insta::assert_debug_snapshot!(found.iter().skip(1).collect::<Vec<_>>(), @r#"
     [
         PartStart {
@@ -93,41 +104,68 @@ fn tool_fragments_find_their_call() {
     };
     // Interleaved by index.
     check(
-        &[call(json!(0), "a", "f", "{\"x\""), call(json!(1), "b", "g", "{\"y\""),
-            call(json!(0), "", "", ":1}"), call(json!(1), "", "", ":2}")],
+        &[
+            call(json!(0), "a", "f", "{\"x\""),
+            call(json!(1), "b", "g", "{\"y\""),
+            call(json!(0), "", "", ":1}"),
+            call(json!(1), "", "", ":2}"),
+        ],
         &["f({\"x\":1})#a", "g({\"y\":2})#b"],
     );
     // Whole calls, all under index 0.
-    check(&[call(json!(0), "a", "f", "{}"), call(json!(0), "b", "f", "{}")], &["f({})#a", "f({})#b"]);
+    check(
+        &[call(json!(0), "a", "f", "{}"), call(json!(0), "b", "f", "{}")],
+        &["f({})#a", "f({})#b"],
+    );
     // Id and name repeated with every fragment.
-    check(&[call(json!(0), "a", "f", "{\"x\""), call(json!(0), "a", "f", ":1}")], &["f({\"x\":1})#a"]);
+    check(
+        &[call(json!(0), "a", "f", "{\"x\""), call(json!(0), "a", "f", ":1}")],
+        &["f({\"x\":1})#a"],
+    );
     // A new id with every fragment, but no name.
     check(&[call(json!(0), "a", "f", "{"), call(json!(0), "z", "", "}")], &["f({})#a"]);
     // Neither ids nor indices.
     check(
-        &[call(Value::Null, "", "f", "{"), call(Value::Null, "", "", "}"),
-            call(Value::Null, "", "f", "{}")],
+        &[
+            call(Value::Null, "", "f", "{"),
+            call(Value::Null, "", "", "}"),
+            call(Value::Null, "", "f", "{}"),
+        ],
         &["f({})#call_0", "f({})#call_1"],
     );
     // The same index and name again, without an id.
-    check(&[call(json!(0), "", "f", "{\"x\":1}"), call(json!(0), "", "f", "{\"x\":2}")],
-        &["f({\"x\":1})#call_0", "f({\"x\":2})#call_1"]);
+    check(
+        &[call(json!(0), "", "f", "{\"x\":1}"), call(json!(0), "", "f", "{\"x\":2}")],
+        &["f({\"x\":1})#call_0", "f({\"x\":2})#call_1"],
+    );
     // The index as text, the name after the arguments.
-    check(&[call(json!("0"), "a", "", "{\"x\""), call(json!("0"), "", "f", ":1}")], &["f({\"x\":1})#a"]);
+    check(
+        &[call(json!("0"), "a", "", "{\"x\""), call(json!("0"), "", "f", ":1}")],
+        &["f({\"x\":1})#a"],
+    );
     // Arguments that are not text.
-    check(&[fragment(json!({ "id": "a", "function": { "name": "f", "arguments": { "x": 1 } } }))],
-        &["f({\"x\":1})#a"]);
+    check(
+        &[fragment(json!({ "id": "a", "function": { "name": "f", "arguments": { "x": 1 } } }))],
+        &["f({\"x\":1})#a"],
+    );
     // No arguments at all.
     check(&[fragment(json!({ "id": "a", "function": { "name": "f" } }))], &["f({})#a"]);
     // What tools were called before.
-    check(&[json!({ "function_call": { "name": "f", "arguments": "{" } }),
-        json!({ "function_call": { "arguments": "}" } })], &["f({})#call_0"]);
+    check(
+        &[
+            json!({ "function_call": { "name": "f", "arguments": "{" } }),
+            json!({ "function_call": { "arguments": "}" } }),
+        ],
+        &["f({})#call_0"],
+    );
 }
 
 #[test]
 fn whole_calls_are_calls_of_their_own() {
-    let call = |id: &str| json!({ "index": 0, "id": id, "function": { "name": "f", "arguments": "{}" } });
-    let response = read_whole(json!({ "content": null, "tool_calls": [call("a"), call("a"), call("")] }));
+    let call =
+        |id: &str| json!({ "index": 0, "id": id, "function": { "name": "f", "arguments": "{}" } });
+    let response =
+        read_whole(json!({ "content": null, "tool_calls": [call("a"), call("a"), call("")] }));
     assert_eq!(calls(&response), ["f({})#a", "f({})#a", "f({})#call_2"]);
 }
 
@@ -146,7 +184,8 @@ fn made_up_ids_do_not_repeat_those_of_the_conversation() {
 
 #[test]
 fn a_call_without_a_name_is_kept_with_a_warning() {
-    let response = read_stream(&[fragment(json!({ "id": "a", "function": { "arguments": "{}" } }))]);
+    let response =
+        read_stream(&[fragment(json!({ "id": "a", "function": { "arguments": "{}" } }))]);
     assert_eq!(calls(&response), ["({})#a"]);
     assert_eq!(response.warnings[0].kind, WarningKind::Unreadable);
 }
@@ -199,7 +238,8 @@ fn refusals_speech_pictures_and_citations_have_their_parts() {
 #[test]
 fn finish_reasons_are_read_leniently() {
     let check = |raw: &str, reason: FinishReason| {
-        let response = fold(&acme(), Framing::Whole, &whole(&json!({ "content": "x" }), &json!(raw)));
+        let response =
+            fold(&acme(), Framing::Whole, &whole(&json!({ "content": "x" }), &json!(raw)));
         let finish = response.unwrap().finish.unwrap();
         assert_eq!((finish.reason, finish.raw.as_deref()), (reason, Some(raw)));
     };
@@ -217,8 +257,10 @@ fn finish_reasons_are_read_leniently() {
 #[test]
 fn a_cut_answer_stays_cut() {
     let call = json!({ "id": "a", "function": { "name": "f", "arguments": "{\"x" } });
-    let body = stream(&[fragment(call)], "length").replace("data: [DONE]",
-        "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]");
+    let body = stream(&[fragment(call)], "length").replace(
+        "data: [DONE]",
+        "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]",
+    );
     assert_eq!(read(&body).finish_reason(), Some(FinishReason::Length));
 }
 
@@ -278,7 +320,9 @@ fn only_the_first_alternative_is_kept() {
 #[test]
 fn usage_is_read_wherever_it_is() {
     let chunk = |extra: &str| {
-        format!("data: {{\"choices\":[{{\"delta\":{{\"content\":\"x\"}},\"finish_reason\":\"stop\"}}]{extra}}}\n\n")
+        format!(
+            "data: {{\"choices\":[{{\"delta\":{{\"content\":\"x\"}},\"finish_reason\":\"stop\"}}]{extra}}}\n\n"
+        )
     };
     let usage = |body: String| read(&body).usage;
     let plain = usage(chunk(",\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2}"));
@@ -287,7 +331,8 @@ fn usage_is_read_wherever_it_is() {
     let last = chunk(",\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2}")
         + &chunk(",\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":9}");
     assert_eq!(usage(last).output.total, Some(9));
-    let groq = usage(chunk(",\"x_groq\":{\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":4}}"));
+    let groq =
+        usage(chunk(",\"x_groq\":{\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":4}}"));
     assert_eq!(groq.total(), Some(7));
     let in_choice = usage("data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\",\"usage\":{\"prompt_tokens\":3}}]}\n\n".to_owned());
     assert_eq!(in_choice.input.total, Some(3));
@@ -296,40 +341,66 @@ fn usage_is_read_wherever_it_is() {
 #[test]
 fn counters_of_every_vendor_are_normal() {
     let check = |quirks: Quirks, raw: Value, expected: [Option<u64>; 7]| {
-        let mut body: Value = serde_json::from_str(&whole(&json!({ "content": "x" }), &json!("stop"))).unwrap();
+        let mut body: Value =
+            serde_json::from_str(&whole(&json!({ "content": "x" }), &json!("stop"))).unwrap();
         body["usage"] = raw.clone();
         let codec = ChatCodec::new("acme", quirks);
         let Usage { input, output, raw: kept, .. } =
             fold(&codec, Framing::Whole, &body.to_string()).unwrap().usage;
-        let found = [input.total, input.uncached, input.cache_read, input.cache_write,
-            output.total, output.text, output.reasoning];
+        let found = [
+            input.total,
+            input.uncached,
+            input.cache_read,
+            input.cache_write,
+            output.total,
+            output.text,
+            output.reasoning,
+        ];
         assert_eq!(found, expected, "{raw}");
         assert_eq!(kept.as_deref(), Some(&raw), "the vendor's own counters");
     };
     let [n, i] = [None::<u64>, None];
     let s = Some::<u64>;
-    check(Quirks::new(), json!({ "prompt_tokens": 10, "completion_tokens": 8, "total_tokens": 18,
+    check(
+        Quirks::new(),
+        json!({ "prompt_tokens": 10, "completion_tokens": 8, "total_tokens": 18,
         "prompt_tokens_details": { "cached_tokens": 4, "cache_write_tokens": 1 },
         "completion_tokens_details": { "reasoning_tokens": 3 } }),
-        [s(10), s(5), s(4), s(1), s(8), s(5), s(3)]);
+        [s(10), s(5), s(4), s(1), s(8), s(5), s(3)],
+    );
     // Reasoning apart, told by the sum; and by the vendor where there is none.
-    check(Quirks::new(), json!({ "prompt_tokens": 10, "completion_tokens": 8, "total_tokens": 21,
+    check(
+        Quirks::new(),
+        json!({ "prompt_tokens": 10, "completion_tokens": 8, "total_tokens": 21,
         "completion_tokens_details": { "reasoning_tokens": 3 } }),
-        [s(10), n, n, i, s(11), s(8), s(3)]);
+        [s(10), n, n, i, s(11), s(8), s(3)],
+    );
     let mut apart = Quirks::new();
     apart.reasoning_apart = true;
-    check(apart, json!({ "prompt_tokens": 10, "completion_tokens": 8, "reasoning_tokens": 3 }),
-        [s(10), n, n, i, s(11), s(8), s(3)]);
-    check(Quirks::new(), json!({ "prompt_tokens": 10, "completion_tokens": 8,
+    check(
+        apart,
+        json!({ "prompt_tokens": 10, "completion_tokens": 8, "reasoning_tokens": 3 }),
+        [s(10), n, n, i, s(11), s(8), s(3)],
+    );
+    check(
+        Quirks::new(),
+        json!({ "prompt_tokens": 10, "completion_tokens": 8,
         "prompt_cache_hit_tokens": 6, "prompt_cache_miss_tokens": 4 }),
-        [s(10), s(4), s(6), n, s(8), n, n]);
+        [s(10), s(4), s(6), n, s(8), n, n],
+    );
     // More cached than read, more thought than written.
-    check(Quirks::new(), json!({ "prompt_tokens": 5, "completion_tokens": 8, "total_tokens": 13,
+    check(
+        Quirks::new(),
+        json!({ "prompt_tokens": 5, "completion_tokens": 8, "total_tokens": 13,
         "prompt_tokens_details": { "cached_tokens": 9 },
         "completion_tokens_details": { "reasoning_tokens": 11 } }),
-        [s(5), s(0), s(9), n, s(8), s(0), s(11)]);
-    check(Quirks::new(), json!({ "prompt_tokens": -1, "completion_tokens": 2.0, "total_tokens": "?" }),
-        [n, n, n, n, s(2), n, n]);
+        [s(5), s(0), s(9), n, s(8), s(0), s(11)],
+    );
+    check(
+        Quirks::new(),
+        json!({ "prompt_tokens": -1, "completion_tokens": 2.0, "total_tokens": "?" }),
+        [n, n, n, n, s(2), n, n],
+    );
 }
 
 #[test]

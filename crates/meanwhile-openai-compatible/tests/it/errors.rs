@@ -5,8 +5,8 @@ use std::time::Duration;
 use http::{HeaderMap, StatusCode};
 use meanwhile_core::ErrorKind;
 use meanwhile_http::{Codec as _, Framing};
-use meanwhile_openai_compatible::presets;
 use meanwhile_openai_compatible::ChatCodec;
+use meanwhile_openai_compatible::presets;
 
 use crate::{acme, fold};
 
@@ -26,16 +26,40 @@ fn every_shape_of_a_body_is_read() {
     check(400, r#"{"code":"c","error":"no"}"#, invalid, "no");
     check(400, r#"{"error":"no","error_type":"t"}"#, invalid, "no");
     check(400, r#"{"object":"error","message":"no","code":3051}"#, invalid, "no");
-    check(400, r#"{"object":"error","message":{"detail":[{"loc":["body","x"],"msg":"no"}]}}"#, invalid, "body.x: no");
-    check(422, r#"{"detail":[{"loc":["body",0],"msg":"no"},{"msg":"nor"}]}"#, invalid, "body.0: no; nor");
+    check(
+        400,
+        r#"{"object":"error","message":{"detail":[{"loc":["body","x"],"msg":"no"}]}}"#,
+        invalid,
+        "body.x: no",
+    );
+    check(
+        422,
+        r#"{"detail":[{"loc":["body",0],"msg":"no"},{"msg":"nor"}]}"#,
+        invalid,
+        "body.0: no; nor",
+    );
     check(401, r#"{"detail":"no"}"#, ErrorKind::Authentication, "no");
     check(400, r#"{"id":"i","message":"no"}"#, invalid, "no");
-    check(400, r#"[{"error":{"code":400,"message":"no","status":"INVALID_ARGUMENT"}}]"#, invalid, "no");
+    check(
+        400,
+        r#"[{"error":{"code":400,"message":"no","status":"INVALID_ARGUMENT"}}]"#,
+        invalid,
+        "no",
+    );
     check(400, r#"{"errors":[{"message":"no"}]}"#, invalid, "no");
     check(422, "no", invalid, "no");
-    check(502, "<html><title>Bad Gateway</title>", ErrorKind::Server,
-        "the server answered Bad Gateway with an HTML page titled `Bad Gateway`");
-    check(500, "", ErrorKind::Server, "the server answered Internal Server Error without a message");
+    check(
+        502,
+        "<html><title>Bad Gateway</title>",
+        ErrorKind::Server,
+        "the server answered Bad Gateway with an HTML page titled `Bad Gateway`",
+    );
+    check(
+        500,
+        "",
+        ErrorKind::Server,
+        "the server answered Internal Server Error without a message",
+    );
 }
 
 #[test]
@@ -49,7 +73,9 @@ fn a_router_passes_on_what_its_upstream_said() {
 
 #[test]
 fn code_counts_before_status_before_text() {
-    let body = |message: &str, code: &str| format!(r#"{{"error":{{"message":"{message}","code":"{code}"}}}}"#);
+    let body = |message: &str, code: &str| {
+        format!(r#"{{"error":{{"message":"{message}","code":"{code}"}}}}"#)
+    };
     #[track_caller]
     fn kind(status: u16, body: &str, kind: ErrorKind) {
         let status = StatusCode::from_u16(status).unwrap();
@@ -101,14 +127,34 @@ fn errors_come_inside_answers_too() {
     }
     let sse = Framing::ServerSentEvents;
     inside(Framing::Whole, r#"{"error":{"message":"no","code":429}}"#, ErrorKind::RateLimit, "no");
-    inside(Framing::Whole, r#"{"object":"error","message":"no","code":404}"#, ErrorKind::NotFound, "no");
+    inside(
+        Framing::Whole,
+        r#"{"object":"error","message":"no","code":404}"#,
+        ErrorKind::NotFound,
+        "no",
+    );
     inside(sse, "data: {\"error\":{\"message\":\"no\"}}\n\n", ErrorKind::Server, "no");
     inside(sse, "data: {\"error\":\"no\"}\n\n", ErrorKind::Server, "no");
     inside(sse, "data: {\"code\":429,\"error\":\"no\"}\n\n", ErrorKind::RateLimit, "no");
-    inside(sse, "event: error\ndata: {\"error\":{\"message\":\"no\",\"status_code\":400}}\n\n", ErrorKind::InvalidRequest, "no");
+    inside(
+        sse,
+        "event: error\ndata: {\"error\":{\"message\":\"no\",\"status_code\":400}}\n\n",
+        ErrorKind::InvalidRequest,
+        "no",
+    );
     inside(sse, "event: error\ndata: no\n\n", ErrorKind::Server, "no");
-    inside(sse, "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"error\",\"error\":{\"code\":502,\"message\":\"no\"}}]}\n\n", ErrorKind::Server, "no");
-    inside(sse, "data: {\"choices\":[{\"delta\":{\"content\":\"x\"}}]}\n\ndata: {\"error\":{\"message\":\"no\",\"type\":\"invalid_request_error\"}}\n\n", ErrorKind::InvalidRequest, "no");
+    inside(
+        sse,
+        "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"error\",\"error\":{\"code\":502,\"message\":\"no\"}}]}\n\n",
+        ErrorKind::Server,
+        "no",
+    );
+    inside(
+        sse,
+        "data: {\"choices\":[{\"delta\":{\"content\":\"x\"}}]}\n\ndata: {\"error\":{\"message\":\"no\",\"type\":\"invalid_request_error\"}}\n\n",
+        ErrorKind::InvalidRequest,
+        "no",
+    );
 }
 
 #[test]

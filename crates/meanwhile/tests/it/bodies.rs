@@ -108,7 +108,7 @@ async fn branches(kind: u8, who: Option<&str>) -> Result<String> {
                 unreachable!()
             }
         }
-        (7, _) => todo!(),
+        (7, _) => unreachable!(),
         _ => loop {
             return vec![Message::assistant("looped")];
         },

@@ -181,7 +181,7 @@ fn sync_and_async_tools_run_in_one_loop() {
         (false, ""),
         (false, "here"),
         (true, "shaken"),
-        (true, "ours"),
+        (true, "configuration error: ours"),
         (false, "2"),
     ];
     let expected: Vec<(bool, String)> =
