@@ -34,7 +34,7 @@ pub(crate) struct Clocks {
     pub(crate) whole: Option<Duration>,
 }
 
-/// Which of the [`Clocks`] ran out.
+/// Which of the clocks ran out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Clock {

@@ -84,10 +84,17 @@ fn rewrite(schema: &mut Value, root: &Value, depth: usize) -> Result<(), String>
         return Err("a value of any kind".to_owned());
     }
 
-    for keyword in ["anyOf", "prefixItems"] {
-        for schema in object.get_mut(keyword).and_then(Value::as_array_mut).into_iter().flatten() {
-            rewrite(schema, root, depth + 1)?;
+    if let Some(Value::Array(items)) = object.remove("prefixItems") {
+        // A tuple of one type is a list of a known length.
+        match items.split_first() {
+            Some((first, rest)) if rest.iter().all(|item| item == first) => {
+                object.insert("items".to_owned(), first.clone());
+            }
+            _ => return Err("a tuple of several types".to_owned()),
         }
+    }
+    for schema in object.get_mut("anyOf").and_then(Value::as_array_mut).into_iter().flatten() {
+        rewrite(schema, root, depth + 1)?;
     }
     for keyword in ["$defs", "definitions"] {
         let schemas = object.get_mut(keyword).and_then(Value::as_object_mut);
@@ -96,12 +103,8 @@ fn rewrite(schema: &mut Value, root: &Value, depth: usize) -> Result<(), String>
         }
     }
     if let Some(items) = object.get_mut("items") {
-        match items {
-            // The end of a tuple.
-            Value::Bool(false) => {}
-            items => rewrite(items, root, depth + 1)?,
-        }
-    } else if names_type(object, "array") && !object.contains_key("prefixItems") {
+        rewrite(items, root, depth + 1)?;
+    } else if names_type(object, "array") {
         return Err("a list of anything".to_owned());
     }
     if names_type(object, "object") || object.contains_key("properties") {

@@ -11,7 +11,7 @@ mod sweep;
 mod wires;
 
 pub use corpus::{Corpus, Exchange};
-pub use report::{Record, Summary};
+pub use report::{AnswerFields, Kind, Record, Summary};
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};

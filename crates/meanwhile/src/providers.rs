@@ -16,21 +16,41 @@ const TABLES: &[&[ProviderInfo]] = &[
 
 /// Every id that a feature of this crate brings; the feature has the same name.
 const FEATURES: &[&str] = &[
+    "alibaba",
+    "avian",
+    "cerebras",
+    "dashscope",
+    "deepinfra",
     "deepseek",
+    "doubleword",
     "fireworks",
+    "gpustack",
     "groq",
+    "huggingface",
+    "hyperbolic",
     "litellm",
     "llamacpp",
+    "llamafile",
     "lmstudio",
     "local",
+    "minimax",
     "mistral",
+    "mistralrs",
+    "moonshot",
+    "nebius",
+    "novita",
     "ollama",
     "openai",
-    "openai-compatible",
     "openrouter",
+    "perplexity",
+    "sambanova",
     "together",
+    "venice",
+    "vercel-gateway",
     "vllm",
     "xai",
+    "zai",
+    "zenmux",
 ];
 
 /// The registry that `provider/model` strings are looked up in.
@@ -65,4 +85,23 @@ pub fn registry() -> &'static Registry {
 /// As [`Registry::model`].
 pub fn model(name: &str) -> Result<Model> {
     registry().model(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_id_has_a_feature() {
+        let manifest = include_str!("../Cargo.toml");
+        for id in FEATURES {
+            assert!(manifest.contains(&format!("\n{id} = [")), "add a feature `{id}`");
+        }
+        for info in TABLES.iter().copied().flatten() {
+            assert!(FEATURES.contains(&info.id), "add `{}` to the features", info.id);
+        }
+        let aliases = manifest.matches(" = [\"openai-compatible\"]").count();
+        let others = FEATURES.iter().filter(|id| ["local", "openai"].contains(id)).count();
+        assert_eq!(FEATURES.len(), aliases + others, "a feature is not in the list");
+    }
 }

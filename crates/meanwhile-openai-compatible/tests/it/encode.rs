@@ -74,7 +74,22 @@ fn a_full_request_in_its_order() {
     assert_eq!(wire.path, "/chat/completions");
     assert_eq!(wire.framing, Framing::ServerSentEvents);
     assert!(wire.warnings.is_empty(), "{:?}", wire.warnings);
-    insta::assert_snapshot!(String::from_utf8(wire.body.to_vec()).unwrap(), @"");
+    let expected = concat!(
+        r#"{"model":"m","messages":[{"role":"system","content":"Be brief."},"#,
+        r#"{"role":"user","content":"f(1)?","name":"ann"},"#,
+        r#"{"role":"assistant","content":null,"tool_calls":[{"id":"a","type":"function","#,
+        r#""function":{"name":"f","arguments":"{\"x\":1}"}}]},"#,
+        r#"{"role":"tool","content":"2","tool_call_id":"a"}],"#,
+        r#""tools":[{"type":"function","function":{"name":"f","description":"Does f.","#,
+        r#""parameters":{"properties":{},"type":"object"}}}],"#,
+        r#""tool_choice":{"function":{"name":"f"},"type":"function"},"#,
+        r#""parallel_tool_calls":false,"top_p":0.9,"max_tokens":64,"stop":["END"],"#,
+        r#""seed":18446744073709551615,"presence_penalty":0.1,"frequency_penalty":0.2,"#,
+        r#""logprobs":true,"top_logprobs":2,"user":"u","service_tier":"flex","#,
+        r#""prompt_cache_key":"k","reasoning_effort":"low","stream":true,"#,
+        r#""stream_options":{"include_usage":true},"temperature":0.75,"zeta":1}"#,
+    );
+    assert_eq!(std::str::from_utf8(&wire.body).unwrap(), expected);
     assert_eq!(acme().encode(&request).unwrap().body, wire.body, "the same bytes");
 }
 

@@ -66,7 +66,34 @@ enum Kind {
 fn the_schema_of_a_type() {
     let (format, warnings) = format(Schema::of::<Shelf>());
     assert_eq!(warnings, 0);
-    insta::assert_json_snapshot!(format, @"");
+    let schema = json!({
+        "type": "object", "description": "A shelf.", "additionalProperties": false,
+        "required": ["best", "books", "count", "kind", "note", "rank"],
+        "properties": {
+            "books": { "type": "array", "description": "Its books.", "items": { "$ref": "#/$defs/Book" } },
+            "note": { "type": ["string", "null"] },
+            "count": { "type": "integer", "minimum": 0 },
+            "rank": { "type": "integer", "minimum": 1, "maximum": 5 },
+            "best": { "anyOf": [{ "$ref": "#/$defs/Book" }, { "type": "null" }] },
+            "kind": { "$ref": "#/$defs/Kind" },
+        },
+        "$defs": {
+            "Book": { "type": "object", "additionalProperties": false, "required": ["size", "title"],
+                "properties": {
+                    "title": { "type": "string" },
+                    "size": { "type": "array", "items": { "type": "number" }, "minItems": 2, "maxItems": 2 },
+                } },
+            "Kind": { "anyOf": [
+                { "type": "object", "description": "Stands.", "additionalProperties": false,
+                    "required": ["height", "type"],
+                    "properties": { "height": { "type": "number" },
+                        "type": { "type": "string", "const": "Standing" } } },
+                { "type": "object", "additionalProperties": false, "required": ["type"],
+                    "properties": { "type": { "type": "string", "const": "Hanging" } } },
+            ] },
+        },
+    });
+    assert_eq!(format, json!({ "name": "out", "strict": true, "schema": schema }));
 }
 
 #[test]
@@ -145,6 +172,9 @@ fn what_cannot_be_guaranteed_is_sent_as_it_was() {
     not_strict(with(json!({})));
     not_strict(with(json!(true)));
     not_strict(with(json!({ "type": "array" })));
+    not_strict(with(
+        json!({ "type": "array", "prefixItems": [{ "type": "string" }, { "type": "null" }] }),
+    ));
     not_strict(with(json!({ "not": { "type": "string" } })));
     not_strict(json!({ "type": "string" }));
     let (format, warnings) = format(Schema::of::<BTreeMap<String, u32>>());

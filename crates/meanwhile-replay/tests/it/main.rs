@@ -1,0 +1,84 @@
+//! Plays the recordings, where they are found beside the workspace, and a few of our own.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use meanwhile_replay::{Corpus, Record, Summary, replay};
+use serde_json::{Value, json};
+
+fn fixtures() -> Option<PathBuf> {
+    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/fixtures");
+    let folder = std::env::var_os("MEANWHILE_FIXTURES").map_or_else(beside, PathBuf::from);
+    folder.is_dir().then_some(folder)
+}
+
+#[test]
+fn the_recordings_decode_however_they_arrive() {
+    let Some(folder) = fixtures() else {
+        println!("skipped: no recordings; set MEANWHILE_FIXTURES to their folder");
+        return;
+    };
+    // Without optimisation the whole corpus takes minutes; these hosts have every oddity.
+    for provider in ["azure", "minimax", "perplexity", "huggingface", "zenmux", "avian", "venice"] {
+        let records = replay(&Corpus::open(&folder, Some(provider)).unwrap());
+        let failed: Vec<&Record> = records
+            .iter()
+            .filter(|record| {
+                record.is_unreadable()
+                    || record.split_ok == Some(false)
+                    || record.cut_ok == Some(false)
+            })
+            .collect();
+        assert!(failed.is_empty(), "{failed:?}");
+    }
+}
+
+fn play(api: &str, body_kind: &str, status: u16, body: &Value) -> Value {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join("acme").join(api);
+    fs::create_dir_all(&place).unwrap();
+    let recording = json!({ "provider": "acme", "api": api,
+        "request": { "body": { "model": "m" } },
+        "response": { "status": status, "body_kind": body_kind, "body": body } });
+    fs::write(place.join("1.json"), recording.to_string()).unwrap();
+    let records = replay(&Corpus::open(folder.path(), None).unwrap());
+    assert!(Summary::of(&records).is_clean());
+    serde_json::to_value(&records[0]).unwrap()
+}
+
+#[test]
+fn a_record_says_what_came() {
+    let stream = concat!(
+        "data: {\"id\":\"r\",\"choices\":[{\"delta\":{\"content\":\"hi\"}}]}\n\n",
+        "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}],",
+        "\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2}}\n\n",
+        "data: [DONE]\n\n",
+    );
+    let record = play("chat", "sse", 200, &json!(stream));
+    assert_eq!(record["file"], "acme/chat/1.json");
+    assert_eq!((&record["kind"], &record["text"]), (&json!("ok"), &json!("hi")));
+    assert_eq!((&record["finish"], &record["finish_raw"]), (&json!("stop"), &json!("stop")));
+    assert_eq!(record["usage_total_output"], 2);
+    assert_eq!((&record["split_ok"], &record["cut_ok"]), (&json!(true), &json!(true)));
+
+    let cut = stream.split_once("data: {\"choices\"").unwrap().0;
+    let record = play("chat", "sse", 200, &json!(cut));
+    assert_eq!((&record["kind"], &record["text"]), (&json!("truncated"), &json!("hi")));
+
+    let record =
+        play("chat", "json", 200, &json!({ "choices": [{ "message": { "content": "hi" } }] }));
+    assert_eq!((&record["kind"], &record["finish"]), (&json!("ok"), &json!(null)));
+    assert_eq!(record["cut_ok"], json!(null));
+
+    let record = play("chat", "json", 429, &json!({ "error": { "message": "slow down" } }));
+    assert_eq!((&record["kind"], &record["error"]["kind"]), (&json!("error"), &json!("RateLimit")));
+
+    let record = play("chat", "sse", 200, &json!("data: {\"error\":\"no\"}\n\n"));
+    assert_eq!(record["kind"], "stream_error");
+
+    let record = play("knitting", "json", 200, &json!({}));
+    assert_eq!(
+        (&record["kind"], &record["skip_reason"]),
+        (&json!("skip"), &json!("wire not implemented yet"))
+    );
+}
