@@ -8,14 +8,18 @@ use cargo_metadata::MetadataCommand;
 use crate::features;
 use crate::run::{cargo, root, run};
 
-/// Everything, cheapest first.
+/// What has been seen to pass on a machine other than its author's, cheapest first.
+///
+/// Not part of it yet, each a command of its own: `cargo xtask features`, `cargo xtask examples`,
+/// and of the tests those that run the embedded model (`cargo xtask test` has them).
 pub(crate) fn all() -> Result<()> {
     lint()?;
     doc()?;
-    features::check()?;
-    test()?;
-    examples()?;
-    eprintln!("\n== all of CI passed");
+    install_nextest()?;
+    let mut command = cargo(&["nextest", "run", "--workspace", "--no-fail-fast"]);
+    let tools = ["--exclude", "meanwhile-local", "--exclude", "meanwhile-examples"];
+    run(command.args(tools).args(["--features", "meanwhile/openai"]))?;
+    eprintln!("\n== CI passed");
     Ok(())
 }
 
@@ -32,13 +36,19 @@ pub(crate) fn doc() -> Result<()> {
     run(command.env("RUSTDOCFLAGS", "-D warnings"))
 }
 
-/// All tests; installs the test runner where it is missing.
-pub(crate) fn test() -> Result<()> {
+/// Installs the test runner where it is missing.
+fn install_nextest() -> Result<()> {
     let nextest = cargo(&["nextest", "--version"]).output();
     if !nextest.is_ok_and(|output| output.status.success()) {
         eprintln!("cargo-nextest is missing: installing it (some minutes, once)");
         run(&mut cargo(&["install", "cargo-nextest", "--locked", "--version", NEXTEST]))?;
     }
+    Ok(())
+}
+
+/// All tests; installs the test runner where it is missing.
+pub(crate) fn test() -> Result<()> {
+    install_nextest()?;
     run(&mut cargo(&["nextest", "run", "--workspace", "--all-features"]))?;
     run(&mut cargo(&["test", "--doc", "--workspace", "--all-features", "--quiet"]))
 }
