@@ -20,7 +20,14 @@ pub(crate) enum Decision {
 
 /// Decides by the content type. A gateway may ignore whether a stream was asked for.
 pub(crate) fn decide(asked: Framing, headers: &HeaderMap) -> Decision {
-    let content_type = content_type(headers).to_ascii_lowercase();
+    let content_type = content_type(headers);
+    // Nearly all answers; the rest may be spelled in many ways.
+    match content_type {
+        "text/event-stream" => return Decision::Cut(Framing::ServerSentEvents),
+        "application/json" if asked != Framing::JsonLines => return Decision::Cut(Framing::Whole),
+        _ => {}
+    }
+    let content_type = content_type.to_ascii_lowercase();
     let lines = ["ndjson", "jsonl", "json-seq", "stream+json"];
     match content_type.as_str() {
         "text/event-stream" => Decision::Cut(Framing::ServerSentEvents),

@@ -56,7 +56,7 @@ fn vendor_options_merge_key_by_key() {
     let merged = upper.or(lower);
     assert_eq!(
         serde_json::to_string(&merged.options).unwrap(),
-        r#"{"acme":{"a":1,"b":1},"other":{"c":2}}"#
+        r#"{"acme":{"b":1,"a":1},"other":{"c":2}}"#
     );
 }
 

@@ -81,13 +81,13 @@ fn a_full_request_in_its_order() {
         r#""function":{"name":"f","arguments":"{\"x\":1}"}}]},"#,
         r#"{"role":"tool","content":"2","tool_call_id":"a"}],"#,
         r#""tools":[{"type":"function","function":{"name":"f","description":"Does f.","#,
-        r#""parameters":{"properties":{},"type":"object"}}}],"#,
-        r#""tool_choice":{"function":{"name":"f"},"type":"function"},"#,
+        r#""parameters":{"type":"object","properties":{}}}}],"#,
+        r#""tool_choice":{"type":"function","function":{"name":"f"}},"#,
         r#""parallel_tool_calls":false,"top_p":0.9,"max_tokens":64,"stop":["END"],"#,
         r#""seed":18446744073709551615,"presence_penalty":0.1,"frequency_penalty":0.2,"#,
         r#""logprobs":true,"top_logprobs":2,"user":"u","service_tier":"flex","#,
         r#""prompt_cache_key":"k","reasoning_effort":"low","stream":true,"#,
-        r#""stream_options":{"include_usage":true},"temperature":0.75,"zeta":1}"#,
+        r#""stream_options":{"include_usage":true},"zeta":1,"temperature":0.75}"#,
     );
     assert_eq!(std::str::from_utf8(&wire.body).unwrap(), expected);
     assert_eq!(acme().encode(&request).unwrap().body, wire.body, "the same bytes");

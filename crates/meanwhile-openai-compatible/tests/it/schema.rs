@@ -68,7 +68,7 @@ fn the_schema_of_a_type() {
     assert_eq!(warnings, 0);
     let schema = json!({
         "type": "object", "description": "A shelf.", "additionalProperties": false,
-        "required": ["best", "books", "count", "kind", "note", "rank"],
+        "required": ["books", "note", "count", "rank", "best", "kind"],
         "properties": {
             "books": { "type": "array", "description": "Its books.", "items": { "$ref": "#/$defs/Book" } },
             "note": { "type": ["string", "null"] },
@@ -78,14 +78,14 @@ fn the_schema_of_a_type() {
             "kind": { "$ref": "#/$defs/Kind" },
         },
         "$defs": {
-            "Book": { "type": "object", "additionalProperties": false, "required": ["size", "title"],
+            "Book": { "type": "object", "additionalProperties": false, "required": ["title", "size"],
                 "properties": {
                     "title": { "type": "string" },
                     "size": { "type": "array", "items": { "type": "number" }, "minItems": 2, "maxItems": 2 },
                 } },
             "Kind": { "anyOf": [
                 { "type": "object", "description": "Stands.", "additionalProperties": false,
-                    "required": ["height", "type"],
+                    "required": ["type", "height"],
                     "properties": { "height": { "type": "number" },
                         "type": { "type": "string", "const": "Standing" } } },
                 { "type": "object", "additionalProperties": false, "required": ["type"],

@@ -1,5 +1,7 @@
 //! OpenAI's own rules: which settings its models take, and what its requests carry.
 
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
 use std::sync::Mutex;
 
 use bytes::Bytes;

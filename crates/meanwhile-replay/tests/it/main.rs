@@ -1,5 +1,11 @@
 //! Plays the recordings, where they are found beside the workspace, and a few of our own.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a failed unwrap is a failed test"
+)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -1,0 +1,8 @@
+use meanwhile::prelude::*;
+
+#[derive(ToolSet)]
+enum Desk {
+    Text(String),
+}
+
+fn main() {}
