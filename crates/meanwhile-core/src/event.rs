@@ -1,6 +1,6 @@
 //! [`Event`]: the grammar of an answer. A response is the fold of its events.
 
-use crate::{Finish, Part, ProviderData, Usage, Warning};
+use crate::{Citation, Finish, Logprob, Part, ProviderData, Usage, Warning};
 
 /// One step of an answer.
 ///
@@ -42,6 +42,20 @@ pub enum Event {
         /// What is added.
         text: String,
     },
+    /// What backs a text part, which may still be open or have ended.
+    Citation {
+        /// The text part.
+        index: u32,
+        /// The citation.
+        citation: Box<Citation>,
+    },
+    /// How probable the next tokens of a text part were.
+    Logprobs {
+        /// The text part, open or ended.
+        index: u32,
+        /// The tokens, in order.
+        tokens: Vec<Logprob>,
+    },
     /// More of a tool call's arguments.
     ToolCallDelta {
         /// The part that grows.
@@ -65,6 +79,9 @@ pub enum Event {
     },
     /// Token counts so far. May repeat; later counts win.
     Usage(Box<Usage>),
+    /// A frame of the answer as the provider sent it, in front of its events, where the request asks
+    /// for that.
+    Raw(Box<str>),
     /// Something did not go through as asked.
     Warning(Box<Warning>),
     /// The answer is complete.
@@ -175,6 +192,12 @@ impl Event {
     #[must_use]
     pub fn part_end(index: u32) -> Self {
         Self::PartEnd { index, data: None }
+    }
+
+    /// Adds a citation to a text part.
+    #[must_use]
+    pub fn citation(index: u32, citation: Citation) -> Self {
+        Self::Citation { index, citation: Box::new(citation) }
     }
 
     /// Delivers a whole part.

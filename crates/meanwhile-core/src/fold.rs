@@ -58,6 +58,12 @@ impl Fold {
                 Part::ToolCall(call) => call.arguments.push_str(arguments),
                 _ => return Err(mismatch("tool call", *index)),
             },
+            Event::Citation { index, citation } => {
+                self.text(*index)?.citations.push((**citation).clone());
+            }
+            Event::Logprobs { index, tokens } => {
+                self.text(*index)?.logprobs.extend_from_slice(tokens);
+            }
             Event::PartStart { index, part } => {
                 let part = match part {
                     PartStart::Text => Part::Text(Text::default()),
@@ -82,6 +88,7 @@ impl Fold {
                 response.service_tier = metadata.service_tier.or(response.service_tier.take());
             }
             Event::Usage(usage) => self.response.usage.update((**usage).clone()),
+            Event::Raw(frame) => self.response.raw.push(frame.to_string()),
             Event::Warning(warning) => self.response.warnings.push((**warning).clone()),
             Event::Finish(finish) => {
                 self.response.finish = Some((**finish).clone());
@@ -142,6 +149,13 @@ impl Fold {
         match self.slot(index) {
             Some(slot) if slot.open => Ok(&mut slot.part),
             _ => Err(broken(format!("a delta arrived for part {index}, which is not open"))),
+        }
+    }
+
+    fn text(&mut self, index: u32) -> Result<&mut Text> {
+        match self.slot(index).map(|slot| &mut slot.part) {
+            Some(Part::Text(text)) => Ok(text),
+            _ => Err(broken(format!("a citation or a logprob arrived for part {index}, no text"))),
         }
     }
 

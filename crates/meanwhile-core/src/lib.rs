@@ -19,6 +19,8 @@
 //! [Meanwhile]: https://docs.rs/meanwhile
 
 // What is said.
+mod base64;
+mod citation;
 mod data;
 mod media;
 mod message;
@@ -56,6 +58,7 @@ mod prepare;
 mod run;
 
 pub use call::Call;
+pub use citation::{Citation, Logprob};
 pub use data::ProviderData;
 pub use error::{Error, ErrorKind, Result, TimeoutPhase};
 pub use event::{Event, Metadata, PartStart};

@@ -1,11 +1,9 @@
 //! [`Image`], [`Audio`] and [`Document`]: content that is not text, by value or by reference.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::ProviderData;
+use crate::{ProviderData, base64};
 
 /// Where the bytes of a media part are.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -32,7 +30,7 @@ impl MediaSource {
     #[must_use]
     pub fn base64(&self) -> Option<String> {
         match self {
-            Self::Bytes(bytes) => Some(STANDARD.encode(bytes)),
+            Self::Bytes(bytes) => Some(base64::encode(bytes)),
             _ => None,
         }
     }
@@ -57,12 +55,14 @@ impl From<&[u8]> for MediaSource {
 }
 
 fn to_base64<S: Serializer>(bytes: &Bytes, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&STANDARD.encode(bytes))
+    serializer.serialize_str(&base64::encode(bytes))
 }
 
 fn from_base64<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Bytes, D::Error> {
     let text = String::deserialize(deserializer)?;
-    STANDARD.decode(text).map(Bytes::from).map_err(serde::de::Error::custom)
+    base64::decode(&text)
+        .map(Bytes::from)
+        .ok_or_else(|| serde::de::Error::custom("the bytes of a media part are not base64"))
 }
 
 macro_rules! media {

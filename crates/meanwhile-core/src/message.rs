@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::tool::{ToolCall, ToolResult};
-use crate::{Audio, Document, Image, ProviderData};
+use crate::{Audio, Citation, Document, Image, Logprob, ProviderData};
 
 /// Who speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -134,6 +134,12 @@ pub enum Part {
 pub struct Text {
     /// The text.
     pub text: String,
+    /// What backs the text, in the order the provider told it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub citations: Vec<Citation>,
+    /// How probable its tokens were, where that was asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub logprobs: Vec<Logprob>,
     /// Data that the provider wants back with this part.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<Box<ProviderData>>,
@@ -167,7 +173,7 @@ macro_rules! text_part {
             /// Makes the part without provider data.
             #[must_use]
             pub fn new(text: impl Into<String>) -> Self {
-                Self { text: text.into(), data: None }
+                Self { text: text.into(), ..Self::default() }
             }
 
             /// Attaches data that the provider wants back.

@@ -35,6 +35,7 @@ pub(crate) fn prepare<T: Extract>(
         max_turns,
         timeouts,
         unsupported,
+        raw,
         tags: _,
     } = settings;
     let model = resolve(registry, model, client)?;
@@ -57,6 +58,7 @@ pub(crate) fn prepare<T: Extract>(
     request.delivery = delivery;
     request.timeouts = timeouts;
     request.unsupported = unsupported.unwrap_or_default();
+    request.raw = raw;
     request.output = T::output();
     let capabilities = model.provider.capabilities(&request.model);
     ask_for_output(&mut request, capabilities);

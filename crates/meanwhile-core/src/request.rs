@@ -25,6 +25,8 @@ pub struct Request {
     pub timeouts: Timeouts,
     /// What to do with a setting that the provider cannot carry.
     pub unsupported: OnUnsupported,
+    /// Whether the answer's frames are kept as the provider sends them ([`Event::Raw`](crate::Event)).
+    pub raw: bool,
     /// What was dropped or changed before the provider saw the request; it repeats them as events.
     pub warnings: Vec<Warning>,
 }
@@ -43,6 +45,7 @@ impl Request {
             delivery: Delivery::Whole,
             timeouts: Timeouts::default(),
             unsupported: OnUnsupported::Warn,
+            raw: false,
             warnings: Vec::new(),
         }
     }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::tool::ToolCall;
-use crate::{Finish, FinishReason, Message, Part, Role, Usage, Warning};
+use crate::{Citation, Finish, FinishReason, Message, Part, Role, Usage, Warning};
 
 /// One answer of a model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -33,6 +33,9 @@ pub struct Response {
     pub usage: Usage,
     /// What did not go through as asked.
     pub warnings: Vec<Warning>,
+    /// The frames of the answer as the provider sent them, where the request asked for that.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub raw: Vec<String>,
 }
 
 impl Response {
@@ -50,6 +53,7 @@ impl Response {
             finish: None,
             usage: Usage::default(),
             warnings: Vec::new(),
+            raw: Vec::new(),
         }
     }
 
@@ -83,6 +87,15 @@ impl Response {
     /// The tool calls, in order.
     pub fn tool_calls(&self) -> impl Iterator<Item = &ToolCall> {
         self.message.tool_calls()
+    }
+
+    /// What backs the answer, in the order of its text.
+    pub fn citations(&self) -> impl Iterator<Item = &Citation> {
+        let texts = self.message.parts.iter().filter_map(|part| match part {
+            Part::Text(text) => Some(&text.citations),
+            _ => None,
+        });
+        texts.flatten()
     }
 
     /// The unified finish reason; `None` where the provider did not say.

@@ -30,6 +30,8 @@ pub struct Settings {
     pub timeouts: Timeouts,
     /// What to do with a setting that the provider cannot carry.
     pub unsupported: Option<OnUnsupported>,
+    /// Whether the answer's frames are kept as the provider sends them.
+    pub raw: bool,
     /// Labels for observation, in order; they are not sent.
     pub tags: Vec<(String, String)>,
 }
@@ -64,6 +66,7 @@ impl Settings {
             max_turns: self.max_turns.or(lower.max_turns),
             timeouts: self.timeouts.or(lower.timeouts),
             unsupported: self.unsupported.or(lower.unsupported),
+            raw: self.raw || lower.raw,
             tags,
         }
     }
@@ -159,6 +162,14 @@ macro_rules! configure {
             #[must_use = "settings are set on the value that is returned"]
             pub fn strict(mut self) -> Self {
                 self.settings_mut().unsupported = Some(OnUnsupported::Error);
+                self
+            }
+
+            /// Keeps the frames of the answer as the provider sends them, in
+            /// [`Response::raw`](crate::Response::raw).
+            #[must_use = "settings are set on the value that is returned"]
+            pub fn raw(mut self) -> Self {
+                self.settings_mut().raw = true;
                 self
             }
 

@@ -48,6 +48,8 @@ pub struct Answer<D> {
     input: Input,
     finished: bool,
     frame_count: u64,
+    // Whether frames are handed on as they came, too.
+    raw: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,7 +91,13 @@ impl<D: Decoder> Answer<D> {
             input: Input::Open,
             finished: false,
             frame_count: 0,
+            raw: false,
         }
+    }
+
+    /// Hands every frame on as it came, too, in front of its events.
+    pub fn keep_raw(&mut self) {
+        self.raw = true;
     }
 
     /// Adds an event in front of what the decoder makes of the chunks to come.
@@ -190,6 +198,9 @@ impl<D: Decoder> Answer<D> {
         let read = match frame {
             Ok(Some(frame)) => {
                 self.frame_count += 1;
+                if self.raw {
+                    self.events.push_back(raw(frame));
+                }
                 self.decoder.frame(frame, &mut self.events).map_err(|error| explain(error, frame))
             }
             Ok(None) if self.input == Input::Ended => {
@@ -217,6 +228,9 @@ impl<D: Decoder> Answer<D> {
         };
         if let Some(frame) = last {
             self.frame_count += 1;
+            if self.raw {
+                self.events.push_back(raw(frame));
+            }
             self.decoder.frame(frame, &mut self.events).map_err(|error| match frame {
                 Frame::Body(_) => explain(error, frame),
                 _ if error.kind() == ErrorKind::Decode => {
@@ -251,7 +265,15 @@ fn explain(error: Error, frame: Frame<'_>) -> Error {
     if error.kind() != ErrorKind::Decode || error.body().is_some() {
         return error;
     }
-    error.with_body(shown(match frame {
+    error.with_body(shown(data(frame)))
+}
+
+fn data(frame: Frame<'_>) -> &[u8] {
+    match frame {
         Frame::Body(data) | Frame::Line(data) | Frame::Event { data, .. } => data,
-    }))
+    }
+}
+
+fn raw(frame: Frame<'_>) -> Event {
+    Event::Raw(String::from_utf8_lossy(data(frame)).into())
 }

@@ -96,6 +96,9 @@ impl Call {
         };
 
         let mut answer = Answer::with_limit(codec.decoder(&request), framing, shared.frame_limit);
+        if request.raw {
+            answer.keep_raw();
+        }
         if let Some(id) = request_id(&head.headers) {
             let mut metadata = Metadata::default();
             metadata.request_id = Some(id.to_owned());
