@@ -18,7 +18,7 @@ struct Arguments {
 
 #[call(max_tokens = 40, seed = 1)]
 async fn recommend_book(genre: &str) -> Result<String> {
-    "Recommend a {genre} book in one sentence."
+    "Which book should I read if I like {genre}?"
 }
 
 #[call(max_tokens = 80, seed = 2)]
@@ -50,7 +50,7 @@ async fn get_weather(
     format!("18 degrees and sunny in {city}")
 }
 
-#[call(tools = [get_weather], tool_choice = ToolChoice::Required, max_tokens = 60, seed = 5)]
+#[call(tools = [get_weather], tool_choice = ToolChoice::Required, temperature = 0.0, max_tokens = 60)]
 async fn weather(city: &str) -> Result<String> {
     "What is the weather in {city}?"
 }

@@ -348,3 +348,78 @@ pub(crate) fn read_head(path: &Path) -> Result<Content, LocalError> {
     let file = File::open(path).map_err(|error| wrong(error.to_string()))?;
     Content::read(&mut BufReader::new(file)).map_err(|error| wrong(error.to_string()))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use candle_core::Tensor;
+    use candle_core::quantized::{GgmlDType, gguf_file};
+    use candle_transformers::models::quantized_llama::ModelWeights;
+
+    use super::*;
+    use crate::chat::{self, Speaker, Turn};
+    use crate::tokenizer::Vocabulary;
+
+    /// The same weights in candle's own Llama, in 8 bits as ours.
+    fn reference(path: &Path, content: &Content) -> ModelWeights {
+        let mut file = File::open(path).unwrap();
+        let mut tensors = Vec::new();
+        for name in content.tensor_infos.keys() {
+            let tensor = content.tensor(&mut file, name, &Device::Cpu).unwrap();
+            let tensor = match tensor.dtype() {
+                GgmlDType::Q4_1 => {
+                    let values = tensor.dequantize(&Device::Cpu).unwrap();
+                    QTensor::quantize(&values, GgmlDType::Q8_0).unwrap()
+                }
+                _ => tensor,
+            };
+            tensors.push((name.as_str(), tensor));
+        }
+        let tensors: Vec<_> = tensors.iter().map(|(name, tensor)| (*name, tensor)).collect();
+        let metadata: Vec<_> =
+            content.metadata.iter().map(|(name, value)| (name.as_str(), value)).collect();
+        let mut written = Cursor::new(Vec::new());
+        gguf_file::write(&mut written, &metadata, &tensors).unwrap();
+        written.set_position(0);
+        let content = Content::read(&mut written).unwrap();
+        ModelWeights::from_gguf(content, &mut written, &Device::Cpu).unwrap()
+    }
+
+    fn probabilities(mut scores: Vec<f32>) -> Vec<f32> {
+        kernels::softmax(&mut scores);
+        scores
+    }
+
+    #[test]
+    fn the_scores_are_those_of_candle() {
+        let path = crate::Local::new().fetch().unwrap();
+        let content = read_head(&path).unwrap();
+        let vocabulary = Vocabulary::load(&path, &content).unwrap();
+        let model = Model::load(&path, &content, 1).unwrap();
+        let mut reference = reference(&path, &content);
+        let turns = [Turn::new(Speaker::User, "Recommend a fantasy book in one sentence.")];
+        let mut tokens = chat::encode(&vocabulary, &turns).unwrap();
+        let mut memory = model.memory();
+        let mut read = 0;
+        for _ in 0..12 {
+            let fresh = tokens.get(read..).unwrap();
+            let piece = Piece { memory: &mut memory, tokens: fresh, scores: true };
+            let ours = model.forward(&mut [piece]).unwrap().pop().unwrap();
+            let input = Tensor::new(fresh, &Device::Cpu).unwrap().unsqueeze(0).unwrap();
+            let theirs = reference.forward(&input, read).unwrap();
+            let theirs = theirs.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+            let best = |scores: &[f32]| {
+                let ranked = scores.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1));
+                ranked.unwrap().0
+            };
+            // Sums are taken in another order, and rounding to 8 bits makes that visible.
+            let pairs = probabilities(ours.clone()).into_iter().zip(probabilities(theirs.clone()));
+            let apart = pairs.map(|(a, b)| (a - b).abs()).sum::<f32>() / 2.0;
+            assert!(apart < 0.2, "the probabilities are {apart} apart");
+            assert_eq!(best(&ours), best(&theirs));
+            read = tokens.len();
+            tokens.push(best(&theirs) as u32);
+        }
+    }
+}

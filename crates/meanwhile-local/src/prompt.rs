@@ -165,8 +165,13 @@ fn introduce(tools: &[ToolSpec], shape: Shape, turns: &mut Vec<Turn>) {
 }
 
 /// The conversation as the model reads it.
+///
+/// A model of this size goes on writing calls when it sees one. So a call that was answered is left
+/// out, and its answer stands in front of the question.
 fn turns(messages: &[Message], warnings: &mut Vec<Warning>) -> Vec<Turn> {
-    let mut turns = Vec::new();
+    let mut turns: Vec<Turn> = Vec::new();
+    // Where the calls that are not answered yet begin.
+    let mut calls = None;
     for message in messages {
         if message.name.is_some() {
             let reason = "the local model tells speakers apart by their role only";
@@ -182,9 +187,31 @@ fn turns(messages: &[Message], warnings: &mut Vec<Warning>) -> Vec<Turn> {
             // The model was not trained on a role for tools.
             _ => Speaker::User,
         };
+        if message.role == Role::Tool
+            && let Some(question) = question(&mut turns, calls.take())
+        {
+            question.text.insert_str(0, &format!("{text}\n"));
+            continue;
+        }
+        if message.role == Role::Assistant && message.tool_calls().next().is_some() {
+            calls.get_or_insert(turns.len());
+        } else {
+            calls = None;
+        }
         turns.push(Turn::new(speaker, text));
     }
     turns
+}
+
+/// The question that led to the calls, which are taken away; `None` where something else did.
+fn question(turns: &mut Vec<Turn>, calls: Option<usize>) -> Option<&mut Turn> {
+    let calls = calls?;
+    let before = turns.get(calls.checked_sub(1)?)?;
+    if before.speaker != Speaker::User {
+        return None;
+    }
+    turns.truncate(calls);
+    turns.last_mut()
 }
 
 /// Adds one part of a message to its text.
@@ -201,8 +228,8 @@ fn write(part: &Part, text: &mut String, warnings: &mut Vec<Warning>) {
             if !text.is_empty() {
                 text.push('\n');
             }
-            let verb = if result.is_error { "failed" } else { "answered" };
-            text.push_str(&format!("The tool {} {verb}: ", result.name));
+            let verb = if result.is_error { "failed" } else { "says" };
+            text.push_str(&format!("The {} tool {verb}: ", result.name));
             for part in &result.parts {
                 write(part, text, warnings);
             }
