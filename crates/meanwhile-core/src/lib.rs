@@ -35,6 +35,7 @@ mod settings;
 pub mod tool;
 
 // Who answers.
+mod modality;
 mod model;
 mod provider;
 mod registry;
@@ -70,11 +71,16 @@ pub use fold::Fold;
 pub use gather::{Gather, gather};
 pub use media::{Audio, Document, Image, MediaSource};
 pub use message::{CacheMark, IntoParts, Message, Part, Refusal, Role, Text, Thinking};
+pub use modality::{
+    Batch, BatchId, BatchItem, BatchStatus, Batches, EmbedPurpose, EmbedRequest, Embedder,
+    EmbeddingModel, Embeddings, ListModels, ModelInfo, Ranked, RankedDocuments, RerankRequest,
+    Reranker,
+};
 pub use model::{Model, ModelId, ModelRef};
 pub use params::{Effort, Params, Reasoning, Timeouts};
 pub use prompt::{IntoPrompt, Prompt};
 pub use provider::{AnyProvider, Capabilities, Layer, OutputSupport, Provider};
-pub use registry::{ProviderInfo, Registry};
+pub use registry::{Connect, ProviderInfo, Registry};
 pub use request::{Delivery, OnUnsupported, OutputFormat, OutputSchema, Request};
 pub use response::Response;
 pub use schema::Schema;

@@ -4,7 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::{AnyProvider, Error, ErrorKind, Model, ModelId, Params, Provider, Result};
+use crate::{
+    AnyProvider, Batches, Embedder, EmbeddingModel, Error, ErrorKind, ListModels, Model, ModelId,
+    ModelInfo, Params, Provider, Reranker, Result,
+};
+
+/// Makes one thing that a provider offers from the environment. Does no network I/O.
+pub type Connect<T> = fn() -> Result<Arc<T>>;
 
 /// How a provider introduces itself to a [`Registry`]: its id and how to connect with the
 /// environment's configuration. Every provider crate exports one as `const PROVIDER`.
@@ -18,6 +24,14 @@ pub struct ProviderInfo {
     pub key_variables: &'static [&'static str],
     /// Makes the provider from the environment. Called on first use, does no network I/O.
     pub connect: fn() -> Result<AnyProvider>,
+    /// Makes the embedder from the environment, for providers that have one.
+    pub embedder: Option<Connect<dyn Embedder>>,
+    /// Makes the reranker from the environment, for providers that have one.
+    pub reranker: Option<Connect<dyn Reranker>>,
+    /// Makes the list of models from the environment, for providers that have one.
+    pub models: Option<Connect<dyn ListModels>>,
+    /// Makes the batches from the environment, for providers that have them.
+    pub batches: Option<Connect<dyn Batches>>,
 }
 
 impl ProviderInfo {
@@ -28,7 +42,43 @@ impl ProviderInfo {
         key_variables: &'static [&'static str],
         connect: fn() -> Result<AnyProvider>,
     ) -> Self {
-        Self { id, key_variables, connect }
+        Self {
+            id,
+            key_variables,
+            connect,
+            embedder: None,
+            reranker: None,
+            models: None,
+            batches: None,
+        }
+    }
+
+    /// Adds how to make the embedder.
+    #[must_use]
+    pub const fn with_embedder(mut self, connect: Connect<dyn Embedder>) -> Self {
+        self.embedder = Some(connect);
+        self
+    }
+
+    /// Adds how to make the reranker.
+    #[must_use]
+    pub const fn with_reranker(mut self, connect: Connect<dyn Reranker>) -> Self {
+        self.reranker = Some(connect);
+        self
+    }
+
+    /// Adds how to make the list of models.
+    #[must_use]
+    pub const fn with_models(mut self, connect: Connect<dyn ListModels>) -> Self {
+        self.models = Some(connect);
+        self
+    }
+
+    /// Adds how to make the batches.
+    #[must_use]
+    pub const fn with_batches(mut self, connect: Connect<dyn Batches>) -> Self {
+        self.batches = Some(connect);
+        self
     }
 }
 
@@ -48,6 +98,8 @@ pub struct Registry(Arc<RwLock<Entries>>);
 #[derive(Default)]
 struct Entries {
     providers: BTreeMap<String, Entry>,
+    // What was registered, which stays when the provider is connected.
+    infos: BTreeMap<String, ProviderInfo>,
     // Ids that exist but are not compiled in, with the feature that brings them.
     features: BTreeMap<&'static str, &'static str>,
     params: Params,
@@ -68,7 +120,10 @@ impl Registry {
 
     /// Makes `info.id` available; it is connected on first use. An id that exists is replaced.
     pub fn register(&self, info: &ProviderInfo) -> &Self {
-        self.write().providers.insert(info.id.to_owned(), Entry::Info(*info));
+        let mut entries = self.write();
+        entries.providers.insert(info.id.to_owned(), Entry::Info(*info));
+        entries.infos.insert(info.id.to_owned(), *info);
+        drop(entries);
         self
     }
 
@@ -80,7 +135,12 @@ impl Registry {
 
     /// Makes a connected provider available under another id. An id that exists is replaced.
     pub fn insert_as(&self, id: impl Into<String>, provider: AnyProvider) -> &Self {
-        self.write().providers.insert(id.into(), Entry::Connected(provider));
+        let id = id.into();
+        let mut entries = self.write();
+        // What was registered under the id spoke to another place.
+        entries.infos.remove(&id);
+        entries.providers.insert(id, Entry::Connected(provider));
+        drop(entries);
         self
     }
 
@@ -144,6 +204,66 @@ impl Registry {
     pub fn model(&self, name: &str) -> Result<Model> {
         let id: ModelId = name.parse()?;
         Ok(Model::of(self.provider(&id.provider)?, id.model))
+    }
+
+    /// Returns the embedding model that a `provider/model` string names.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] when the string has no `/`; [`ErrorKind::Unsupported`] when the provider
+    /// embeds nothing; otherwise as [`provider`](Self::provider).
+    pub fn embedding_model(&self, name: &str) -> Result<EmbeddingModel> {
+        let id: ModelId = name.parse()?;
+        let embedder = self.sibling(&id.provider, "embeddings", |info| info.embedder)?;
+        Ok(EmbeddingModel::of(embedder, id.model))
+    }
+
+    /// Returns the reranker of the provider called `id`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unsupported`] when it has none; otherwise as [`provider`](Self::provider).
+    pub fn reranker(&self, id: &str) -> Result<Arc<dyn Reranker>> {
+        self.sibling(id, "reranking", |info| info.reranker)
+    }
+
+    /// Lists the models of the provider called `id`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unsupported`] when it offers no list; otherwise as [`provider`](Self::provider),
+    /// and whatever the provider reports.
+    pub async fn list_models(&self, id: &str) -> Result<Vec<ModelInfo>> {
+        self.sibling(id, "a list of models", |info| info.models)?.list_models().await
+    }
+
+    /// Returns the batches of the provider called `id`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unsupported`] when it has none; otherwise as [`provider`](Self::provider).
+    pub fn batches(&self, id: &str) -> Result<Arc<dyn Batches>> {
+        self.sibling(id, "batches", |info| info.batches)
+    }
+
+    fn sibling<T: ?Sized>(
+        &self,
+        id: &str,
+        what: &str,
+        pick: impl Fn(&ProviderInfo) -> Option<Connect<T>>,
+    ) -> Result<Arc<T>> {
+        let entries = self.read();
+        let known = entries.providers.contains_key(id);
+        let connect = entries.infos.get(id).and_then(pick);
+        drop(entries);
+        match connect {
+            Some(connect) => connect(),
+            None if known => {
+                let message = format!("the provider `{id}` offers no {what} here");
+                Err(Error::new(ErrorKind::Unsupported, message).with_provider(id.to_owned()))
+            }
+            None => Err(self.unknown(id)),
+        }
     }
 
     fn unknown(&self, id: &str) -> Error {

@@ -8,6 +8,8 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use meanwhile_core::{Error, ErrorKind, Event, Result};
 
+#[cfg(feature = "aws-event-stream")]
+use crate::frame::AwsEventStream;
 use crate::frame::{FRAME_LIMIT, JsonLines, Sse, too_large};
 use crate::redact::shown;
 use crate::{Decoder, Frame, Framing};
@@ -62,9 +64,15 @@ enum Input {
 
 #[derive(Debug)]
 enum Frames {
-    Whole { first: Bytes, all: Vec<u8>, limit: usize },
+    Whole {
+        first: Bytes,
+        all: Vec<u8>,
+        limit: usize,
+    },
     Sse(Sse),
     JsonLines(JsonLines),
+    #[cfg(feature = "aws-event-stream")]
+    Aws(AwsEventStream),
 }
 
 impl<D: Decoder> Answer<D> {
@@ -81,6 +89,8 @@ impl<D: Decoder> Answer<D> {
             Framing::Whole => Frames::Whole { first: Bytes::new(), all: Vec::new(), limit },
             Framing::ServerSentEvents => Frames::Sse(Sse::new(limit)),
             Framing::JsonLines => Frames::JsonLines(JsonLines::new(limit)),
+            #[cfg(feature = "aws-event-stream")]
+            Framing::AwsEventStream => Frames::Aws(AwsEventStream::new(limit)),
         };
         Self {
             decoder,
@@ -113,6 +123,8 @@ impl<D: Decoder> Answer<D> {
         match &mut self.frames {
             Frames::Sse(frames) => frames.push(chunk),
             Frames::JsonLines(frames) => frames.push(chunk),
+            #[cfg(feature = "aws-event-stream")]
+            Frames::Aws(frames) => frames.push(chunk),
             Frames::Whole { first, all, limit } => {
                 let size = first.len() + all.len() + chunk.len();
                 if size > *limit {
@@ -194,6 +206,8 @@ impl<D: Decoder> Answer<D> {
             Frames::Whole { .. } => Ok(None),
             Frames::Sse(frames) => frames.next(),
             Frames::JsonLines(frames) => frames.next(),
+            #[cfg(feature = "aws-event-stream")]
+            Frames::Aws(frames) => frames.next(),
         };
         let read = match frame {
             Ok(Some(frame)) => {
@@ -225,6 +239,8 @@ impl<D: Decoder> Answer<D> {
             }
             Frames::Sse(frames) => frames.end()?,
             Frames::JsonLines(frames) => frames.end()?,
+            #[cfg(feature = "aws-event-stream")]
+            Frames::Aws(frames) => frames.end()?,
         };
         if let Some(frame) = last {
             self.frame_count += 1;
@@ -271,6 +287,8 @@ fn explain(error: Error, frame: Frame<'_>) -> Error {
 fn data(frame: Frame<'_>) -> &[u8] {
     match frame {
         Frame::Body(data) | Frame::Line(data) | Frame::Event { data, .. } => data,
+        #[cfg(feature = "aws-event-stream")]
+        Frame::Message { data, .. } => data,
     }
 }
 

@@ -67,6 +67,14 @@ pub enum Frame<'a> {
     },
     /// One line of newline-delimited JSON, without its line end.
     Line(&'a [u8]),
+    /// One message of an AWS event stream.
+    #[cfg(feature = "aws-event-stream")]
+    Message {
+        /// What the message is.
+        headers: crate::frame::MessageHeaders<'a>,
+        /// The payload.
+        data: &'a [u8],
+    },
 }
 
 /// An encoded request, complete but for the base URL and the credential.
@@ -88,6 +96,12 @@ pub struct Wire {
 }
 
 impl Wire {
+    /// Makes a `GET` with one whole answer.
+    #[must_use]
+    pub fn get(path: impl Into<String>) -> Self {
+        Self { method: Method::GET, ..Self::post(path, Bytes::new(), Framing::Whole) }
+    }
+
     /// Makes a `POST` of a JSON body.
     #[must_use]
     pub fn post(path: impl Into<String>, body: impl Into<Bytes>, framing: Framing) -> Self {
@@ -112,4 +126,7 @@ pub enum Framing {
     ServerSentEvents,
     /// A JSON value a line.
     JsonLines,
+    /// The messages of an AWS event stream.
+    #[cfg(feature = "aws-event-stream")]
+    AwsEventStream,
 }

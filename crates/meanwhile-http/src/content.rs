@@ -7,6 +7,10 @@ use meanwhile_core::{Error, ErrorKind};
 use crate::status::{html_title, looks_like_html};
 use crate::{Endpoint, Framing};
 
+/// The content type of AWS event streams.
+#[cfg(feature = "aws-event-stream")]
+pub(crate) const AWS_EVENT_STREAM: &str = "application/vnd.amazon.eventstream";
+
 /// What the content type says about a body.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Decision {
@@ -31,6 +35,8 @@ pub(crate) fn decide(asked: Framing, headers: &HeaderMap) -> Decision {
     let lines = ["ndjson", "jsonl", "json-seq", "stream+json"];
     match content_type.as_str() {
         "text/event-stream" => Decision::Cut(Framing::ServerSentEvents),
+        #[cfg(feature = "aws-event-stream")]
+        AWS_EVENT_STREAM => Decision::Cut(Framing::AwsEventStream),
         "text/html" | "application/xhtml+xml" => Decision::Reject,
         // One JSON value is one line, too; but a stream of them is often called plain JSON.
         other if asked == Framing::JsonLines && other.contains("json") => Decision::Cut(asked),
@@ -48,6 +54,9 @@ pub(crate) fn look(asked: Framing, beginning: &[u8]) -> Option<Framing> {
         None => Some(asked),
         Some(b'{' | b'[') if asked == Framing::JsonLines => Some(asked),
         Some(b'{' | b'[') => Some(Framing::Whole),
+        // A message begins with its length, and none is as long as to need all four bytes of it.
+        #[cfg(feature = "aws-event-stream")]
+        Some(0) if asked == Framing::AwsEventStream => Some(asked),
         Some(_) => {
             let field =
                 |field: &&[u8]| beginning.starts_with(field) || field.starts_with(beginning);

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures_core::Stream;
 use http::header::{ACCEPT, CONTENT_TYPE, LOCATION, USER_AGENT};
 use http::response::Parts;
-use http::{HeaderMap, HeaderValue, Uri};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use meanwhile_core::{Error, ErrorKind, Event, EventStream, Metadata, Request, Result};
 use tokio::time::Instant;
 
@@ -35,7 +35,7 @@ pub(crate) async fn exchange<C: Codec>(
     shared: &Arc<Shared>,
     request: Request,
 ) -> Result<EventStream> {
-    let mut call = Call { shared: shared.clone(), model: String::new(), secrets: Vec::new() };
+    let mut call = Call::new(shared, "");
     match call.send(codec, request).await {
         Ok((answer, body, clock)) => {
             Ok(EventStream::new(Reading { call, answer, body: Some(body), clock, held: None }))
@@ -45,7 +45,7 @@ pub(crate) async fn exchange<C: Codec>(
 }
 
 /// What errors need to know about a request.
-struct Call {
+pub(crate) struct Call {
     shared: Arc<Shared>,
     model: String,
     // Credentials beside those of the endpoint and of a fixed `Auth`.
@@ -53,14 +53,14 @@ struct Call {
 }
 
 impl Call {
-    async fn send<C: Codec>(
-        &mut self,
-        codec: &C,
-        request: Request,
-    ) -> Result<(Answer<C::Decoder>, Body, Clock)> {
+    pub(crate) fn new(shared: &Arc<Shared>, model: &str) -> Self {
+        Self { shared: shared.clone(), model: model.to_owned(), secrets: Vec::new() }
+    }
+
+    /// Completes and authorises a request.
+    pub(crate) async fn message(&mut self, wire: Wire) -> Result<http::Request<Bytes>> {
         let shared = self.shared.clone();
-        self.model.clone_from(&request.model);
-        let Wire { method, path, headers, body, framing, warnings } = codec.encode(&request)?;
+        let Wire { method, path, headers, body, framing, warnings: _ } = wire;
         let mut message = http::Request::new(body);
         *message.method_mut() = method;
         *message.uri_mut() = shared.endpoint.url(&path)?;
@@ -69,12 +69,27 @@ impl Call {
         if shared.auth.is_hook() {
             self.keep_secrets(message.headers());
         }
+        Ok(message)
+    }
+
+    async fn send<C: Codec>(
+        &mut self,
+        codec: &C,
+        request: Request,
+    ) -> Result<(Answer<C::Decoder>, Body, Clock)> {
+        let shared = self.shared.clone();
+        self.model.clone_from(&request.model);
+        let mut wire = codec.encode(&request)?;
+        let warnings = std::mem::take(&mut wire.warnings);
+        let framing = wire.framing;
+        let message = self.message(wire).await?;
         let client = shared.client()?;
 
         let mut clock = Clock::start(request.timeouts.or(shared.timeouts));
         let (head, mut body) = clock.run(client.send(message)).await??.into_parts();
         if !head.status.is_success() {
-            return Err(self.refusal(codec, &head, &mut body).await);
+            let refusal = |status, headers: &_, body: &_| codec.error(status, headers, body);
+            return Err(self.refusal(&refusal, &head, &mut body).await);
         }
         let mut first = Bytes::new();
         let framing = match content::decide(framing, &head.headers) {
@@ -123,6 +138,8 @@ impl Call {
             Framing::Whole => "application/json",
             Framing::ServerSentEvents => "text/event-stream",
             Framing::JsonLines => "application/x-ndjson, application/json",
+            #[cfg(feature = "aws-event-stream")]
+            Framing::AwsEventStream => content::AWS_EVENT_STREAM,
         };
         let usual =
             [(CONTENT_TYPE, "application/json"), (ACCEPT, accept), (USER_AGENT, USER_AGENT_VALUE)];
@@ -133,12 +150,17 @@ impl Call {
     }
 
     /// Reads an answer whose status is not a success.
-    async fn refusal<C: Codec>(&self, codec: &C, head: &Parts, body: &mut Body) -> Error {
+    pub(crate) async fn refusal(
+        &self,
+        read: &(dyn Fn(StatusCode, &HeaderMap, &[u8]) -> Error + Sync),
+        head: &Parts,
+        body: &mut Body,
+    ) -> Error {
         let redactor = self.redactor();
         let page = redactor.bytes(&self.page(Bytes::new(), body).await);
         let error = match head.status.is_redirection() {
             true => redirect(&head.headers),
-            false => codec.error(head.status, &head.headers, &page),
+            false => read(head.status, &head.headers, &page),
         };
         let error =
             if error.status().is_none() { error.with_status(head.status.as_u16()) } else { error };
@@ -176,7 +198,7 @@ impl Call {
     }
 
     /// Names the provider and the model, and takes credentials out.
-    fn error(&self, error: Error) -> Error {
+    pub(crate) fn error(&self, error: Error) -> Error {
         let error = self.redactor().error(error);
         error.with_provider(self.shared.id.clone()).with_model(self.model.clone())
     }

@@ -4,6 +4,7 @@
 //! [`Decoder`] → events. [`Answer`] is the second half of that without I/O, for tests and replays.
 
 mod answer;
+mod api;
 mod auth;
 mod clock;
 mod codec;
@@ -19,6 +20,7 @@ pub mod status;
 mod transport;
 
 pub use answer::Answer;
+pub use api::{Api, Reply};
 pub use auth::{Auth, Authorize};
 pub use codec::{Codec, Decoder, Frame, Framing, Wire};
 pub use endpoint::Endpoint;

@@ -22,8 +22,8 @@ use crate::{Auth, Codec, Endpoint, exchange};
 ///
 /// Must be polled inside a tokio runtime with its timers enabled.
 pub struct HttpProvider<C> {
-    codec: Arc<C>,
-    shared: Arc<Shared>,
+    pub(crate) codec: Arc<C>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 /// What a request and its answer need beside the codec.

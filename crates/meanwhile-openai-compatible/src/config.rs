@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use meanwhile_core::{AnyProvider, Capabilities, Result, Timeouts};
-use meanwhile_http::{Auth, Client, Endpoint, HttpProvider, Secret};
+use meanwhile_http::{Auth, Client, Codec, Endpoint, HttpProvider, Secret};
 
 use crate::{ChatCodec, Quirks};
 
@@ -172,6 +172,39 @@ impl Builder {
     /// and not found; [`Config`](meanwhile_core::ErrorKind::Config) when the base URL, the key or
     /// a header cannot be used.
     pub fn build(self) -> Result<AnyProvider> {
+        self.provider().map(Into::into)
+    }
+
+    /// Makes the provider, as [`build`](Self::build) does, with its means still in reach.
+    pub(crate) fn provider(self) -> Result<HttpProvider<ChatCodec>> {
+        let mut codec = ChatCodec::new(&*self.id, self.quirks).with_model_quirks(self.for_model);
+        if let Some(path) = &self.path {
+            codec = codec.with_path(path.as_str());
+        }
+        let known = codec.clone();
+        self.http(codec, move |model| known.quirks(model).capabilities())
+    }
+
+    /// Makes a provider of another wire, with the key, the headers and the client of this one. What
+    /// is set about quirks and the path counts for nothing then; `capabilities` is what is known
+    /// about each model, where nothing else was set. Does no network I/O.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build).
+    pub fn build_with<C: Codec>(
+        self,
+        codec: C,
+        capabilities: impl Fn(&str) -> Capabilities + Send + Sync + 'static,
+    ) -> Result<AnyProvider> {
+        self.http(codec, capabilities).map(Into::into)
+    }
+
+    fn http<C: Codec>(
+        self,
+        codec: C,
+        capabilities: impl Fn(&str) -> Capabilities + Send + Sync + 'static,
+    ) -> Result<HttpProvider<C>> {
         let mut endpoint = Endpoint::new(&self.base_url)?;
         for (name, value) in self.headers {
             endpoint = match value {
@@ -189,14 +222,7 @@ impl Builder {
                 Err(_) => Auth::none(),
             },
         };
-        let mut codec = ChatCodec::new(&*self.id, self.quirks).with_model_quirks(self.for_model);
-        if let Some(path) = self.path {
-            codec = codec.with_path(path);
-        }
-        let capabilities = self.capabilities.unwrap_or_else(|| {
-            let codec = codec.clone();
-            Arc::new(move |model| codec.quirks(model).capabilities())
-        });
+        let capabilities = self.capabilities.unwrap_or_else(|| Arc::new(capabilities));
         let mut provider = HttpProvider::new(self.id, codec, endpoint)
             .with_auth(auth)
             .with_timeouts(self.timeouts)
@@ -207,7 +233,7 @@ impl Builder {
         if let Some(bytes) = self.frame_limit {
             provider = provider.with_frame_limit(bytes);
         }
-        Ok(provider.into())
+        Ok(provider)
     }
 }
 

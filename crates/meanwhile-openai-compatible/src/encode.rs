@@ -3,14 +3,15 @@
 use std::borrow::Cow;
 
 use meanwhile_core::{
-    Effort, Error, ErrorKind, OnUnsupported, OutputFormat, OutputSchema, Params, Reasoning,
-    Request, Result, ToolChoice, ToolSpec, Warning,
+    Effort, Error, ErrorKind, OutputFormat, OutputSchema, Params, Reasoning, Request, Result,
+    ToolChoice, ToolSpec,
 };
 use meanwhile_http::{Framing, Wire};
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use serde_json::{Value, json};
 
 use crate::messages;
+use crate::notes::Notes;
 use crate::written::Message;
 use crate::{Quirks, ReasoningField, StructuredOutput, schema};
 
@@ -23,7 +24,7 @@ pub(crate) fn request(
 ) -> Result<Wire> {
     let mut notes = Notes::new(request.unsupported);
     let mut body = Body { fields: Vec::with_capacity(12) };
-    body.push("model", Out::Text(&request.model));
+    body.push(quirks.model_field, Out::Text(&request.model));
     let messages = messages::messages(&request.messages, provider, quirks, &mut notes)?;
     body.push("messages", Out::Messages(messages));
     tools(request, quirks, &mut notes, &mut body)?;
@@ -49,7 +50,7 @@ pub(crate) fn request(
     })?;
     let framing = if request.is_streamed() { Framing::ServerSentEvents } else { Framing::Whole };
     let mut wire = Wire::post(path, bytes, framing);
-    wire.warnings = notes.warnings;
+    wire.warnings = notes.into_warnings();
     Ok(wire)
 }
 
@@ -280,52 +281,6 @@ fn effort(reasoning: Reasoning, quirks: &Quirks, notes: &mut Notes) -> Result<Ef
         notes.changed("reasoning", message)?;
     }
     Ok(nearest)
-}
-
-/// What could not be written as it was: warnings, or the first of them as an error.
-#[derive(Debug)]
-pub(crate) struct Notes {
-    strict: bool,
-    warnings: Vec<Warning>,
-}
-
-impl Notes {
-    fn new(unsupported: OnUnsupported) -> Self {
-        Self { strict: unsupported == OnUnsupported::Error, warnings: Vec::new() }
-    }
-
-    /// Something that was asked for is left out.
-    pub(crate) fn dropped(
-        &mut self,
-        subject: &'static str,
-        message: impl Into<Cow<'static, str>>,
-    ) -> Result<()> {
-        self.note(Warning::dropped(subject, message))
-    }
-
-    /// Something that was asked for is sent in a weaker form.
-    pub(crate) fn changed(
-        &mut self,
-        subject: &'static str,
-        message: impl Into<Cow<'static, str>>,
-    ) -> Result<()> {
-        self.note(Warning::changed(subject, message))
-    }
-
-    fn note(&mut self, warning: Warning) -> Result<()> {
-        if self.strict {
-            return Err(Error::new(ErrorKind::Unsupported, warning.to_string()));
-        }
-        self.mention(warning);
-        Ok(())
-    }
-
-    /// Something about the conversation that is worth knowing but asks for nothing; never an error.
-    pub(crate) fn mention(&mut self, warning: Warning) {
-        if !self.warnings.contains(&warning) {
-            self.warnings.push(warning);
-        }
-    }
 }
 
 /// The body: named fields, in order.

@@ -23,6 +23,7 @@ struct Report {
     param: Option<String>,
     status: Option<u16>,
     retry_after: Option<Duration>,
+    request_id: Option<String>,
 }
 
 /// Reads an answer whose status is not a success.
@@ -106,6 +107,9 @@ fn build(report: Report, kind: ErrorKind) -> Error {
     if let Some(param) = report.param {
         error = error.with_param(param);
     }
+    if let Some(id) = report.request_id {
+        error = error.with_request_id(id);
+    }
     match wait {
         Some(wait) => error.with_retry_after(wait),
         None => error,
@@ -144,6 +148,8 @@ fn read(error: &Value, envelope: Option<&Value>) -> Report {
         code: text(&["code"]),
         kind: text(&["type", "error_type"]),
         param: text(&["param"]),
+        request_id: text(&["request_id"])
+            .or_else(|| scalar(envelope.and_then(|envelope| envelope.get("request_id"))?)),
         ..Report::default()
     };
     let minimax = error.get("base_resp").and_then(|inner| inner.get("status_code"));

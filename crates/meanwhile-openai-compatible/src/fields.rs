@@ -1,5 +1,4 @@
-//! The types of the fields in [`wire`](crate::wire): each reads its own kind of value, and anything
-//! else as absent.
+//! The types of fields on the wire: each reads its own kind of value, and anything else as absent.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -62,11 +61,12 @@ pub(crate) use otherwise_absent;
 
 /// Text, borrowed where it holds no escape; empty where it is absent.
 #[derive(Debug, Default)]
-pub(crate) struct Str<'a>(pub(crate) Cow<'a, str>);
+pub struct Str<'a>(pub Cow<'a, str>);
 
 impl Str<'_> {
     /// The text, unless it is empty.
-    pub(crate) fn given(&self) -> Option<&str> {
+    #[must_use]
+    pub fn given(&self) -> Option<&str> {
         (!self.0.is_empty()).then_some(&*self.0)
     }
 }
@@ -105,7 +105,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Str<'a> {
 
 /// A tool call's arguments: JSON text, or the JSON itself from servers that do not write it as text.
 #[derive(Debug, Default)]
-pub(crate) struct Arguments<'a>(pub(crate) Cow<'a, str>);
+pub struct Arguments<'a>(pub Cow<'a, str>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Arguments<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -135,9 +135,12 @@ impl<'de: 'a, 'a> Deserialize<'de> for Arguments<'a> {
 /// Content: text, or a list of parts (Mistral, with thinking).
 #[derive(Debug, Default)]
 pub(crate) enum Content<'a> {
+    /// Neither.
     #[default]
     Absent,
+    /// Text.
     Text(Cow<'a, str>),
+    /// A list of parts.
     Parts(Vec<Value>),
 }
 
@@ -176,7 +179,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Content<'a> {
 
 /// A whole number from 0 up, however it is spelled.
 #[derive(Debug, Default, Clone, Copy)]
-pub(crate) struct Number(pub(crate) Option<u64>);
+pub struct Number(pub Option<u64>);
 
 impl<'de> Deserialize<'de> for Number {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -213,7 +216,7 @@ impl<'de> Deserialize<'de> for Number {
 
 /// Whether a field is there and neither `null` nor empty; its value is skipped.
 #[derive(Debug, Default, Clone, Copy)]
-pub(crate) struct Present(pub(crate) bool);
+pub struct Present(pub bool);
 
 impl<'de> Deserialize<'de> for Present {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -237,7 +240,7 @@ impl<'de> Deserialize<'de> for Present {
 
 /// An object; absent where the value is anything else.
 #[derive(Debug)]
-pub(crate) struct Object<T>(pub(crate) Option<T>);
+pub struct Object<T>(pub Option<T>);
 
 impl<T> Default for Object<T> {
     fn default() -> Self {
@@ -263,7 +266,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
 
 /// A list of objects; anything else in it is skipped, and anything but a list is empty.
 #[derive(Debug)]
-pub(crate) struct List<T>(pub(crate) Vec<T>);
+pub struct List<T>(pub Vec<T>);
 
 impl<T> Default for List<T> {
     fn default() -> Self {

@@ -20,9 +20,8 @@
 //! Providers of other crates use the codec with quirks of their own.
 //!
 //! What the dialect cannot say is reported, not lost: a setting without a field becomes a warning
-//! or an error, citations and unknown parts of an answer become an opaque part, several
-//! alternatives become one and a warning. Token probabilities are not kept yet; asking for them
-//! gives a warning.
+//! or an error, unknown parts of an answer become an opaque part, several alternatives become one
+//! and a warning, as do the probabilities of tokens that are no text.
 
 mod calls;
 mod classify;
@@ -30,14 +29,20 @@ mod codec;
 mod config;
 mod decode;
 mod details;
+pub mod dialect;
 mod encode;
 mod error;
 mod fields;
+mod logprobs;
 mod media;
 mod messages;
+mod modality;
+mod notes;
 pub mod presets;
 mod quirks;
 mod schema;
+mod sources;
+mod text_chunk;
 mod usage;
 mod wire;
 mod written;
@@ -45,5 +50,6 @@ mod written;
 pub use codec::ChatCodec;
 pub use config::{Builder, OpenAiCompatible};
 pub use decode::ChatDecoder;
+pub use modality::{EmbeddingApi, ModelsApi, RerankApi, VectorEncoding};
 pub use presets::{PROVIDERS, Preset};
 pub use quirks::{AudioInput, Documents, Quirks, ReasoningField, ReplayThinking, StructuredOutput};

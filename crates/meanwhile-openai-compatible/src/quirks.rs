@@ -16,6 +16,8 @@ use meanwhile_core::{Capabilities, Effort, ErrorKind, OutputSupport};
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct Quirks {
+    /// The field for the model's id: `model`, or `agent_id` where stored agents are asked (Mistral).
+    pub model_field: &'static str,
     /// The field for the most tokens to write: `max_tokens` or `max_completion_tokens`.
     pub max_tokens_field: &'static str,
     /// The field for the seed: `seed` or `random_seed`.
@@ -52,6 +54,12 @@ pub struct Quirks {
     pub audio: AudioInput,
     /// How messages may carry documents.
     pub documents: Documents,
+    /// Whether tool results may carry more than text; otherwise the rest follows in a message of the
+    /// user.
+    pub tool_result_parts: bool,
+    /// The field that marks a message of the model at the end as the beginning of its answer:
+    /// `prefix`, `partial`.
+    pub answer_prefix: Option<&'static str>,
     /// Whether tool call ids must be nine letters and digits (Mistral).
     pub short_tool_call_ids: bool,
     /// Whether `completion_tokens` leaves out the reasoning tokens, where the sum does not tell.
@@ -104,7 +112,7 @@ pub enum ReplayThinking {
     Field(&'static str),
     /// As the `reasoning_details` that came with it, and as `reasoning` where none did.
     Details,
-    /// As parts of the content (Mistral).
+    /// As parts of the content, in their place, as are references and unknown parts (Mistral).
     Content,
 }
 
@@ -130,7 +138,7 @@ pub enum Documents {
     File,
     /// `file` parts with the bytes or an address.
     FileOrUrl,
-    /// `document_url` parts (Mistral).
+    /// `document_url` parts with the bytes or an address, and `file` parts with an id (Mistral).
     Url,
 }
 
@@ -139,6 +147,7 @@ impl Quirks {
     #[must_use]
     pub const fn new() -> Self {
         Self {
+            model_field: "model",
             max_tokens_field: "max_tokens",
             seed_field: "seed",
             system_role: "system",
@@ -157,6 +166,8 @@ impl Quirks {
             images: true,
             audio: AudioInput::Object,
             documents: Documents::File,
+            tool_result_parts: false,
+            answer_prefix: None,
             short_tool_call_ids: false,
             reasoning_apart: false,
             unsupported: &["top_k"],

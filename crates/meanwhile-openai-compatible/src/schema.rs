@@ -47,7 +47,7 @@ const IMPOSSIBLE: [&str; 10] = [
 /// # Errors
 ///
 /// The name of what the subset cannot express: a map, a value of any kind, a keyword.
-pub(crate) fn strict(schema: &Value) -> Result<Value, String> {
+pub fn strict(schema: &Value) -> Result<Value, String> {
     let mut schema = schema.clone();
     let definitions = schema.clone();
     rewrite(&mut schema, &definitions, 0)?;

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::fields::{Arguments, Content, List, Number, Object, Present, Str, otherwise_absent};
+use crate::fields::{Arguments, Content, List, Number, Object, Str, otherwise_absent};
 
 /// A whole answer or one piece of a streamed one.
 #[derive(Debug, Default, Deserialize)]
@@ -36,6 +36,9 @@ pub(crate) struct Chunk<'a> {
     pub(crate) citations: Option<&'a RawValue>,
     #[serde(borrow)]
     pub(crate) search_results: Option<&'a RawValue>,
+    /// Venice's corner, with the sources of its search.
+    #[serde(borrow)]
+    pub(crate) venice_parameters: Object<Venice<'a>>,
     /// MiniMax reports failures here, with status 200.
     pub(crate) base_resp: Object<BaseResp>,
 }
@@ -48,6 +51,13 @@ pub(crate) struct Groq<'a> {
     pub(crate) usage: Option<&'a RawValue>,
     #[serde(borrow)]
     pub(crate) error: Option<&'a RawValue>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Venice<'a> {
+    #[serde(borrow)]
+    pub(crate) web_search_citations: Option<&'a RawValue>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -67,7 +77,8 @@ pub(crate) struct Choice<'a> {
     pub(crate) message: Object<Delta<'a>>,
     #[serde(borrow)]
     pub(crate) finish_reason: Str<'a>,
-    pub(crate) logprobs: Present,
+    #[serde(borrow)]
+    pub(crate) logprobs: Option<&'a RawValue>,
     #[serde(borrow)]
     pub(crate) usage: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -98,6 +109,9 @@ pub(crate) struct Delta<'a> {
     pub(crate) images: Option<&'a RawValue>,
     #[serde(borrow)]
     pub(crate) annotations: Option<&'a RawValue>,
+    /// What Groq's systems ran by themselves.
+    #[serde(borrow)]
+    pub(crate) executed_tools: Option<&'a RawValue>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -66,12 +66,22 @@ pub(crate) enum ItemKind<'a> {
     },
     DocumentUrl {
         document_url: Url<'a>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        document_name: Option<&'a str>,
+    },
+    /// A file that the vendor stores (Mistral), beside [`File`](Self::File).
+    #[serde(rename = "file")]
+    StoredFile {
+        file_id: &'a str,
     },
     Thinking {
-        thinking: [Thought<'a>; 1],
+        thinking: Vec<Thought<'a>>,
         #[serde(skip_serializing_if = "Option::is_none")]
         signature: Option<&'a Value>,
     },
+    /// A part as the vendor sent it.
+    #[serde(untagged)]
+    Verbatim(&'a Value),
 }
 
 #[derive(Serialize)]
@@ -107,9 +117,10 @@ pub(crate) struct File<'a> {
 }
 
 #[derive(Serialize)]
-pub(crate) struct Thought<'a> {
-    pub(crate) r#type: &'static str,
-    pub(crate) text: &'a str,
+#[serde(untagged)]
+pub(crate) enum Thought<'a> {
+    Text { r#type: &'static str, text: &'a str },
+    Other(&'a Value),
 }
 
 #[derive(Serialize)]
@@ -128,9 +139,17 @@ pub(crate) struct CallFunction<'a> {
 }
 
 /// An address, or bytes written as one.
-pub(crate) enum Url<'a> {
+#[derive(Debug, Clone, Copy)]
+pub enum Url<'a> {
+    /// The address.
     Address(&'a str),
-    Data { media_type: &'a str, bytes: &'a [u8] },
+    /// A `data:` URL.
+    Data {
+        /// What the bytes are.
+        media_type: &'a str,
+        /// The bytes.
+        bytes: &'a [u8],
+    },
 }
 
 impl Serialize for Url<'_> {
@@ -145,7 +164,8 @@ impl Serialize for Url<'_> {
 }
 
 /// Bytes in base64.
-pub(crate) struct Data<'a>(pub(crate) &'a [u8]);
+#[derive(Debug, Clone, Copy)]
+pub struct Data<'a>(pub &'a [u8]);
 
 impl fmt::Display for Data<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -187,7 +207,9 @@ pub(crate) fn join(mut items: Vec<Item<'_>>) -> Content<'_> {
     Content::Text(texts.reduce(|all, next| all + next).unwrap_or_default())
 }
 
-pub(crate) fn url<'a>(
+/// The address of a source, or its bytes as one; `None` where it is neither.
+#[must_use]
+pub fn url<'a>(
     source: &'a MediaSource,
     media_type: Option<&'a str>,
     default: &'a str,
@@ -199,4 +221,28 @@ pub(crate) fn url<'a>(
         }
         _ => None,
     }
+}
+
+/// Bytes need a file name, which the program need not give.
+pub(crate) fn file_data_name(data: &Option<Url<'_>>) -> Option<&'static str> {
+    match data {
+        Some(Url::Data { media_type: "application/pdf", .. }) => Some("document.pdf"),
+        Some(_) => Some("document"),
+        None => None,
+    }
+}
+
+/// Nine letters and digits, the same for the same id.
+pub(crate) fn short_id(id: &str) -> String {
+    const LETTERS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    // FNV-1a: fixed for all time, unlike the standard library's hasher.
+    let mut hash = id.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    let letters = std::iter::repeat_with(|| {
+        let letter = usize::try_from(hash % 62).unwrap_or_default();
+        hash /= 62;
+        LETTERS.get(letter).copied().map_or('0', char::from)
+    });
+    letters.take(9).collect()
 }

@@ -22,3 +22,4 @@ fn wait<F: IntoFuture>(future: F) -> F::Output {
 fn model(scripted: &Scripted) -> Model {
     Model::new(scripted.clone(), "test-model")
 }
+mod modality;

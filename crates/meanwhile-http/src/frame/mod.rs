@@ -1,14 +1,18 @@
-//! [`Sse`] and [`JsonLines`]: from the chunks of a body to frames, byte by byte, bounded, without a clock.
+//! [`Sse`], [`JsonLines`] and `AwsEventStream`: from the chunks of a body to frames, byte by byte, bounded, without a clock.
 //!
-//! Both are push parsers with the same steps: [`push`](Sse::push) a chunk, take frames with
+//! All are push parsers with the same steps: [`push`](Sse::push) a chunk, take frames with
 //! [`next`](Sse::next) until there is none, and so on until the body ends and [`end`](Sse::end)
 //! returns what is left. A frame that lies whole within one chunk is a slice of that chunk; only
 //! one that spans chunks is copied, once. What was searched is not searched again, so the cost is
 //! linear in the bytes, however small the chunks are.
 
+#[cfg(feature = "aws-event-stream")]
+mod aws_event_stream;
 mod json_lines;
 mod sse;
 
+#[cfg(feature = "aws-event-stream")]
+pub use aws_event_stream::{AwsEventStream, MessageHeaders};
 pub use json_lines::JsonLines;
 pub use sse::Sse;
 

@@ -12,6 +12,8 @@
 )]
 
 mod answer;
+#[cfg(feature = "aws-event-stream")]
+mod aws_event_stream;
 mod cancel;
 mod configuration;
 mod exchange;

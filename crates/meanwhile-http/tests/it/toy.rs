@@ -50,6 +50,8 @@ impl Decoder for ToyDecoder {
         let (name, data) = match frame {
             Frame::Event { name, data } => (name, data),
             Frame::Body(data) | Frame::Line(data) => (None, data),
+            #[cfg(feature = "aws-event-stream")]
+            Frame::Message { data, .. } => (None, data),
             _ => return Ok(()),
         };
         if name == Some(b"ping") {

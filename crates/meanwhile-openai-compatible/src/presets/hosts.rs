@@ -59,34 +59,6 @@ pub const TOGETHER: Preset = Preset::hosted(
     OPEN,
 );
 
-/// [Mistral](https://mistral.ai), through its chat endpoint.
-pub const MISTRAL: Preset = Preset::hosted(
-    "mistral",
-    "https://api.mistral.ai/v1",
-    &["MISTRAL_BASE_URL"],
-    &["MISTRAL_API_KEY"],
-    Quirks {
-        seed_field: "random_seed",
-        required_tool_choice: Some("any"),
-        structured_output: StructuredOutput::Strict,
-        stream_options: false,
-        efforts: &[
-            Effort::None,
-            Effort::Minimal,
-            Effort::Low,
-            Effort::Medium,
-            Effort::High,
-            Effort::XHigh,
-        ],
-        replay_thinking: ReplayThinking::Content,
-        audio: AudioInput::Text,
-        documents: Documents::Url,
-        short_tool_call_ids: true,
-        unsupported: &["top_k", "logprobs", "user", "name"],
-        ..Quirks::new()
-    },
-);
-
 /// [Fireworks AI](https://fireworks.ai).
 pub const FIREWORKS: Preset = Preset::hosted(
     "fireworks",
@@ -111,7 +83,7 @@ pub const XAI: Preset = Preset::hosted(
     },
 );
 
-/// [Perplexity](https://perplexity.ai), whose answers carry their sources in an opaque part.
+/// [Perplexity](https://perplexity.ai), whose answers cite what it found.
 pub const PERPLEXITY: Preset = Preset::hosted(
     "perplexity",
     "https://api.perplexity.ai",
@@ -264,6 +236,7 @@ const QWEN: Quirks = Quirks {
     structured_output: StructuredOutput::Json,
     reasoning: ReasoningField::Enable,
     cache_marks: true,
+    answer_prefix: Some("partial"),
     audio: AudioInput::Object,
     unsupported: &["user", "service_tier", "prompt_cache_key", "frequency_penalty"],
     ..OPEN
@@ -299,6 +272,7 @@ pub const MOONSHOT: Preset = Preset::hosted(
         structured_output: StructuredOutput::Json,
         reasoning: ReasoningField::Switch,
         replay_thinking: ReplayThinking::Field("reasoning_content"),
+        answer_prefix: Some("partial"),
         unsupported: &["top_k", "seed", "logprobs", "user", "service_tier", "parallel_tool_calls"],
         ..OPEN
     },

@@ -10,14 +10,16 @@
 //! # Ok::<(), meanwhile_core::Error>(())
 //! ```
 
+mod clouds;
 mod hosts;
 mod local;
 mod routers;
 
-use meanwhile_core::{AnyProvider, ProviderInfo, Result};
+use meanwhile_core::{AnyProvider, Error, ErrorKind, ProviderInfo, Result};
 
 use crate::{Builder, OpenAiCompatible, Quirks};
 
+pub use clouds::*;
 pub use hosts::*;
 pub use local::*;
 pub use routers::*;
@@ -28,7 +30,7 @@ pub use routers::*;
 pub struct Preset {
     /// The part before `/` in model strings.
     pub id: &'static str,
-    /// Where it answers, unless a variable says otherwise.
+    /// Where it answers, unless a variable says otherwise; empty where only a variable can say it.
     pub base_url: &'static str,
     /// The environment variables that may hold another base URL; the first one found counts.
     pub base_url_variables: &'static [&'static str],
@@ -38,6 +40,8 @@ pub struct Preset {
     pub needs_key: bool,
     /// How it departs from the dialect.
     pub quirks: Quirks,
+    /// Where requests are posted below the base URL, where that is not `/chat/completions`.
+    pub path: Option<&'static str>,
 }
 
 impl Preset {
@@ -49,7 +53,15 @@ impl Preset {
         key_variables: &'static [&'static str],
         quirks: Quirks,
     ) -> Self {
-        Self { id, base_url, base_url_variables, key_variables, needs_key: true, quirks }
+        Self {
+            id,
+            base_url,
+            base_url_variables,
+            key_variables,
+            needs_key: true,
+            quirks,
+            path: None,
+        }
     }
 
     /// A server on one's own machines, where a key is the exception.
@@ -60,18 +72,46 @@ impl Preset {
         key_variables: &'static [&'static str],
         quirks: Quirks,
     ) -> Self {
-        Self { id, base_url, base_url_variables, key_variables, needs_key: false, quirks }
+        Self {
+            id,
+            base_url,
+            base_url_variables,
+            key_variables,
+            needs_key: false,
+            quirks,
+            path: None,
+        }
+    }
+
+    /// Sets where requests are posted.
+    const fn at(mut self, path: &'static str) -> Self {
+        self.path = Some(path);
+        self
+    }
+
+    /// Where the vendor answers, as the environment and this row say.
+    #[must_use]
+    pub fn base_url_from_env(&self) -> String {
+        let set = |name: &&str| std::env::var(name).ok().filter(|text| !text.trim().is_empty());
+        match self.base_url_variables.iter().find_map(set) {
+            // Some vendors' programs keep the name of the host there.
+            Some(host) if !host.contains("://") => {
+                let scheme = if self.needs_key { "https" } else { "http" };
+                format!("{scheme}://{}", host.trim())
+            }
+            Some(url) => url,
+            None => self.base_url.to_owned(),
+        }
     }
 
     /// Begins a provider with what the environment and this row say.
     pub fn builder(&self) -> Builder {
-        let set = |name: &&str| std::env::var(name).ok().filter(|text| !text.trim().is_empty());
-        let base_url = self.base_url_variables.iter().find_map(|name| {
-            let url = set(name)?;
-            Some(if *name == "OLLAMA_HOST" { local::from_host(&url) } else { url })
-        });
-        let base_url = base_url.unwrap_or_else(|| self.base_url.to_owned());
-        let builder = OpenAiCompatible::builder(self.id, base_url).quirks(self.quirks);
+        let builder =
+            OpenAiCompatible::builder(self.id, self.base_url_from_env()).quirks(self.quirks);
+        let builder = match self.path {
+            Some(path) => builder.path(path),
+            None => builder,
+        };
         match self.needs_key {
             true => builder.api_key_from_env(self.key_variables),
             false => builder.optional_api_key_from_env(self.key_variables),
@@ -84,6 +124,14 @@ impl Preset {
     ///
     /// As [`Builder::build`].
     pub fn connect(&self) -> Result<AnyProvider> {
+        if self.base_url_from_env().is_empty() {
+            let message = format!(
+                "there is no base URL for `{}`; set the environment variable `{}`",
+                self.id,
+                self.base_url_variables.join("` or `")
+            );
+            return Err(Error::new(ErrorKind::Config, message));
+        }
         self.builder().build()
     }
 
@@ -102,13 +150,18 @@ macro_rules! table {
         /// All vendors that are known by name, to be registered.
         pub const PROVIDERS: &[ProviderInfo] = &[$(
             ProviderInfo::new($preset.id, $preset.key_variables, || $preset.connect())
+                .with_embedder(|| $preset.builder().embedder())
+                .with_reranker(|| $preset.builder().reranker())
+                .with_models(|| $preset.builder().models())
         ),*];
     };
 }
 
 table! {
-    OLLAMA LLAMACPP VLLM LMSTUDIO LLAMAFILE MISTRALRS GPUSTACK
-    GROQ DEEPSEEK TOGETHER MISTRAL FIREWORKS XAI PERPLEXITY CEREBRAS NEBIUS SAMBANOVA NOVITA
+    LLAMACPP VLLM LMSTUDIO LLAMAFILE MISTRALRS GPUSTACK
+    GROQ DEEPSEEK TOGETHER FIREWORKS XAI PERPLEXITY CEREBRAS NEBIUS SAMBANOVA NOVITA
     HYPERBOLIC MINIMAX ZAI ALIBABA DASHSCOPE MOONSHOT DEEPINFRA DOUBLEWORD AVIAN
+    ATLASCLOUD CASCADIA DATABRICKS EDENAI GITHUB GMI INCEPTION KENARI LLAMA META MZAI NEOSANTARA
+    NVIDIA OVHCLOUD PORTKEY QINIU REQUESTY TELNYX WRITER
     LITELLM OPENROUTER HUGGINGFACE VENICE VERCEL_GATEWAY ZENMUX
 }

@@ -211,12 +211,21 @@ fn content_may_be_a_list_of_parts() {
     let response = read_whole(json!({ "content": [
         { "type": "thinking", "thinking": [{ "type": "text", "text": "hm" }], "signature": "s" },
         { "type": "text", "text": "so" },
-        { "type": "reference", "reference_ids": [1] },
+        { "type": "reference", "reference_ids": [1, "b"] },
+        { "type": "text", "text": ", or not" },
+        { "type": "tool_file", "file_id": "f" },
     ] }));
-    assert_eq!((response.thinking(), response.text()), ("hm".into(), "so".into()));
+    assert_eq!((response.thinking(), response.text()), ("hm".into(), "so, or not".into()));
     assert_eq!(response.message.parts[0].data().unwrap().value, json!({ "signature": "s" }));
-    let Part::Opaque(data) = &response.message.parts[2] else { panic!("the reference is lost") };
-    assert_eq!(data.value["content"][0]["reference_ids"], json!([1]));
+    let Part::Text(text) = &response.message.parts[1] else { panic!("not text") };
+    let cited: Vec<_> =
+        text.citations.iter().map(|cited| cited.document.as_deref().unwrap_or_default()).collect();
+    assert_eq!((text.text.as_str(), cited), ("so", vec!["1", "b"]));
+    let sent = text.citations[0].data.as_ref().unwrap();
+    assert_eq!(sent.value["reference_ids"], json!([1, "b"]));
+    assert!(text.citations[1].data.is_none(), "it goes back once");
+    let Part::Opaque(data) = &response.message.parts[3] else { panic!("the file is lost") };
+    assert_eq!(data.value["content"][0]["file_id"], "f");
 }
 
 #[test]
@@ -401,18 +410,6 @@ fn counters_of_every_vendor_are_normal() {
         json!({ "prompt_tokens": -1, "completion_tokens": 2.0, "total_tokens": "?" }),
         [n, n, n, n, s(2), n, n],
     );
-}
-
-#[test]
-fn token_probabilities_give_a_warning_where_they_were_asked_for() {
-    let mut request = Request::new("m", Vec::new());
-    request.params.logprobs = Some(0);
-    let mut decoder = acme().decoder(&request);
-    let mut events = std::collections::VecDeque::new();
-    let body = json!({ "choices": [{ "message": { "content": "x" }, "finish_reason": "stop",
-        "logprobs": { "content": [] } }] });
-    decoder.frame(Frame::Body(body.to_string().as_bytes()), &mut events).unwrap();
-    assert!(events.iter().any(|event| matches!(event, Event::Warning(_))));
 }
 
 #[test]

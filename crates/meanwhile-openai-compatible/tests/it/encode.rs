@@ -176,15 +176,6 @@ fn thinking_goes_back_as_the_vendor_wants_it() {
     let (written, warnings) = messages(&vendor("deepseek"), said(plain()));
     assert_eq!(written[0]["reasoning_content"], "hm");
     assert!(warnings.is_empty());
-    let (written, _) =
-        messages(&vendor("mistral"), said(thought("mistral", json!({ "signature": "s" }))));
-    assert_eq!(
-        written[0]["content"],
-        json!([
-            { "type": "thinking", "thinking": [{ "type": "text", "text": "hm" }], "signature": "s" },
-            { "type": "text", "text": "so" },
-        ])
-    );
     let details = json!([{ "type": "reasoning.text", "text": "hm", "signature": "s", "index": 0 }]);
     let own = thought("openrouter", json!({ "reasoning_details": details }));
     let (written, warnings) = messages(&vendor("openrouter"), said(own.clone()));
@@ -246,30 +237,6 @@ fn cache_marks_are_sent_where_they_mean_something() {
         ])
     );
     assert!(warnings.is_empty());
-}
-
-#[test]
-fn mistral_has_names_of_its_own() {
-    let mistral = vendor("mistral");
-    let call = ToolCall::new("call_far_too_long", "f", "{}");
-    let mut request = Request::new(
-        "m",
-        vec![
-            Message::user("x").with_name("ann"),
-            Message::assistant([call.clone().into()]),
-            Message::tool_results([ToolResult::new(&call, "1")]),
-        ],
-    );
-    request.tools = vec![tool()];
-    request.tool_choice = ToolChoice::Required;
-    request.params = Params::new().seed(7).top_k(3).user("u");
-    let (body, warnings) = written(&mistral, &request.streamed());
-    assert_eq!((&body["random_seed"], &body["tool_choice"]), (&json!(7), &json!("any")));
-    assert!(body.get("stream_options").is_none());
-    let id = body["messages"][1]["tool_calls"][0]["id"].as_str().unwrap();
-    assert!(id.len() == 9 && id.bytes().all(|byte| byte.is_ascii_alphanumeric()), "{id}");
-    assert_eq!(body["messages"][2]["tool_call_id"], id);
-    assert_eq!(warnings, ["name", "top_k", "user"]);
 }
 
 #[test]

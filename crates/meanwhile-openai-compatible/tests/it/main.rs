@@ -12,9 +12,11 @@
     reason = "a test fails by panicking, and a bench prints"
 )]
 
+mod beside;
 mod decode;
 mod encode;
 mod errors;
+mod modality;
 mod presets;
 mod properties;
 mod schema;

@@ -14,6 +14,9 @@ fn rows_are_sane() {
     for preset in ALL {
         let Preset { id, base_url, base_url_variables, key_variables, needs_key, .. } = preset;
         assert!(!base_url.ends_with('/'), "{id}");
+        if base_url.is_empty() {
+            continue;
+        }
         let local = base_url.starts_with("http://");
         assert_eq!(local, !needs_key, "{id}: hosts have keys and TLS, local servers neither");
         assert!(!needs_key || !key_variables.is_empty(), "{id}");

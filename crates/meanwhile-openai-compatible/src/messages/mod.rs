@@ -1,19 +1,19 @@
 //! The conversation as the dialect writes it: roles, content as text or parts, tool calls, results.
 
+mod media;
+
 use std::borrow::Cow;
 
 use meanwhile_core::{
-    Audio, CacheMark, Document, Image, MediaSource, Part, ProviderData, Result, Role, ToolCall,
-    ToolResult, Warning,
+    CacheMark, Part, ProviderData, Result, Role, Text, ToolCall, ToolResult, Warning,
 };
 use serde_json::{Value, json};
 
-use crate::encode::Notes;
+use crate::notes::Notes;
 use crate::written::{
-    CacheControl, Call, CallFunction, Content, Data, File, ImageUrl, InputAudio, Item, ItemKind,
-    Message, Thought, Url, join, url,
+    CacheControl, Call, CallFunction, Content, Item, ItemKind, Message, Thought, join, short_id,
 };
-use crate::{AudioInput, Documents, Quirks, ReplayThinking, details};
+use crate::{Quirks, ReplayThinking, details, sources};
 
 /// Writes a conversation.
 pub(crate) fn messages<'a>(
@@ -25,6 +25,11 @@ pub(crate) fn messages<'a>(
     let mut writer = Writer { provider, quirks, notes, out: Vec::with_capacity(messages.len()) };
     for message in messages {
         writer.message(message)?;
+    }
+    if let (Some(field), Some(last)) = (quirks.answer_prefix, writer.out.last_mut())
+        && last.role == "assistant"
+    {
+        last.extra.insert(field, Value::Bool(true));
     }
     Ok(writer.out)
 }
@@ -38,9 +43,8 @@ struct Writer<'a, 'c> {
 
 impl<'a> Writer<'a, '_> {
     fn message(&mut self, message: &'a meanwhile_core::Message) -> Result<()> {
-        if let Some(data) = message.data.as_deref() {
-            self.own(Some(data));
-        }
+        let own = self.own(message.data.as_deref()).and_then(Value::as_object);
+        let own = own.into_iter().flatten().map(|(name, value)| (name.as_str(), value.clone()));
         let name = match &message.name {
             Some(_) if self.quirks.unsupported.contains(&"name") => {
                 self.notes.dropped("name", "this provider does not take the names of speakers")?;
@@ -51,6 +55,7 @@ impl<'a> Writer<'a, '_> {
         if message.role == Role::Assistant {
             let mut out = self.assistant(&message.parts)?;
             out.name = name;
+            out.extra.extend(own);
             self.out.push(out);
             return Ok(());
         }
@@ -79,6 +84,7 @@ impl<'a> Writer<'a, '_> {
             let content = self.content(parts)?;
             let mut out = Message::new(role, content);
             out.name = name;
+            out.extra.extend(own);
             self.out.push(out);
         }
         Ok(())
@@ -134,87 +140,14 @@ impl<'a> Writer<'a, '_> {
         }
     }
 
-    fn image(&mut self, image: &'a Image) -> Result<Option<ItemKind<'a>>> {
-        if !self.quirks.images {
-            self.notes.dropped("image", "this provider does not take images")?;
-            return Ok(None);
-        }
-        let Some(url) = url(&image.source, image.media_type.as_deref(), "image/png") else {
-            self.notes.dropped("image", "this provider takes images as bytes or addresses")?;
-            return Ok(None);
-        };
-        let detail = image.detail.as_deref();
-        Ok(Some(ItemKind::ImageUrl { image_url: ImageUrl { url, detail } }))
-    }
-
-    fn audio(&mut self, audio: &'a Audio) -> Result<Option<ItemKind<'a>>> {
-        let input_audio = match (self.quirks.audio, &audio.source) {
-            (AudioInput::None, _) => {
-                self.notes.dropped("audio", "this provider does not take audio")?;
-                return Ok(None);
-            }
-            (AudioInput::Object, MediaSource::Bytes(bytes)) => {
-                let media_type = audio.media_type.as_deref().unwrap_or("audio/wav");
-                let format = match media_type.strip_prefix("audio/").unwrap_or(media_type) {
-                    "mpeg" | "mp3" => "mp3",
-                    "x-wav" | "wave" | "wav" => "wav",
-                    other => other,
-                };
-                InputAudio::Object { data: Data(bytes), format }
-            }
-            (AudioInput::Text, MediaSource::Bytes(bytes)) => InputAudio::Data(Data(bytes)),
-            (AudioInput::Text, MediaSource::Url(url)) => InputAudio::Address(url),
-            _ => {
-                self.notes.dropped(
-                    "audio",
-                    "this provider does not take audio from there; pass the bytes",
-                )?;
-                return Ok(None);
-            }
-        };
-        Ok(Some(ItemKind::InputAudio { input_audio }))
-    }
-
-    fn document(&mut self, document: &'a Document) -> Result<Option<ItemKind<'a>>> {
-        let name = document.name.as_deref();
-        if let MediaSource::Text(text) = &document.source {
-            let text = match name {
-                Some(name) => Cow::Owned(format!("{name}:\n\n{text}")),
-                None => Cow::Borrowed(text.as_str()),
-            };
-            return Ok(Some(ItemKind::Text { text }));
-        }
-        let reference = match &document.source {
-            MediaSource::Reference { provider, id } if provider == self.provider => Some(&**id),
-            _ => None,
-        };
-        let media_type = document.media_type.as_deref();
-        let url = url(&document.source, media_type, "application/pdf");
-        let file = |file_data, file_id| ItemKind::File {
-            file: File { filename: name.or(file_data_name(&file_data)), file_data, file_id },
-        };
-        let item = match (self.quirks.documents, url, reference) {
-            (Documents::File | Documents::FileOrUrl, None, Some(id)) => Some(ItemKind::File {
-                file: File { filename: None, file_data: None, file_id: Some(id) },
-            }),
-            (Documents::File | Documents::FileOrUrl, Some(url @ Url::Data { .. }), _)
-            | (Documents::FileOrUrl, Some(url), _) => Some(file(Some(url), None)),
-            (Documents::Url, Some(document_url), _) => Some(ItemKind::DocumentUrl { document_url }),
-            _ => None,
-        };
-        if item.is_none() {
-            let message = match self.quirks.documents {
-                Documents::None => "this provider does not take documents",
-                _ => "this provider does not take documents from there; pass the bytes",
-            };
-            self.notes.dropped("document", message)?;
-        }
-        Ok(item)
-    }
-
     /// Writes a tool's answer; images and the like go to `shown`, for a message of the user.
     fn result(&mut self, result: &'a ToolResult, shown: &mut Vec<Item<'a>>) -> Result<()> {
         self.own(result.data.as_deref());
+        if self.quirks.tool_result_parts
+            && result.parts.iter().any(|part| !matches!(part, Part::Text(_)))
+        {
+            return self.result_of_parts(result);
+        }
         let mut texts = Vec::new();
         let before = shown.len();
         for part in &result.parts {
@@ -247,13 +180,33 @@ impl<'a> Writer<'a, '_> {
         Ok(())
     }
 
+    /// Writes a tool's answer where it may carry more than text.
+    fn result_of_parts(&mut self, result: &'a ToolResult) -> Result<()> {
+        let mut items = Vec::new();
+        if result.is_error {
+            items.push(Item::new(ItemKind::Text { text: Cow::Borrowed("error: ") }));
+        }
+        for part in &result.parts {
+            self.item(part, &mut items)?;
+        }
+        let id = self.call_id(&result.call_id);
+        let mut out = Message::new("tool", join(items));
+        out.tool_call_id = Some(id);
+        self.out.push(out);
+        Ok(())
+    }
+
     fn assistant(&mut self, parts: &'a [Part]) -> Result<Message<'a>> {
         let mut items = Vec::new();
         let mut out = Message::new("assistant", Content::Null);
         let mut thoughts = String::new();
         let mut thought_details = Vec::new();
+        let mut annotations = Vec::new();
         for part in parts {
             match part {
+                Part::Text(text) if !text.citations.is_empty() => {
+                    self.cited(part, text, &mut items, &mut annotations)?;
+                }
                 Part::Text(_) | Part::CacheMark(_) | Part::Image(_) | Part::Document(_) => {
                     self.item(part, &mut items)?;
                 }
@@ -276,11 +229,17 @@ impl<'a> Writer<'a, '_> {
                             let message = "this provider does not take the model's thinking back";
                             self.notes.mention(Warning::dropped("thinking", message));
                         }
-                        ReplayThinking::Content if !thinking.text.is_empty() => {
-                            let thought = Thought { r#type: "text", text: &thinking.text };
+                        ReplayThinking::Content => {
+                            let text = (!thinking.text.is_empty())
+                                .then_some(Thought::Text { r#type: "text", text: &thinking.text });
+                            let asides = own.and_then(|own| own.get("thinking")?.as_array());
+                            let asides = asides.into_iter().flatten().map(Thought::Other);
+                            let thinking: Vec<_> = text.into_iter().chain(asides).collect();
                             let signature = own.and_then(|own| own.get("signature"));
-                            let kind = ItemKind::Thinking { thinking: [thought], signature };
-                            items.push(Item::new(kind));
+                            if !thinking.is_empty() || signature.is_some() {
+                                let kind = ItemKind::Thinking { thinking, signature };
+                                items.push(Item::new(kind));
+                            }
                         }
                         _ => thoughts.push_str(&thinking.text),
                     }
@@ -302,17 +261,22 @@ impl<'a> Writer<'a, '_> {
                     }
                 },
                 Part::Opaque(data) => {
-                    let annotations = self.own(Some(data)).and_then(|own| own.get("annotations"));
-                    if let Some(annotations) =
-                        annotations.filter(|_| self.quirks.replay_annotations)
-                    {
-                        out.extra.insert("annotations", annotations.clone());
+                    let own = self.own(Some(data));
+                    let list = |name| own.and_then(|own| own.get(name)?.as_array());
+                    annotations.extend(list("annotations").into_iter().flatten().cloned());
+                    if self.quirks.replay_thinking == ReplayThinking::Content {
+                        let parts = list("content").into_iter().flatten();
+                        let parts = parts.filter(|part| part.is_object());
+                        items.extend(parts.map(|part| Item::new(ItemKind::Verbatim(part))));
                     }
                 }
                 other => {
                     self.notes.dropped(other.kind(), "the model's messages cannot carry it")?
                 }
             }
+        }
+        if self.quirks.replay_annotations && !annotations.is_empty() {
+            out.extra.insert("annotations", Value::Array(annotations));
         }
         match self.quirks.replay_thinking {
             ReplayThinking::Details if !thought_details.is_empty() => {
@@ -331,6 +295,28 @@ impl<'a> Writer<'a, '_> {
             out.content = join(items);
         }
         Ok(out)
+    }
+
+    /// Writes a text with its citations, as the vendor sent them.
+    fn cited(
+        &mut self,
+        part: &'a Part,
+        text: &'a Text,
+        items: &mut Vec<Item<'a>>,
+        annotations: &mut Vec<Value>,
+    ) -> Result<()> {
+        if !text.text.is_empty() {
+            self.item(part, items)?;
+        }
+        for citation in &text.citations {
+            let Some(own) = self.own(citation.data.as_deref()) else { continue };
+            annotations.extend(sources::annotation(own).cloned());
+            if self.quirks.replay_thinking == ReplayThinking::Content {
+                let reference = sources::reference(own).into_iter();
+                items.extend(reference.map(|part| Item::new(ItemKind::Verbatim(part))));
+            }
+        }
+        Ok(())
     }
 
     fn call(&mut self, call: &'a ToolCall) -> Call<'a> {
@@ -362,28 +348,4 @@ impl<'a> Writer<'a, '_> {
         }
         own
     }
-}
-
-/// Bytes need a file name, which the program need not give.
-fn file_data_name(data: &Option<Url<'_>>) -> Option<&'static str> {
-    match data {
-        Some(Url::Data { media_type: "application/pdf", .. }) => Some("document.pdf"),
-        Some(_) => Some("document"),
-        None => None,
-    }
-}
-
-/// Nine letters and digits, the same for the same id.
-fn short_id(id: &str) -> String {
-    const LETTERS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    // FNV-1a: fixed for all time, unlike the standard library's hasher.
-    let mut hash = id.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    let letters = std::iter::repeat_with(|| {
-        let letter = usize::try_from(hash % 62).unwrap_or_default();
-        hash /= 62;
-        LETTERS.get(letter).copied().map_or('0', char::from)
-    });
-    letters.take(9).collect()
 }

@@ -5,47 +5,55 @@
 //! even follow the finish reason. The finish is pushed at `[DONE]`, or at the end of the body once a
 //! finish reason has come.
 
+mod content;
+
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use meanwhile_core::{
     Error, ErrorKind, Event, Finish, FinishReason, Metadata, Part, ProviderData, Request, Result,
-    Warning, WarningKind,
+    Warning,
 };
 use meanwhile_http::{Decoder, Frame};
 use serde_json::value::RawValue;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::calls::{Calls, Fragment};
 use crate::fields::Content;
-use crate::media::{self, Spoken};
-use crate::wire::{self, Choice, Chunk, Delta};
-use crate::{Quirks, details, error, usage};
+use crate::media::Spoken;
+use crate::sources::Sources;
+use crate::text_chunk::TextChunk;
+use crate::wire::{Choice, Chunk, Delta};
+use crate::{Quirks, error, usage};
 
 /// The decoding state of one Chat Completions answer.
 #[derive(Debug)]
 pub struct ChatDecoder {
     provider: Arc<str>,
     quirks: Quirks,
-    wants_logprobs: bool,
     /// What of the metadata has been reported.
     metadata: Metadata,
     next_part: u32,
     /// The part that text is being added to.
     open: Option<(Kind, u32)>,
+    /// The latest text part, open or ended.
+    latest_text: Option<u32>,
     /// The details of the thinking part that is open.
     details: Vec<Value>,
     /// The signature of the thinking part that is open (Mistral).
     signature: Option<Value>,
+    /// What the thinking part that is open holds beside text (Mistral).
+    asides: Vec<Value>,
     calls: Calls,
     audio: Option<Spoken>,
-    /// Fields of the message that have no part of their own: citations, search results.
-    sources: Map<String, Value>,
+    sources: Sources,
     /// The text of the last counters, because many servers repeat them.
     counters: String,
     finish: Option<Finish>,
     started: bool,
+    /// How many chunks in a row were more than text.
+    other_chunks: u8,
     warned_choices: bool,
     warned_logprobs: bool,
 }
@@ -59,27 +67,29 @@ enum Kind {
 
 type Events = VecDeque<Event>;
 
+/// After so many chunks in a row that are more than text, text alone is not looked for any more.
+const OTHER_CHUNKS: u8 = 8;
+
 impl ChatDecoder {
     pub(crate) fn new(provider: Arc<str>, quirks: Quirks, request: &Request) -> Self {
         let earlier = request.messages.iter().flat_map(|message| message.tool_calls()).count();
-        let options = request.params.options.get(&*provider);
-        let asked = options.and_then(|options| options.get("logprobs"));
         Self {
             provider,
             quirks,
-            wants_logprobs: request.params.logprobs.is_some()
-                || asked.is_some_and(|value| *value != Value::Bool(false)),
             metadata: Metadata::default(),
             next_part: 0,
             open: None,
+            latest_text: None,
             details: Vec::new(),
             signature: None,
+            asides: Vec::new(),
             calls: Calls::after(earlier),
             audio: None,
-            sources: Map::new(),
+            sources: Sources::default(),
             counters: String::new(),
             finish: None,
             started: false,
+            other_chunks: 0,
             warned_choices: false,
             warned_logprobs: false,
         }
@@ -114,6 +124,9 @@ impl ChatDecoder {
         }
         match name {
             None | Some(b"message") => {
+                if self.text_chunk(data, events) {
+                    return Ok(());
+                }
                 let chunk = self.parse(data)?;
                 self.chunk(chunk, data, false, events)
             }
@@ -123,6 +136,27 @@ impl ChatDecoder {
                 Ok(chunk) if chunk.choices.present => self.chunk(chunk, data, false, events),
                 _ => Ok(()),
             },
+        }
+    }
+
+    /// Reads a piece that only adds text; false where it does more, and nothing was read.
+    fn text_chunk(&mut self, data: &[u8], events: &mut Events) -> bool {
+        let known = &self.metadata;
+        let introduced = known.id.is_some() && known.model.is_some() && known.created.is_some();
+        if !introduced || self.other_chunks >= OTHER_CHUNKS {
+            return false;
+        }
+        let same = |tier: &str| known.service_tier.as_deref() == Some(tier);
+        match TextChunk::read(data) {
+            Some(chunk) if chunk.service_tier().is_none_or(same) => {
+                self.other_chunks = 0;
+                self.text(Kind::Text, chunk.into_text(), events);
+                true
+            }
+            _ => {
+                self.other_chunks += 1;
+                false
+            }
         }
     }
 
@@ -146,11 +180,14 @@ impl ChatDecoder {
         self.fail(&chunk, data, events)?;
         self.started |= chunk.choices.present || chunk.usage.is_some();
         self.metadata(&chunk, events);
-        for (name, raw) in
-            [("citations", chunk.citations), ("search_results", chunk.search_results)]
-        {
+        let venice = chunk.venice_parameters.0.unwrap_or_default().web_search_citations;
+        for (name, raw) in [
+            ("citations", chunk.citations),
+            ("search_results", chunk.search_results),
+            ("web_search_citations", venice),
+        ] {
             if let Some(raw) = raw {
-                self.source(name, raw);
+                self.sources.list(name, raw);
             }
         }
         if chunk.choices.others && !self.warned_choices {
@@ -186,15 +223,6 @@ impl ChatDecoder {
     }
 
     fn choice(&mut self, choice: Choice<'_>, whole: bool, events: &mut Events) -> Result<()> {
-        if choice.logprobs.0 && self.wants_logprobs && !self.warned_logprobs {
-            self.warned_logprobs = true;
-            let message = "token probabilities came, but responses have no place for them yet";
-            events.push_back(Event::warning(Warning::new(
-                WarningKind::Unreadable,
-                "logprobs",
-                message,
-            )));
-        }
         // Some servers answer a request for a stream with whole messages; beside a delta, a
         // message repeats what was said so far.
         let (delta, whole) = match (choice.delta.0, choice.message.0) {
@@ -203,6 +231,9 @@ impl ChatDecoder {
         };
         if let Some(delta) = delta {
             self.delta(delta, whole, events);
+        }
+        if let Some(raw) = choice.logprobs {
+            self.logprobs(raw, events);
         }
         if let Some(raw) = choice.error.filter(|raw| error::is_truthy(raw)) {
             let error = format!("{{\"error\":{}}}", raw.get());
@@ -265,69 +296,10 @@ impl ChatDecoder {
             self.content_part(image.clone(), events);
         }
         if let Some(raw) = delta.annotations {
-            self.source("annotations", raw);
+            self.sources.annotations(raw, &self.provider, self.latest_text, events);
         }
-    }
-
-    /// Adds thinking, which many servers send in several fields at once.
-    fn thinking(&mut self, delta: &Delta<'_>, events: &mut Events) {
-        let plain = delta.reasoning_content.given().or(delta.reasoning.given());
-        let details = delta.reasoning_details.and_then(value);
-        let details: Vec<Value> = match details {
-            Some(Value::Array(details)) => {
-                details.into_iter().filter(details::is_substantial).collect()
-            }
-            _ => Vec::new(),
-        };
-        match plain {
-            Some(text) => self.text(Kind::Thinking, Cow::Borrowed(text), events),
-            None => self.text(Kind::Thinking, Cow::Owned(details::text(&details)), events),
-        }
-        if !details.is_empty() {
-            self.begin(Kind::Thinking, events);
-            details::append(&mut self.details, details);
-        }
-    }
-
-    /// Adds one part of a list of content.
-    fn content_part(&mut self, part: Value, events: &mut Events) {
-        let text = |name: &str| part.get(name).and_then(Value::as_str);
-        match (text("type"), &part) {
-            (_, Value::String(text)) => self.text(Kind::Text, Cow::Borrowed(text), events),
-            (Some("thinking" | "reasoning"), _) => {
-                let inner = part.get("thinking").or_else(|| part.get("text"));
-                let thoughts = match inner {
-                    Some(Value::String(text)) => text.clone(),
-                    Some(Value::Array(inner)) => details::text(inner),
-                    _ => String::new(),
-                };
-                self.text(Kind::Thinking, Cow::Owned(thoughts), events);
-                if let Some(signature) = part.get("signature").filter(|value| !value.is_null()) {
-                    self.begin(Kind::Thinking, events);
-                    self.signature = Some(signature.clone());
-                }
-            }
-            (Some("refusal"), _) => {
-                let text = text("refusal").unwrap_or_default();
-                self.text(Kind::Refusal, Cow::Borrowed(text), events);
-            }
-            (Some("image_url"), _) => match media::image(&part) {
-                Some(image) => self.part(Part::Image(image), events),
-                None => self.opaque(part, events),
-            },
-            (Some("text" | "output_text") | None, _) if text("text").is_some() => {
-                let text = text("text").unwrap_or_default();
-                self.text(Kind::Text, Cow::Borrowed(text), events);
-            }
-            _ => self.opaque(part, events),
-        }
-    }
-
-    /// Keeps a part that has no counterpart here, for the program to look at.
-    fn opaque(&mut self, part: Value, events: &mut Events) {
-        if !part.is_null() {
-            let part = Part::opaque(&*self.provider, json!({ "content": [part] }));
-            self.part(part, events);
+        if let Some(raw) = delta.executed_tools {
+            self.sources.tools(raw);
         }
     }
 
@@ -363,7 +335,10 @@ impl ChatDecoder {
         self.open = Some((kind, index));
         events.push_back(match kind {
             Kind::Thinking => Event::thinking_start(index),
-            Kind::Text => Event::text_start(index),
+            Kind::Text => {
+                self.latest_text = Some(index);
+                Event::text_start(index)
+            }
             Kind::Refusal => Event::refusal_start(index),
         });
         index
@@ -379,32 +354,13 @@ impl ChatDecoder {
         if let Some(signature) = self.signature.take() {
             data.insert("signature".to_owned(), signature);
         }
+        let asides = std::mem::take(&mut self.asides);
+        if !asides.is_empty() {
+            data.insert("thinking".to_owned(), Value::Array(asides));
+        }
         let data = (!data.is_empty())
             .then(|| Box::new(ProviderData::new(&*self.provider, Value::Object(data))));
         events.push_back(Event::PartEnd { index, data });
-    }
-
-    fn speech(&mut self, audio: &wire::Audio<'_>, events: &mut Events) {
-        if self.audio.get_or_insert_default().add(audio).is_err() {
-            let message = "a piece of the spoken answer is not base64 and is missing";
-            let warning = Warning::new(WarningKind::Unreadable, "audio", message);
-            events.push_back(Event::warning(warning));
-        }
-    }
-
-    fn source(&mut self, name: &str, raw: &RawValue) {
-        match value(raw) {
-            Some(Value::Array(more)) if !more.is_empty() => {
-                match self.sources.get_mut(name).and_then(Value::as_array_mut) {
-                    // Annotations come one by one; everything else is repeated in full.
-                    Some(known) if name == "annotations" => known.extend(more),
-                    _ => {
-                        self.sources.insert(name.to_owned(), Value::Array(more));
-                    }
-                }
-            }
-            _ => {}
-        }
     }
 
     fn metadata(&mut self, chunk: &Chunk<'_>, events: &mut Events) {
@@ -436,6 +392,14 @@ impl ChatDecoder {
         raw.clone_into(&mut self.counters);
         match serde_json::from_str(raw) {
             Ok(Value::Object(counters)) if !counters.is_empty() => {
+                // Mistral keeps the tier there.
+                let tier = counters.get("service_tier").and_then(Value::as_str);
+                if tier.is_some() && tier != self.metadata.service_tier.as_deref() {
+                    let mut news = Metadata::default();
+                    news.service_tier = tier.map(str::to_owned);
+                    self.metadata.update(news.clone());
+                    events.push_back(Event::Metadata(Box::new(news)));
+                }
                 let usage = usage::usage(Value::Object(counters), &self.quirks);
                 events.push_back(Event::usage(usage));
             }
@@ -453,8 +417,7 @@ impl ChatDecoder {
             self.part(part, events);
         }
         let sources = std::mem::take(&mut self.sources);
-        if !sources.is_empty() {
-            let part = Part::opaque(&*self.provider, Value::Object(sources));
+        if let Some(part) = sources.end(&self.provider, self.latest_text, events) {
             self.part(part, events);
         }
         let mut finish = self.finish.take().unwrap_or_else(|| Finish::new(FinishReason::Other));

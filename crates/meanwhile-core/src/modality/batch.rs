@@ -1,0 +1,133 @@
+//! [`Batches`]: many requests that a provider answers later, at a lower price.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{Request, Response, Result};
+
+/// Hands over many requests at once and fetches their answers later.
+#[async_trait]
+pub trait Batches: fmt::Debug + Send + Sync + 'static {
+    /// Hands over requests, each with an id of the caller's choice, unique within the batch.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the provider reports; [`InvalidRequest`](crate::ErrorKind::InvalidRequest) for ids
+    /// that are not unique, or an empty batch.
+    async fn create(&self, requests: Vec<(String, Request)>) -> Result<Batch>;
+
+    /// Asks how far a batch is.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the provider reports.
+    async fn status(&self, id: &BatchId) -> Result<Batch>;
+
+    /// Fetches the answers of a batch that has ended, in the order in which the provider gives them,
+    /// which need not be that of the requests.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the provider reports; what went wrong with a single request is in its item.
+    async fn results(&self, id: &BatchId) -> Result<Vec<BatchItem>>;
+
+    /// Asks the provider to stop; requests that are done keep their answers.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the provider reports.
+    async fn cancel(&self, id: &BatchId) -> Result<Batch>;
+}
+
+/// Names a batch, across programs and machines: it serialises and holds no secret.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct BatchId {
+    /// The provider that works on it.
+    pub provider: String,
+    /// The provider's id of the batch.
+    pub id: String,
+}
+
+impl BatchId {
+    /// Names a batch of `provider`.
+    #[must_use]
+    pub fn new(provider: impl Into<String>, id: impl Into<String>) -> Self {
+        Self { provider: provider.into(), id: id.into() }
+    }
+}
+
+/// How far a batch is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Batch {
+    /// Its name.
+    pub id: BatchId,
+    /// Where it stands.
+    pub status: BatchStatus,
+    /// How many requests it has, where the provider says.
+    pub total: Option<u64>,
+    /// How many were answered.
+    pub succeeded: Option<u64>,
+    /// How many failed.
+    pub failed: Option<u64>,
+    /// Everything the provider said, verbatim.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub raw: Option<Box<Value>>,
+}
+
+impl Batch {
+    /// Makes a batch without counts.
+    #[must_use]
+    pub fn new(id: BatchId, status: BatchStatus) -> Self {
+        Self { id, status, total: None, succeeded: None, failed: None, raw: None }
+    }
+}
+
+/// Where a batch stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum BatchStatus {
+    /// Waiting, or being worked on.
+    Running,
+    /// Being stopped.
+    Cancelling,
+    /// All requests were worked on; results can be fetched.
+    Completed,
+    /// It was stopped; what was done until then can be fetched.
+    Cancelled,
+    /// It took too long; what was done until then can be fetched.
+    Expired,
+    /// It could not be worked on.
+    Failed,
+}
+
+impl BatchStatus {
+    /// Whether nothing more will change.
+    #[must_use]
+    pub fn is_final(self) -> bool {
+        !matches!(self, Self::Running | Self::Cancelling)
+    }
+}
+
+/// The answer to one request of a batch.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct BatchItem {
+    /// The id that the caller gave the request.
+    pub id: String,
+    /// The answer, or what went wrong with this request.
+    pub response: Result<Response>,
+}
+
+impl BatchItem {
+    /// Makes the answer to the request called `id`.
+    #[must_use]
+    pub fn new(id: impl Into<String>, response: Result<Response>) -> Self {
+        Self { id: id.into(), response }
+    }
+}

@@ -1,0 +1,78 @@
+//! Embeddings and rankings: batches, order, and what is checked before a caller sees it.
+
+use async_trait::async_trait;
+use futures::executor::block_on;
+use meanwhile_core::{
+    EmbedRequest, Embedder, EmbeddingModel, Embeddings, ErrorKind, Ranked, RankedDocuments,
+    Registry, Result, Usage,
+};
+
+/// Embeds a text as its length, as often as asked.
+#[derive(Debug, Default)]
+struct Lengths {
+    /// Whether the first vector is left out.
+    forget: bool,
+}
+
+#[async_trait]
+impl Embedder for Lengths {
+    fn id(&self) -> &str {
+        "lengths"
+    }
+
+    fn batch_limit(&self, _: &str) -> usize {
+        3
+    }
+
+    async fn embed(&self, request: EmbedRequest) -> Result<Embeddings> {
+        let size = request.dimensions.unwrap_or(2) as usize;
+        let skipped = usize::from(self.forget);
+        let vectors =
+            request.inputs.iter().skip(skipped).map(|text| vec![text.len() as f32; size]).collect();
+        Ok(Embeddings::new("lengths", "exact", vectors, Usage::totals(1, 0)))
+    }
+}
+
+#[test]
+fn long_lists_are_split_and_keep_their_order() {
+    let model = EmbeddingModel::new(Lengths::default(), "exact");
+    let texts: Vec<String> = (0..10).map(|length| "x".repeat(length)).collect();
+    let embeddings = block_on(model.embed(texts)).unwrap();
+    let firsts: Vec<f32> = embeddings.vectors.iter().map(|vector| vector[0]).collect();
+    assert_eq!(firsts, (0..10_u8).map(f32::from).collect::<Vec<_>>());
+    assert_eq!((embeddings.dimensions(), embeddings.usage.input.total), (2, Some(4)));
+    assert_eq!(block_on(model.clone().dimensions(5).embed_one("abc")).unwrap(), [3.0; 5]);
+    assert!(block_on(model.embed(Vec::<String>::new())).unwrap().vectors.is_empty());
+}
+
+#[test]
+fn vectors_that_are_missing_are_an_error() {
+    let model = EmbeddingModel::new(Lengths { forget: true }, "exact");
+    let error = block_on(model.embed(["a", "b"])).unwrap_err();
+    assert_eq!((error.kind(), error.provider()), (ErrorKind::Decode, Some("lengths")));
+    assert!(error.message().contains("1 vectors came back for 2 texts"), "{error}");
+}
+
+#[test]
+fn rankings_are_sorted_and_checked() {
+    let ranked = |indices: &[usize]| {
+        let documents = indices.iter().map(|index| Ranked::new(*index, *index as f64)).collect();
+        RankedDocuments::new("acme", "m", 3, documents, Usage::default())
+    };
+    let best: Vec<usize> =
+        ranked(&[0, 2, 1]).unwrap().documents.iter().map(|ranked| ranked.index).collect();
+    assert_eq!(best, [2, 1, 0]);
+    for wrong in [&[3][..], &[1, 1]] {
+        assert_eq!(ranked(wrong).unwrap_err().kind(), ErrorKind::Decode);
+    }
+}
+
+#[test]
+fn what_a_provider_lacks_is_said() {
+    let registry = Registry::new();
+    registry.insert_as("acme", meanwhile_core::Scripted::new().into());
+    let kind = |name: &str| registry.embedding_model(name).unwrap_err().kind();
+    assert_eq!(kind("acme/x"), ErrorKind::Unsupported);
+    assert_eq!(kind("other/x"), ErrorKind::UnknownProvider);
+    assert_eq!(kind("x"), ErrorKind::Config);
+}

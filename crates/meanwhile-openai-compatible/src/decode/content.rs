@@ -1,0 +1,127 @@
+//! What a message holds beside plain text: thinking, lists of parts, references, probabilities, speech.
+
+use std::borrow::Cow;
+
+use meanwhile_core::{Event, Part, Warning, WarningKind};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::{ChatDecoder, Events, Kind, value};
+use crate::wire::{self, Delta};
+use crate::{details, logprobs, media, sources};
+
+impl ChatDecoder {
+    /// Adds thinking, which many servers send in several fields at once.
+    pub(super) fn thinking(&mut self, delta: &Delta<'_>, events: &mut Events) {
+        let plain = delta.reasoning_content.given().or(delta.reasoning.given());
+        let details = delta.reasoning_details.and_then(value);
+        let details: Vec<Value> = match details {
+            Some(Value::Array(details)) => {
+                details.into_iter().filter(details::is_substantial).collect()
+            }
+            _ => Vec::new(),
+        };
+        match plain {
+            Some(text) => self.text(Kind::Thinking, Cow::Borrowed(text), events),
+            None => self.text(Kind::Thinking, Cow::Owned(details::text(&details)), events),
+        }
+        if !details.is_empty() {
+            self.begin(Kind::Thinking, events);
+            details::append(&mut self.details, details);
+        }
+    }
+
+    /// Adds one part of a list of content.
+    pub(super) fn content_part(&mut self, part: Value, events: &mut Events) {
+        let text = |name: &str| part.get(name).and_then(Value::as_str);
+        match (text("type"), &part) {
+            (_, Value::String(text)) => self.text(Kind::Text, Cow::Borrowed(text), events),
+            (Some("thinking" | "reasoning"), _) => {
+                let inner = ["thinking", "text", "summary"];
+                let inner = inner.iter().find_map(|name| part.get(name));
+                let thoughts = match inner {
+                    Some(Value::String(text)) => text.clone(),
+                    Some(Value::Array(inner)) => details::text(inner),
+                    _ => String::new(),
+                };
+                self.text(Kind::Thinking, Cow::Owned(thoughts), events);
+                let inner = inner.and_then(Value::as_array).into_iter().flatten();
+                let asides = inner.filter(|inner| inner.get("text").is_none()).cloned();
+                let before = self.asides.len();
+                self.asides.extend(asides);
+                if self.asides.len() > before {
+                    self.begin(Kind::Thinking, events);
+                }
+                if let Some(signature) = part.get("signature").filter(|value| !value.is_null()) {
+                    self.begin(Kind::Thinking, events);
+                    self.signature = Some(signature.clone());
+                    // The next thought may have a signature of its own.
+                    self.close(events);
+                }
+            }
+            (Some("refusal"), _) => {
+                let text = text("refusal").unwrap_or_default();
+                self.text(Kind::Refusal, Cow::Borrowed(text), events);
+            }
+            (Some("image_url"), _) => match media::image(&part) {
+                Some(image) => self.part(Part::Image(image), events),
+                None => self.opaque(part, events),
+            },
+            (Some("reference" | "tool_reference"), _) => self.reference(part, events),
+            (Some("text" | "output_text") | None, _) if text("text").is_some() => {
+                let text = text("text").unwrap_or_default();
+                self.text(Kind::Text, Cow::Borrowed(text), events);
+            }
+            _ => self.opaque(part, events),
+        }
+    }
+
+    /// Keeps a part that has no counterpart here, for the program to look at.
+    fn opaque(&mut self, part: Value, events: &mut Events) {
+        if !part.is_null() {
+            let part = sources::unknown(part, &self.provider);
+            self.part(part, events);
+        }
+    }
+
+    /// Cites what a part of the content refers to. The text ends there, so that the reference goes
+    /// back in its place.
+    fn reference(&mut self, part: Value, events: &mut Events) {
+        let index = match (self.open, self.latest_text) {
+            (None, Some(index)) => index,
+            _ => self.begin(Kind::Text, events),
+        };
+        let citations = sources::referenced(part, &self.provider);
+        events.extend(citations.into_iter().map(|citation| Event::citation(index, citation)));
+        self.close(events);
+    }
+
+    pub(super) fn logprobs(&mut self, raw: &RawValue, events: &mut Events) {
+        let tokens = logprobs::read(raw);
+        let unplaced = match (tokens, self.latest_text) {
+            (None, _) => true,
+            (Some(tokens), Some(index)) => {
+                if !tokens.text.is_empty() {
+                    events.push_back(Event::Logprobs { index, tokens: tokens.text });
+                }
+                tokens.others
+            }
+            (Some(tokens), None) => tokens.others || !tokens.text.is_empty(),
+        };
+        if unplaced && !self.warned_logprobs {
+            self.warned_logprobs = true;
+            let message =
+                "the probabilities of tokens that are no text have no place and are missing";
+            let warning = Warning::new(WarningKind::Unreadable, "logprobs", message);
+            events.push_back(Event::warning(warning));
+        }
+    }
+
+    pub(super) fn speech(&mut self, audio: &wire::Audio<'_>, events: &mut Events) {
+        if self.audio.get_or_insert_default().add(audio).is_err() {
+            let message = "a piece of the spoken answer is not base64 and is missing";
+            let warning = Warning::new(WarningKind::Unreadable, "audio", message);
+            events.push_back(Event::warning(warning));
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! What the other wires of the same family share with this one: lenient fields, warnings, the strict
+//! schema, errors. For crates that bring such a wire; programs need none of it.
+
+use http::{HeaderMap, StatusCode};
+use meanwhile_core::{Error, ErrorKind, Usage};
+use serde_json::Value;
+
+use crate::{Quirks, error};
+
+pub use crate::fields::{Arguments, List, Number, Object, Present, Str};
+pub use crate::notes::Notes;
+pub use crate::schema::strict as strict_schema;
+pub use crate::written::{Data, Url, url};
+
+/// Error codes of one wire or vendor, which count before those of the family.
+pub type ErrorCodes = &'static [(&'static str, ErrorKind)];
+
+/// Reads an answer whose status is not a success.
+#[must_use]
+pub fn error_of_status(
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: &[u8],
+    codes: ErrorCodes,
+) -> Error {
+    error::of_status(status, headers, body, &quirks(codes))
+}
+
+/// Reads an error that came inside an answer with a successful status.
+#[must_use]
+pub fn error_in_answer(data: &[u8], codes: ErrorCodes) -> Error {
+    error::in_answer(data, &quirks(codes))
+}
+
+/// Whether JSON without an answer in it is an error of any known shape.
+#[must_use]
+pub fn is_error(data: &[u8]) -> bool {
+    error::is_error(data)
+}
+
+/// Makes the error for data that is not of the dialect, with the beginning of it.
+#[must_use]
+pub fn not_understood(message: &'static str, data: &[u8]) -> Error {
+    error::decode(message, data)
+}
+
+/// Reads the counters of an answer; inconsistent ones saturate, and the raw ones are kept.
+#[must_use]
+pub fn usage(raw: Value) -> Usage {
+    crate::usage::usage(raw, &Quirks::new())
+}
+
+fn quirks(codes: ErrorCodes) -> Quirks {
+    Quirks { error_codes: codes, ..Quirks::new() }
+}

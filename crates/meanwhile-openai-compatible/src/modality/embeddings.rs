@@ -1,0 +1,192 @@
+//! [`EmbeddingApi`]: `POST /embeddings`, as in <https://platform.openai.com/docs/api-reference/embeddings>.
+
+use async_trait::async_trait;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use meanwhile_core::{
+    EmbedPurpose, EmbedRequest, Embedder, Embeddings, Error, ErrorKind, Result, Usage,
+};
+use meanwhile_http::Api;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// Embeds through a host of the dialect.
+///
+/// At most 2,048 texts go into one request, OpenAI's limit; hosts with a lower one are told of it by
+/// [`with_batch_limit`](Self::with_batch_limit).
+#[derive(Debug, Clone)]
+pub struct EmbeddingApi {
+    api: Api,
+    path: &'static str,
+    encoding: Option<VectorEncoding>,
+    batch_limit: usize,
+    dimensions_field: &'static str,
+    purpose: Option<PurposeField>,
+}
+
+type PurposeField = (&'static str, fn(EmbedPurpose) -> Option<&'static str>);
+
+/// How vectors are written on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum VectorEncoding {
+    /// As a list of numbers.
+    Float,
+    /// As base64 of 32-bit floats, the lowest byte first: a third of the size.
+    Base64,
+}
+
+impl EmbeddingApi {
+    /// Embeds through `api`, whose base URL is that of the dialect.
+    #[must_use]
+    pub fn new(api: Api) -> Self {
+        Self {
+            api,
+            path: "/embeddings",
+            encoding: None,
+            batch_limit: 2048,
+            dimensions_field: "dimensions",
+            purpose: None,
+        }
+    }
+
+    /// Asks for an encoding; without it the host chooses, and must choose numbers.
+    #[must_use]
+    pub fn with_encoding(mut self, encoding: VectorEncoding) -> Self {
+        self.encoding = Some(encoding);
+        self
+    }
+
+    /// Sets the most texts of one request.
+    #[must_use]
+    pub fn with_batch_limit(mut self, texts: usize) -> Self {
+        self.batch_limit = texts;
+        self
+    }
+
+    /// Sets the path below the base URL.
+    #[must_use]
+    pub fn with_path(mut self, path: &'static str) -> Self {
+        self.path = path;
+        self
+    }
+
+    /// Sets the field for the wanted length of the vectors.
+    #[must_use]
+    pub fn with_dimensions_field(mut self, field: &'static str) -> Self {
+        self.dimensions_field = field;
+        self
+    }
+
+    /// Sets the field that says what the vectors are for, and its words.
+    #[must_use]
+    pub fn with_purpose_field(
+        mut self,
+        field: &'static str,
+        word: fn(EmbedPurpose) -> Option<&'static str>,
+    ) -> Self {
+        self.purpose = Some((field, word));
+        self
+    }
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    model: &'a str,
+    input: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    encoding_format: Option<VectorEncoding>,
+    #[serde(flatten)]
+    more: Map<String, Value>,
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    data: Vec<Item>,
+    #[serde(default)]
+    model: Option<String>,
+    #[serde(default)]
+    usage: Option<Value>,
+}
+
+#[derive(Deserialize)]
+struct Item {
+    #[serde(default)]
+    index: Option<usize>,
+    embedding: Vector,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Vector {
+    Numbers(Vec<f32>),
+    Text(String),
+}
+
+#[async_trait]
+impl Embedder for EmbeddingApi {
+    fn id(&self) -> &str {
+        self.api.id()
+    }
+
+    fn batch_limit(&self, _: &str) -> usize {
+        self.batch_limit
+    }
+
+    async fn embed(&self, request: EmbedRequest) -> Result<Embeddings> {
+        let mut more = Map::new();
+        if let Some(dimensions) = request.dimensions {
+            more.insert(self.dimensions_field.to_owned(), dimensions.into());
+        }
+        // A model without a choice of purposes embeds for all of them alike.
+        if let (Some((field, word)), Some(purpose)) = (self.purpose, request.purpose)
+            && let Some(word) = word(purpose)
+        {
+            more.insert(field.to_owned(), word.into());
+        }
+        more.extend(request.options.get(self.api.id()).cloned().unwrap_or_default());
+        let body = Body {
+            model: &request.model,
+            input: &request.inputs,
+            encoding_format: self.encoding,
+            more,
+        };
+        let answer = self.api.post(self.path, &body, &request.model, request.timeouts).await?;
+        self.read(answer, &request)
+    }
+}
+
+impl EmbeddingApi {
+    fn read(&self, mut answer: Answer, request: &EmbedRequest) -> Result<Embeddings> {
+        if answer.data.iter().all(|item| item.index.is_some()) {
+            answer.data.sort_by_key(|item| item.index);
+        }
+        let vectors = answer.data.into_iter().map(|item| match item.embedding {
+            Vector::Numbers(numbers) => Ok(numbers),
+            Vector::Text(text) if self.encoding == Some(VectorEncoding::Base64) => floats(&text),
+            Vector::Text(_) => Err("a vector came as text although numbers were expected"),
+        });
+        let vectors = vectors.collect::<std::result::Result<Vec<_>, _>>().map_err(|message| {
+            Error::new(ErrorKind::Decode, message)
+                .with_provider(self.api.id().to_owned())
+                .with_model(request.model.clone())
+        })?;
+        let mut usage = Usage::default();
+        let counters = answer.usage.as_ref();
+        let count = |name| counters.and_then(|usage: &Value| usage.get(name)?.as_u64());
+        usage.input.total = count("prompt_tokens").or_else(|| count("total_tokens"));
+        usage.raw = answer.usage.map(Box::new);
+        let model = answer.model.unwrap_or_else(|| request.model.clone());
+        Ok(Embeddings::new(self.api.id(), model, vectors, usage))
+    }
+}
+
+fn floats(text: &str) -> std::result::Result<Vec<f32>, &'static str> {
+    let bytes = STANDARD.decode(text).map_err(|_| "a vector is not base64")?;
+    let (numbers, rest) = bytes.as_chunks::<4>();
+    if !rest.is_empty() {
+        return Err("a vector is not made of 32-bit floats");
+    }
+    Ok(numbers.iter().copied().map(f32::from_le_bytes).collect())
+}

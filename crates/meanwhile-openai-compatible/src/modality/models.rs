@@ -1,0 +1,52 @@
+//! [`ModelsApi`]: `GET /models`, as in <https://platform.openai.com/docs/api-reference/models/list>.
+
+use async_trait::async_trait;
+use meanwhile_core::{ListModels, ModelInfo, Result};
+use meanwhile_http::Api;
+use serde::Deserialize;
+use serde_json::Value;
+
+/// Lists the models of a host of the dialect.
+#[derive(Debug, Clone)]
+pub struct ModelsApi {
+    api: Api,
+}
+
+impl ModelsApi {
+    /// Lists through `api`, whose base URL is that of the dialect.
+    #[must_use]
+    pub fn new(api: Api) -> Self {
+        Self { api }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Answer {
+    List { data: Vec<Value> },
+    // Together answers with the bare list.
+    Bare(Vec<Value>),
+}
+
+#[async_trait]
+impl ListModels for ModelsApi {
+    async fn list_models(&self) -> Result<Vec<ModelInfo>> {
+        let (Answer::List { data } | Answer::Bare(data)) = self.api.get("/models").await?;
+        Ok(data.into_iter().filter_map(model).collect())
+    }
+}
+
+/// Reads one model; an entry without an id names none.
+fn model(raw: Value) -> Option<ModelInfo> {
+    let text = |name: &str| raw.get(name).and_then(Value::as_str).map(str::to_owned);
+    let count = |names: &[&str]| names.iter().find_map(|name| raw.get(name)?.as_u64());
+    let mut model = ModelInfo::new(text("id")?);
+    model.name = text("name").or_else(|| text("display_name"));
+    model.owner = text("owned_by");
+    model.created = count(&["created"]);
+    model.input_tokens =
+        count(&["context_length", "context_window", "max_context_length", "max_model_len"]);
+    model.output_tokens = count(&["max_completion_tokens", "max_output_length"]);
+    model.raw = Some(Box::new(raw));
+    Some(model)
+}
