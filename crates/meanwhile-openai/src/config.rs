@@ -2,11 +2,12 @@
 
 use meanwhile_core::{AnyProvider, ProviderInfo, Result, Timeouts};
 use meanwhile_http::{Client, Secret};
-use meanwhile_openai_compatible::{Builder as Dialect, ChatCodec, OpenAiCompatible, Quirks};
+use meanwhile_openai_compatible::{Builder as Dialect, OpenAiCompatible};
 
+use crate::codec::{Api, ID, OpenAiCodec};
 use crate::models;
 
-const ID: &str = "openai";
+const RESPONSES_ID: &str = "openai-responses";
 const BASE_URL: &str = "https://api.openai.com/v1";
 const KEY_VARIABLES: &[&str] = &["OPENAI_API_KEY"];
 
@@ -14,11 +15,12 @@ const KEY_VARIABLES: &[&str] = &["OPENAI_API_KEY"];
 pub const PROVIDER: ProviderInfo =
     ProviderInfo::new(ID, KEY_VARIABLES, || OpenAi::builder().build());
 
-/// The codec of OpenAI's Chat Completions, for hosts that serve the same wire elsewhere.
-#[must_use]
-pub fn codec() -> ChatCodec {
-    ChatCodec::new(ID, Quirks::openai()).with_model_quirks(models::quirks)
-}
+/// OpenAI with every model asked on the Responses wire, to be registered.
+pub const RESPONSES_PROVIDER: ProviderInfo =
+    ProviderInfo::new(RESPONSES_ID, KEY_VARIABLES, || OpenAi::responses_builder().build());
+
+/// Both, to be registered.
+pub const PROVIDERS: &[ProviderInfo] = &[PROVIDER, RESPONSES_PROVIDER];
 
 /// OpenAI's own API.
 #[derive(Debug)]
@@ -29,14 +31,20 @@ impl OpenAi {
     /// Begins a provider with what the environment says: `OPENAI_API_KEY`, `OPENAI_BASE_URL`,
     /// `OPENAI_ORG_ID`, `OPENAI_PROJECT_ID`.
     pub fn builder() -> Builder {
+        Self::begin(ID, Api::ByModel)
+    }
+
+    /// Begins a provider called `openai-responses`, which asks every model on the Responses wire.
+    pub fn responses_builder() -> Builder {
+        Self::begin(RESPONSES_ID, Api::Responses)
+    }
+
+    fn begin(id: &'static str, api: Api) -> Builder {
         let base_url = variable("OPENAI_BASE_URL").unwrap_or_else(|| BASE_URL.to_owned());
-        let dialect = OpenAiCompatible::builder(ID, base_url)
-            .quirks(Quirks::openai())
-            .model_quirks(models::quirks)
-            .capabilities(models::capabilities)
-            .api_key_from_env(KEY_VARIABLES);
+        let dialect = OpenAiCompatible::builder(id, base_url).api_key_from_env(KEY_VARIABLES);
         Builder {
             dialect,
+            api,
             organization: variable("OPENAI_ORG_ID"),
             project: variable("OPENAI_PROJECT_ID"),
         }
@@ -48,6 +56,7 @@ impl OpenAi {
 #[must_use = "a builder does nothing until it is built"]
 pub struct Builder {
     dialect: Dialect,
+    api: Api,
     organization: Option<String>,
     project: Option<String>,
 }
@@ -63,6 +72,17 @@ impl Builder {
     pub fn base_url(mut self, base_url: impl Into<String>) -> Self {
         self.dialect = self.dialect.base_url(base_url);
         self
+    }
+
+    /// Asks every model on this wire.
+    pub fn api(mut self, api: Api) -> Self {
+        self.api = api;
+        self
+    }
+
+    /// Asks every model on the Responses wire.
+    pub fn responses(self) -> Self {
+        self.api(Api::Responses)
     }
 
     /// Bills this organisation.
@@ -103,13 +123,18 @@ impl Builder {
     /// [`Config`](meanwhile_core::ErrorKind::Config) when the base URL, the key or a header
     /// cannot be used.
     pub fn build(self) -> Result<AnyProvider> {
-        let Self { mut dialect, organization, project } = self;
+        let Self { mut dialect, api, organization, project } = self;
         for (name, value) in [("openai-organization", organization), ("openai-project", project)] {
             if let Some(value) = value {
                 dialect = dialect.header(name, value);
             }
         }
-        dialect.build()
+        let codec = OpenAiCodec::new(api);
+        let router = codec.clone();
+        dialect.build_with(codec, move |model| {
+            let (api, model) = router.route(model);
+            models::capabilities(model, api == Api::Responses)
+        })
     }
 }
 

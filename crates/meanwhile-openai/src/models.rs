@@ -3,10 +3,23 @@
 
 use meanwhile_core::{Capabilities, OutputSupport};
 use meanwhile_openai_compatible::{AudioInput, Documents, Quirks, ReasoningField};
+use meanwhile_openai_responses::ResponsesQuirks;
 
 /// Settings that models refuse which always think.
 const REFUSED_BY_THINKERS: &[&str] =
     &["top_k", "temperature", "top_p", "presence_penalty", "frequency_penalty", "logprobs"];
+
+/// Settings that they refuse on the Responses wire.
+const REFUSED_BY_THINKERS_THERE: &[&str] = &[
+    "top_k",
+    "stop",
+    "seed",
+    "presence_penalty",
+    "frequency_penalty",
+    "temperature",
+    "top_p",
+    "logprobs",
+];
 
 /// What sets a family of models apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +60,46 @@ fn family(model: &str) -> Family {
     found.map_or(Family::Either, |(_, family)| *family)
 }
 
+/// Whether a model is served by nothing but Responses.
+#[must_use]
+pub fn needs_responses(model: &str) -> bool {
+    let base = model.strip_prefix("ft:").unwrap_or(model);
+    // A date may follow, `o3-pro-2025-06-10`.
+    let words: Vec<&str> = base.split('-').collect();
+    let has = |word: &str| words.contains(&word);
+    let thinks = matches!(family(base), Family::Thinker | Family::Either);
+    (has("pro") && thinks && (base.starts_with('o') || base.starts_with("gpt-5")))
+        || has("codex")
+        || base.contains("deep-research")
+        || base.starts_with("computer-use")
+}
+
+/// Adjusts the quirks of Responses for one model.
+pub(crate) fn responses_quirks(model: &str, mut quirks: ResponsesQuirks) -> ResponsesQuirks {
+    match family(model) {
+        Family::Thinker => quirks.unsupported = REFUSED_BY_THINKERS_THERE,
+        Family::Chat | Family::Audio | Family::Legacy => {
+            quirks.reasoning = false;
+            quirks.encrypted_reasoning = false;
+        }
+        Family::Either => {}
+    }
+    quirks.cache_breakpoints = marks_prefixes(model);
+    quirks
+}
+
+/// Whether a model takes marks where a cached prefix ends: `gpt-5.6` and later ones do.
+fn marks_prefixes(model: &str) -> bool {
+    let base = model.strip_prefix("ft:").unwrap_or(model);
+    let Some(version) = base.strip_prefix("gpt-") else { return false };
+    let version = version.split('-').next().unwrap_or_default();
+    let (major, minor) = version.split_once('.').unwrap_or((version, "0"));
+    match (major.parse::<u32>(), minor.parse::<u32>()) {
+        (Ok(major), Ok(minor)) => (major, minor) >= (5, 6),
+        _ => false,
+    }
+}
+
 /// Adjusts the quirks for one model.
 pub(crate) fn quirks(model: &str, mut quirks: Quirks) -> Quirks {
     match family(model) {
@@ -60,8 +113,8 @@ pub(crate) fn quirks(model: &str, mut quirks: Quirks) -> Quirks {
     quirks
 }
 
-/// What a model accepts and offers.
-pub(crate) fn capabilities(model: &str) -> Capabilities {
+/// What a model accepts and offers on either wire.
+pub(crate) fn capabilities(model: &str, responses: bool) -> Capabilities {
     let quirks = quirks(model, Quirks::openai());
     let mut capabilities = quirks.capabilities();
     let family = family(model);
@@ -70,6 +123,10 @@ pub(crate) fn capabilities(model: &str) -> Capabilities {
     capabilities.documents = capabilities.images && !matches!(quirks.documents, Documents::None);
     if matches!(family, Family::Audio | Family::Legacy) {
         capabilities.output = OutputSupport::Json;
+    }
+    if responses {
+        capabilities.audio = false;
+        capabilities.documents = capabilities.images;
     }
     capabilities
 }

@@ -4,10 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
+
+use crate::aws;
 
 /// The recordings below one folder.
 #[derive(Debug)]
@@ -75,6 +79,14 @@ pub struct Exchange {
     pub(crate) response: Answered,
 }
 
+impl Exchange {
+    /// Which wire was spoken: the family of endpoints, except that some vendors speak another's too.
+    pub(crate) fn wire(&self) -> &str {
+        let path = self.request.path.as_deref().unwrap_or_default();
+        if path.contains("/compatibility/") { "compatibility" } else { &self.api }
+    }
+}
+
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct Recorded {
     #[serde(default)]
@@ -112,6 +124,10 @@ impl Answered {
             "sse" | "ndjson" | "text" | "jsonl" => {
                 serde_json::from_str::<String>(raw).ok().map(String::into_bytes)
             }
+            "aws-eventstream-base64" => {
+                STANDARD.decode(serde_json::from_str::<String>(raw).ok()?).ok()
+            }
+            "events-json" => Some(aws::frame(&serde_json::from_str::<Vec<_>>(raw).ok()?)),
             _ => None,
         }
     }

@@ -4,6 +4,7 @@
 //! `wires` says which codec answers for which recording, `corpus` reads recordings, `play` decodes one,
 //! `sweep` cuts and splits its bytes, `report` writes what came out.
 
+mod aws;
 mod corpus;
 mod play;
 mod report;
@@ -19,6 +20,22 @@ use std::sync::{Mutex, PoisonError};
 /// Plays every exchange of the corpus, on all cores; the records are in the order of the files.
 #[must_use]
 pub fn replay(corpus: &Corpus) -> Vec<Record> {
+    play_all(corpus, true)
+}
+
+/// As [`replay`], but reads each body once, as a whole: what it decodes to, and no sweeps.
+#[must_use]
+pub fn replay_once(corpus: &Corpus) -> Vec<Record> {
+    play_all(corpus, false)
+}
+
+/// What a recording decodes to; `None` where that is no complete answer.
+#[must_use]
+pub fn response(corpus: &Corpus, file: &str) -> Option<meanwhile_core::Response> {
+    play::response(corpus, file)
+}
+
+fn play_all(corpus: &Corpus, sweep: bool) -> Vec<Record> {
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let next = AtomicUsize::new(0);
     let records = Mutex::new(Vec::with_capacity(corpus.files.len()));
@@ -26,7 +43,7 @@ pub fn replay(corpus: &Corpus) -> Vec<Record> {
         for _ in 0..workers {
             scope.spawn(|| {
                 while let Some(file) = corpus.files.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let record = play::play(corpus, file);
+                    let record = play::play(corpus, file, sweep);
                     records.lock().unwrap_or_else(PoisonError::into_inner).push(record);
                 }
             });

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Parser;
-use meanwhile_replay::{Corpus, Summary, replay};
+use meanwhile_replay::{Corpus, Summary, replay, replay_once};
 
 /// Plays recorded provider traffic through the codecs.
 #[derive(Debug, Parser)]
@@ -21,12 +21,15 @@ struct Arguments {
     /// Where to write one JSON line for each exchange.
     #[arg(long)]
     json: PathBuf,
+    /// Decode each body once, without trying other pieces of it and early ends.
+    #[arg(long)]
+    once: bool,
 }
 
 fn main() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::parse();
     let corpus = Corpus::open(&arguments.corpus, arguments.provider.as_deref())?;
-    let records = replay(&corpus);
+    let records = if arguments.once { replay_once(&corpus) } else { replay(&corpus) };
     let file = File::create(&arguments.json)
         .with_context(|| format!("cannot write {}", arguments.json.display()))?;
     let mut out = BufWriter::new(file);

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::StatusCode;
-use meanwhile_core::{Error, ErrorKind, Event, Fold, Request, Result};
+use meanwhile_core::{Error, ErrorKind, Event, Fold, Request, Response, Result};
 use meanwhile_http::Framing;
 use serde_json::Value;
 
@@ -11,18 +11,18 @@ use crate::report::{Kind, Record};
 use crate::sweep;
 use crate::wires::{Wire, wire};
 
-/// Plays one recording.
-pub(crate) fn play(corpus: &Corpus, file: &str) -> Record {
+/// Plays one recording; `sweep` says whether to play it in other pieces too.
+pub(crate) fn play(corpus: &Corpus, file: &str, sweep: bool) -> Record {
     match corpus.read(file) {
-        Ok(exchange) => play_exchange(file, &exchange),
+        Ok(exchange) => play_exchange(file, &exchange, sweep),
         Err(error) => Record::skip(file, "", "", &format!("{error:#}")),
     }
 }
 
-fn play_exchange(file: &str, exchange: &Exchange) -> Record {
+fn play_exchange(file: &str, exchange: &Exchange, sweep: bool) -> Record {
     let Exchange { provider, api, request, response } = exchange;
     let skip = |reason: &str| Record::skip(file, provider, api, reason);
-    let wire = match wire(provider, api) {
+    let wire = match wire(provider, exchange.wire()) {
         Ok(wire) => wire,
         Err(reason) => return skip(reason),
     };
@@ -36,11 +36,7 @@ fn play_exchange(file: &str, exchange: &Exchange) -> Record {
         record.error(&wire.error(status, &response.headers(), &body));
         return record;
     }
-    let framing = match response.body_kind.as_str() {
-        "sse" => Framing::ServerSentEvents,
-        "ndjson" => Framing::JsonLines,
-        _ => Framing::Whole,
-    };
+    let framing = framing(&response.body_kind);
     let request = self::request(&request.body, request.path.as_deref());
     let body = Bytes::from(body);
     let events = decode(&*wire, &request, framing, [body.clone()]);
@@ -69,11 +65,37 @@ fn play_exchange(file: &str, exchange: &Exchange) -> Record {
         (Some(_), Framing::Whole) => Kind::Error,
         (Some(_), _) => Kind::StreamError,
     };
+    if !sweep {
+        return record;
+    }
     record.split_ok = Some(sweep::split(&*wire, &request, framing, &body, &events));
-    if framing == Framing::ServerSentEvents {
+    if matches!(framing, Framing::ServerSentEvents | Framing::AwsEventStream) {
         record.cut_ok = Some(sweep::cut(&*wire, &request, framing, &body));
     }
     record
+}
+
+/// What a recording decodes to, where that is a complete answer.
+pub(crate) fn response(corpus: &Corpus, file: &str) -> Option<Response> {
+    let exchange = corpus.read(file).ok()?;
+    let wire = wire(&exchange.provider, exchange.wire()).ok()?;
+    let Exchange { provider, request, response, .. } = exchange;
+    let request = self::request(&request.body, request.path.as_deref());
+    let body = response.bytes().filter(|_| response.status.unwrap_or(200) < 300)?;
+    let mut fold = Fold::new(provider, request.model.clone());
+    for event in decode(&*wire, &request, framing(&response.body_kind), [Bytes::from(body)]) {
+        fold.push(&event.ok()?).ok()?;
+    }
+    fold.finish().ok()
+}
+
+fn framing(body_kind: &str) -> Framing {
+    match body_kind {
+        "sse" => Framing::ServerSentEvents,
+        "ndjson" => Framing::JsonLines,
+        "aws-eventstream-base64" | "events-json" => Framing::AwsEventStream,
+        _ => Framing::Whole,
+    }
 }
 
 /// What of the recorded request matters for reading its answer.

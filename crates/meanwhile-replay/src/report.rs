@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use meanwhile_core::{Error, ErrorKind, FinishReason, Response};
+use meanwhile_core::{Error, ErrorKind, FinishReason, Part, Response, Text};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -80,6 +80,12 @@ pub struct AnswerFields {
     pub response_model: String,
     /// What did not go through as asked.
     pub warnings: Vec<String>,
+    /// The kinds of the parts, in order.
+    pub parts: Vec<&'static str>,
+    /// How many sources are cited.
+    pub citations: usize,
+    /// How many tokens came with their probability.
+    pub logprobs: usize,
 }
 
 impl Record {
@@ -146,6 +152,9 @@ impl Record {
             response_id: response.id.clone(),
             response_model: response.model.clone(),
             warnings: response.warnings.iter().map(ToString::to_string).collect(),
+            parts: response.message.parts.iter().map(Part::kind).collect(),
+            citations: response.citations().count(),
+            logprobs: texts(response).map(|text| text.logprobs.len()).sum(),
         });
     }
 
@@ -154,6 +163,13 @@ impl Record {
     pub fn is_unreadable(&self) -> bool {
         self.error_kind == Some(ErrorKind::Decode)
     }
+}
+
+fn texts(response: &Response) -> impl Iterator<Item = &Text> {
+    response.message.parts.iter().filter_map(|part| match part {
+        Part::Text(text) => Some(text),
+        _ => None,
+    })
 }
 
 /// How many exchanges ended how, for each provider and family of endpoints.

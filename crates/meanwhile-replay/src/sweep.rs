@@ -6,6 +6,7 @@ use bytes::Bytes;
 use meanwhile_core::{Event, Request, Result};
 use meanwhile_http::Framing;
 
+use crate::aws;
 use crate::play::{decode, error_facts};
 use crate::wires::Wire;
 
@@ -38,7 +39,7 @@ pub(crate) fn split(
     }
     let starts = match framing {
         Framing::Whole => std::iter::once(0..body.len()).collect(),
-        _ => spans(body),
+        _ => spans(framing, body),
     };
     let longest = starts.iter().map(Range::len).max().unwrap_or(0);
     let passes = match framing {
@@ -60,11 +61,11 @@ pub(crate) fn split(
 
 /// Whether every part of the body that stops before its terminator is an error.
 pub(crate) fn cut(wire: &dyn Wire, request: &Request, framing: Framing, body: &Bytes) -> bool {
-    let end = terminator(wire, body).unwrap_or(body.len() + 1);
+    let end = terminator(wire, framing, body).unwrap_or(body.len() + 1);
     // Every cut decodes half of the body on average.
     let positions = BUDGET.checked_div(end / 2).unwrap_or(end).max(1);
     let step = end.div_ceil(positions).max(1);
-    let edges = spans(body).into_iter().map(|span| span.end);
+    let edges = spans(framing, body).into_iter().map(|span| span.end);
     let sampled = (0..end).step_by(step);
     edges.chain(sampled).filter(|cut| *cut < end).all(|cut| {
         let events = decode(wire, request, framing, [body.slice(..cut)]);
@@ -73,8 +74,12 @@ pub(crate) fn cut(wire: &dyn Wire, request: &Request, framing: Framing, body: &B
 }
 
 /// How many bytes of the body make a complete answer.
-fn terminator(wire: &dyn Wire, body: &Bytes) -> Option<usize> {
-    spans(body).into_iter().find_map(|span| {
+fn terminator(wire: &dyn Wire, framing: Framing, body: &Bytes) -> Option<usize> {
+    spans(framing, body).into_iter().find_map(|span| {
+        if framing == Framing::AwsEventStream {
+            let payload = std::str::from_utf8(aws::payload(body.get(span.clone())?)?).ok()?;
+            return wire.is_terminal(payload).then_some(span.end);
+        }
         let text = std::str::from_utf8(body.get(span.clone())?).ok()?;
         let mut offset = span.start;
         for line in text.split_inclusive('\n') {
@@ -90,8 +95,11 @@ fn terminator(wire: &dyn Wire, body: &Bytes) -> Option<usize> {
     })
 }
 
-/// The events of a body: what stands between blank lines, the blank lines included.
-fn spans(body: &[u8]) -> Vec<Range<usize>> {
+/// The events of a body: messages, or what stands between blank lines, the blank lines included.
+fn spans(framing: Framing, body: &[u8]) -> Vec<Range<usize>> {
+    if framing == Framing::AwsEventStream {
+        return aws::spans(body);
+    }
     let mut spans = Vec::new();
     let mut start = 0;
     let mut blank = true;

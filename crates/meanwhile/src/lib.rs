@@ -83,12 +83,28 @@ pub use meanwhile_macros::{Extract, ToolSet, call, prompt, tool};
 
 /// The provider crates that are compiled in, for their own options and builders.
 pub mod provider {
+    #[cfg(feature = "anthropic")]
+    pub use meanwhile_anthropic as anthropic;
+    #[cfg(feature = "azure")]
+    pub use meanwhile_azure as azure;
+    #[cfg(feature = "bedrock")]
+    pub use meanwhile_bedrock as bedrock;
+    #[cfg(feature = "cohere")]
+    pub use meanwhile_cohere as cohere;
+    #[cfg(any(feature = "google", feature = "vertex"))]
+    pub use meanwhile_google as google;
     #[cfg(feature = "local")]
     pub use meanwhile_local as local;
+    #[cfg(feature = "mistral")]
+    pub use meanwhile_mistral as mistral;
+    #[cfg(feature = "ollama")]
+    pub use meanwhile_ollama as ollama;
     #[cfg(feature = "openai")]
     pub use meanwhile_openai as openai;
     #[cfg(feature = "openai-compatible")]
     pub use meanwhile_openai_compatible as openai_compatible;
+    #[cfg(feature = "openai-responses")]
+    pub use meanwhile_openai_responses as openai_responses;
 }
 
 // What the public API and the derives of users' types refer to.

@@ -6,8 +6,26 @@ use meanwhile_core::{Model, ProviderInfo, Registry, Result};
 
 /// The providers that are compiled in.
 const TABLES: &[&[ProviderInfo]] = &[
+    #[cfg(feature = "anthropic")]
+    &[meanwhile_anthropic::PROVIDER],
+    #[cfg(feature = "bedrock")]
+    &[meanwhile_bedrock::PROVIDER],
+    #[cfg(feature = "cohere")]
+    &[meanwhile_cohere::PROVIDER],
+    #[cfg(feature = "mistral")]
+    &[meanwhile_mistral::PROVIDER],
+    #[cfg(feature = "ollama")]
+    &[meanwhile_ollama::PROVIDER],
+    #[cfg(feature = "google")]
+    &[meanwhile_google::PROVIDER, meanwhile_google::GEMINI_PROVIDER],
+    #[cfg(feature = "vertex")]
+    &[meanwhile_google::VERTEX_PROVIDER],
+    #[cfg(feature = "azure")]
+    &[meanwhile_azure::PROVIDER],
     #[cfg(feature = "openai")]
-    &[meanwhile_openai::PROVIDER],
+    meanwhile_openai::PROVIDERS,
+    #[cfg(feature = "openai-responses")]
+    meanwhile_openai_responses::PROVIDERS,
     #[cfg(feature = "openai-compatible")]
     meanwhile_openai_compatible::PROVIDERS,
     #[cfg(feature = "local")]
@@ -17,38 +35,71 @@ const TABLES: &[&[ProviderInfo]] = &[
 /// Every id that a feature of this crate brings; the feature has the same name.
 const FEATURES: &[&str] = &[
     "alibaba",
+    "anthropic",
+    "atlascloud",
     "avian",
+    "azure",
+    "bedrock",
+    "cascadia",
     "cerebras",
+    "cohere",
     "dashscope",
+    "databricks",
     "deepinfra",
     "deepseek",
+    "deepseek-responses",
     "doubleword",
+    "edenai",
     "fireworks",
+    "gemini",
+    "github",
+    "gmi",
+    "google",
     "gpustack",
     "groq",
     "huggingface",
     "hyperbolic",
+    "inception",
+    "kenari",
     "litellm",
+    "llama",
     "llamacpp",
+    "llamacpp-responses",
     "llamafile",
     "lmstudio",
+    "lmstudio-responses",
     "local",
+    "meta",
     "minimax",
     "mistral",
     "mistralrs",
+    "mistralrs-responses",
     "moonshot",
+    "mzai",
     "nebius",
+    "neosantara",
     "novita",
+    "nvidia",
     "ollama",
     "openai",
+    "openai-responses",
     "openrouter",
+    "openrouter-responses",
+    "ovhcloud",
     "perplexity",
+    "portkey",
+    "qiniu",
+    "requesty",
     "sambanova",
+    "telnyx",
     "together",
     "venice",
     "vercel-gateway",
+    "vertex",
     "vllm",
+    "writer",
     "xai",
+    "xai-responses",
     "zai",
     "zenmux",
 ];
@@ -100,8 +151,16 @@ mod tests {
         for info in TABLES.iter().copied().flatten() {
             assert!(FEATURES.contains(&info.id), "add `{}` to the features", info.id);
         }
-        let aliases = manifest.matches(" = [\"openai-compatible\"]").count();
-        let others = FEATURES.iter().filter(|id| ["local", "openai"].contains(id)).count();
+        let dialects = ["openai-compatible", "openai-responses"];
+        let aliases = dialects.map(|of| manifest.matches(&format!(" = [\"{of}\"]")).count());
+        let aliases: usize = aliases.iter().sum();
+        let own = |id: &&&str| {
+            manifest.contains(&format!(
+                "
+{id} = [\"dep:"
+            ))
+        };
+        let others = FEATURES.iter().filter(own).count();
         assert_eq!(FEATURES.len(), aliases + others, "a feature is not in the list");
     }
 }

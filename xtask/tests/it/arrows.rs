@@ -12,8 +12,17 @@ const MACROS: &str = "meanwhile-macros";
 /// Crates that are neither providers nor published building blocks.
 const TOOLS: &[&str] = &["meanwhile-examples", "meanwhile-replay", "meanwhile-bench", "xtask"];
 
-/// Dialects that several providers share: the first of the two doors between provider crates.
-const DIALECTS: &[&str] = &["meanwhile-openai-compatible"];
+/// Dialects that several providers share: the first of the two doors between provider crates. Each
+/// may use those before it, and nothing else of ours but the core and HTTP.
+const DIALECTS: &[&str] = &["meanwhile-openai-compatible", "meanwhile-openai-responses"];
+
+/// Hosts that serve a vendor's wire, and the vendors whose public codecs they use: the second door.
+const HOSTS: &[(&str, &[&str])] = &[
+    ("meanwhile-azure", &["meanwhile-anthropic", "meanwhile-openai"]),
+    ("meanwhile-bedrock", &["meanwhile-anthropic", "meanwhile-openai"]),
+    // Vertex is a part of it.
+    ("meanwhile-google", &["meanwhile-anthropic"]),
+];
 
 /// Crates that implement a provider; everything else of ours must be named in this file.
 fn is_provider(name: &str) -> bool {
@@ -63,10 +72,38 @@ fn http_depends_on_the_core_alone() {
 }
 
 #[test]
-fn a_provider_depends_on_core_http_and_shared_dialects() {
-    check(is_provider, |dependency, _| {
-        [CORE, HTTP].contains(&dependency) || DIALECTS.contains(&dependency)
+fn a_provider_depends_on_core_http_and_through_the_two_doors() {
+    let is_host_of = |host: &str, vendor: &str| {
+        HOSTS.iter().any(|(name, vendors)| *name == host && vendors.contains(&vendor))
+    };
+    check(is_provider, |dependency, of| {
+        [CORE, HTTP].contains(&dependency)
+            || DIALECTS.contains(&dependency)
+            || is_host_of(of, dependency)
     });
+}
+
+#[test]
+fn a_dialect_depends_on_core_http_and_the_dialects_before_it() {
+    let place = |name: &str| DIALECTS.iter().position(|dialect| *dialect == name);
+    check(
+        |name| place(name).is_some(),
+        |dependency, of| {
+            let earlier = place(dependency).is_some_and(|at| Some(at) < place(of));
+            [CORE, HTTP].contains(&dependency) || earlier
+        },
+    );
+}
+
+#[test]
+fn a_vendor_whose_codec_is_public_uses_no_host() {
+    let vendors: Vec<&str> =
+        HOSTS.iter().flat_map(|(_, vendors)| vendors.iter().copied()).collect();
+    let hosts = || HOSTS.iter().map(|(host, _)| *host);
+    check(
+        |name| vendors.contains(&name) && !hosts().any(|host| host == name),
+        |dependency, _| !hosts().any(|host| host == dependency),
+    );
 }
 
 #[test]

@@ -9,6 +9,7 @@
 )]
 
 mod arrows;
+mod corpus;
 mod tidy;
 mod weight;
 

@@ -3,8 +3,11 @@
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::print_stdout,
     reason = "a failed unwrap is a failed test"
 )]
+
+mod requests;
 
 use std::fs;
 use std::path::{Path, PathBuf};

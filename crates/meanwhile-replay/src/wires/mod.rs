@@ -1,5 +1,14 @@
 //! Which codec answers for which recording. A new wire is one arm of [`wire`].
 
+mod azure;
+mod cohere;
+mod converse;
+mod generate_content;
+mod invoke;
+mod messages;
+mod ollama;
+mod responses;
+
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use meanwhile_core::{Error, Event, Request, Result};
@@ -41,14 +50,26 @@ impl<D: Decoder> Running for Answer<D> {
 /// The codec of a recording, or why it cannot be played yet.
 pub(crate) fn wire(provider: &str, api: &str) -> Result<Box<dyn Wire>, &'static str> {
     let quirks = match (provider, api) {
-        ("ollama" | "cohere", "chat") => return Err("wire not implemented yet"),
+        ("cohere", "chat") => return Ok(cohere::wire()),
+        ("ollama", "chat") => return Ok(ollama::wire()),
+        // Answers about code and of stored agents are those of the chat.
+        ("mistral", "chat" | "fim" | "agents") => {
+            return Ok(Box::new(Chat(meanwhile_mistral::codec())));
+        }
         ("openai", "chat") => {
             return Ok(Box::new(Chat(meanwhile_openai::codec())));
         }
-        ("azure", "chat") => Quirks::openai(),
+        (_, "compatibility") => Quirks::new(),
+        ("azure", "chat") => return Ok(azure::chat()),
+        ("azure", "responses") => return Ok(azure::responses()),
         (provider, "chat") => {
             Preset::find(provider).map_or_else(Quirks::new, |preset| preset.quirks)
         }
+        (provider, "generate_content") => return Ok(generate_content::wire(provider)),
+        (provider, "invoke") => return Ok(invoke::wire(provider)),
+        (provider, "converse") => return Ok(converse::wire(provider)),
+        (provider, "messages" | "anthropic_messages") => return Ok(messages::wire(provider)),
+        (provider, "responses") => return Ok(responses::wire(provider)),
         _ => return Err("wire not implemented yet"),
     };
     Ok(Box::new(Chat(ChatCodec::new(provider, quirks))))
@@ -67,16 +88,21 @@ impl Wire for Chat {
     }
 
     fn is_terminal(&self, data: &str) -> bool {
-        if data.trim() == "[DONE]" {
-            return true;
-        }
-        let chunk: Value = serde_json::from_str(data).unwrap_or_default();
-        let choices = chunk.get("choices").and_then(Value::as_array).into_iter().flatten();
-        choices.filter(|choice| choice.get("index").and_then(Value::as_u64).unwrap_or(0) == 0).any(
-            |choice| {
-                let reason = choice.get("finish_reason").and_then(Value::as_str);
-                reason.is_some_and(|reason| !reason.is_empty())
-            },
-        )
+        is_last_chunk(data)
     }
+}
+
+/// Whether a chunk of Chat Completions says that the answer is complete.
+fn is_last_chunk(data: &str) -> bool {
+    if data.trim() == "[DONE]" {
+        return true;
+    }
+    let chunk: Value = serde_json::from_str(data).unwrap_or_default();
+    let choices = chunk.get("choices").and_then(Value::as_array).into_iter().flatten();
+    choices.filter(|choice| choice.get("index").and_then(Value::as_u64).unwrap_or(0) == 0).any(
+        |choice| {
+            let reason = choice.get("finish_reason").and_then(Value::as_str);
+            reason.is_some_and(|reason| !reason.is_empty())
+        },
+    )
 }

@@ -1,0 +1,319 @@
+//! [`Blocks`]: the content blocks of an answer, each opened, grown and closed as one part.
+//!
+//! Blocks of a type that the core has no part for are put together and come whole, as opaque parts.
+
+use std::collections::VecDeque;
+
+use meanwhile_core::{Event, Part, ProviderData, Thinking, Warning, WarningKind};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
+
+use crate::DIALECT;
+use crate::citation::citation;
+use crate::shape::OUTPUT_TOOL;
+use crate::wire::{Block, Delta};
+
+type Events = VecDeque<Event>;
+
+/// The blocks of one answer.
+#[derive(Debug)]
+pub(crate) struct Blocks {
+    open: Vec<Open>,
+    next_part: u32,
+    /// Whether the arguments of [`OUTPUT_TOOL`] are the answer's text.
+    output_tool: bool,
+    /// Whether the answer holds a tool call for the program.
+    pub(crate) called: bool,
+    /// Whether the answer came as the arguments of [`OUTPUT_TOOL`].
+    pub(crate) answered: bool,
+}
+
+#[derive(Debug)]
+struct Open {
+    /// The block's number on the wire.
+    index: Option<u64>,
+    part: u32,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Text,
+    Thinking {
+        signature: String,
+    },
+    Call {
+        /// Arguments that came with the start, for servers that do not stream them.
+        input: Option<String>,
+        data: Option<Value>,
+    },
+    /// A call of [`OUTPUT_TOOL`].
+    Output {
+        input: Option<String>,
+    },
+    Opaque {
+        block: Map<String, Value>,
+        input: String,
+    },
+}
+
+impl Blocks {
+    pub(crate) fn new(output_tool: bool) -> Self {
+        Self { open: Vec::new(), next_part: 0, output_tool, called: false, answered: false }
+    }
+
+    /// Reads a block that comes whole.
+    pub(crate) fn whole(&mut self, raw: &RawValue, events: &mut Events) {
+        self.start(None, raw, events);
+        if let Some(open) = self.open.pop() {
+            close(open, events);
+        }
+    }
+
+    /// Opens a block, with whatever of it is there already.
+    pub(crate) fn start(&mut self, index: Option<u64>, raw: &RawValue, events: &mut Events) {
+        let Ok(block) = serde_json::from_str::<Block<'_>>(raw.get()) else {
+            let message = "a block of the answer is no object and is missing";
+            events.push_back(Event::warning(Warning::new(
+                WarningKind::Unreadable,
+                "content block",
+                message,
+            )));
+            return;
+        };
+        // A number that is used again begins another block.
+        if index.is_some() {
+            self.stop(index, events);
+        }
+        match &*block.r#type.0 {
+            "text" => {
+                let part = self.push(index, Kind::Text);
+                events.push_back(Event::text_start(part));
+                if let Some(text) = block.text.given() {
+                    events.push_back(Event::text_delta(part, text));
+                }
+                for raw in block.citations.0.into_iter().flatten() {
+                    cite(part, raw, events);
+                }
+            }
+            "thinking" => {
+                let signature = block.signature.0.into_owned();
+                let part = self.push(index, Kind::Thinking { signature });
+                events.push_back(Event::thinking_start(part));
+                if !block.thinking.0.is_empty() {
+                    events.push_back(Event::thinking_delta(part, block.thinking.0));
+                }
+            }
+            "redacted_thinking" => {
+                let mut thinking = Thinking::default();
+                thinking.data = value(raw).map(|block| Box::new(ProviderData::new(DIALECT, block)));
+                let part = self.number();
+                events.push_back(Event::part(part, thinking));
+            }
+            "tool_use" if self.output_tool && block.name.0 == OUTPUT_TOOL => {
+                self.answered = true;
+                let part = self.push(index, Kind::Output { input: arguments(block.input) });
+                events.push_back(Event::text_start(part));
+            }
+            "tool_use" => {
+                self.called = true;
+                let data = block.caller.and_then(value).filter(|caller| {
+                    caller.is_object() && caller.get("type").is_none_or(|kind| kind != "direct")
+                });
+                let data = data.map(|caller| json!({ "caller": caller }));
+                let input = arguments(block.input);
+                let part = self.push(index, Kind::Call { input, data });
+                let (id, name) = (block.id.0, block.name.0);
+                events.push_back(Event::tool_call_start(part, id, name));
+            }
+            _ => {
+                if let Some(Value::Object(block)) = value(raw) {
+                    self.push(index, Kind::Opaque { block, input: String::new() });
+                }
+            }
+        }
+    }
+
+    /// Adds to a block. `whole` is the event, for deltas of unknown types.
+    pub(crate) fn delta(
+        &mut self,
+        index: Option<u64>,
+        delta: Delta<'_>,
+        whole: &[u8],
+        events: &mut Events,
+    ) {
+        let Some(at) = self.find(index).or_else(|| self.begin(index, &delta, events)) else {
+            return;
+        };
+        let Some(open) = self.open.get_mut(at) else { return };
+        let part = open.part;
+        match &mut open.kind {
+            Kind::Text => {
+                if !delta.text.0.is_empty() {
+                    events.push_back(Event::text_delta(part, delta.text.0));
+                }
+                if let Some(raw) = delta.citation {
+                    cite(part, raw, events);
+                }
+            }
+            Kind::Thinking { signature } => {
+                signature.push_str(&delta.signature.0);
+                if !delta.thinking.0.is_empty() {
+                    events.push_back(Event::thinking_delta(part, delta.thinking.0));
+                }
+            }
+            Kind::Call { input, .. } => {
+                if !delta.partial_json.0.is_empty() {
+                    *input = None;
+                    events.push_back(Event::tool_call_delta(part, delta.partial_json.0));
+                }
+            }
+            Kind::Output { input } => {
+                if !delta.partial_json.0.is_empty() {
+                    *input = None;
+                    events.push_back(Event::text_delta(part, delta.partial_json.0));
+                }
+            }
+            Kind::Opaque { block, input } => match &*delta.r#type.0 {
+                "input_json_delta" => input.push_str(&delta.partial_json.0),
+                "citations_delta" => {
+                    if let Some(citation) = delta.citation.and_then(value) {
+                        add(block, "citations", Value::Array(vec![citation]));
+                    }
+                }
+                _ => {
+                    let mut fields = serde_json::from_slice::<Value>(whole).ok();
+                    let fields = fields.as_mut().and_then(|event| event.get_mut("delta"));
+                    if let Some(Value::Object(fields)) = fields.map(Value::take) {
+                        for (name, value) in fields.into_iter().filter(|(name, _)| name != "type") {
+                            add(block, &name, value);
+                        }
+                    }
+                }
+            },
+        }
+    }
+
+    /// Closes a block.
+    pub(crate) fn stop(&mut self, index: Option<u64>, events: &mut Events) {
+        if let Some(at) = self.find(index) {
+            close(self.open.remove(at), events);
+        }
+    }
+
+    /// Closes all blocks.
+    pub(crate) fn end(&mut self, events: &mut Events) {
+        for open in self.open.drain(..) {
+            close(open, events);
+        }
+    }
+
+    /// A part that is no block.
+    pub(crate) fn part(&mut self, part: impl Into<Part>, events: &mut Events) {
+        let index = self.number();
+        events.push_back(Event::part(index, part));
+    }
+
+    fn find(&self, index: Option<u64>) -> Option<usize> {
+        match index {
+            Some(_) => self.open.iter().rposition(|open| open.index == index),
+            None => self.open.len().checked_sub(1),
+        }
+    }
+
+    /// Opens the block of a delta that came without a start.
+    fn begin(
+        &mut self,
+        index: Option<u64>,
+        delta: &Delta<'_>,
+        events: &mut Events,
+    ) -> Option<usize> {
+        match &*delta.r#type.0 {
+            "text_delta" => {
+                let part = self.push(index, Kind::Text);
+                events.push_back(Event::text_start(part));
+            }
+            "thinking_delta" => {
+                let part = self.push(index, Kind::Thinking { signature: String::new() });
+                events.push_back(Event::thinking_start(part));
+            }
+            _ => return None,
+        }
+        self.open.len().checked_sub(1)
+    }
+
+    fn push(&mut self, index: Option<u64>, kind: Kind) -> u32 {
+        let part = self.number();
+        self.open.push(Open { index, part, kind });
+        part
+    }
+
+    fn number(&mut self) -> u32 {
+        let part = self.next_part;
+        self.next_part += 1;
+        part
+    }
+}
+
+fn close(open: Open, events: &mut Events) {
+    let Open { part, kind, .. } = open;
+    let own = |value: Value| Box::new(ProviderData::new(DIALECT, value));
+    let data = match kind {
+        Kind::Text => None,
+        Kind::Thinking { signature } => {
+            (!signature.is_empty()).then(|| own(json!({ "signature": signature })))
+        }
+        Kind::Call { input, data } => {
+            if let Some(input) = input {
+                events.push_back(Event::tool_call_delta(part, input));
+            }
+            data.map(own)
+        }
+        Kind::Output { input } => {
+            if let Some(input) = input {
+                events.push_back(Event::text_delta(part, input));
+            }
+            None
+        }
+        Kind::Opaque { mut block, input } => {
+            if !input.is_empty() {
+                let input = serde_json::from_str(&input).unwrap_or(Value::String(input));
+                block.insert("input".to_owned(), input);
+            }
+            let block = ProviderData::new(DIALECT, Value::Object(block));
+            events.push_back(Event::part(part, Part::Opaque(block)));
+            return;
+        }
+    };
+    events.push_back(Event::PartEnd { index: part, data });
+}
+
+fn cite(part: u32, raw: &RawValue, events: &mut Events) {
+    if let Some(raw @ Value::Object(_)) = value(raw) {
+        events.push_back(Event::citation(part, citation(raw)));
+    }
+}
+
+/// Adds to a field of a block: text to text, items to a list, anything else in its place.
+fn add(block: &mut Map<String, Value>, name: &str, value: Value) {
+    match (block.get_mut(name), value) {
+        (Some(Value::String(known)), Value::String(more)) => known.push_str(&more),
+        (Some(Value::Array(known)), Value::Array(more)) => known.extend(more),
+        (_, Value::Null) => {}
+        (_, value) => {
+            block.insert(name.to_owned(), value);
+        }
+    }
+}
+
+/// Arguments that say something: a stream begins with an empty object.
+fn arguments(input: Option<&RawValue>) -> Option<String> {
+    let input = input?.get();
+    let says_something =
+        input.strip_prefix('{').is_some_and(|rest| !rest.trim_start().starts_with('}'));
+    says_something.then(|| input.to_owned())
+}
+
+fn value(raw: &RawValue) -> Option<Value> {
+    serde_json::from_str(raw.get()).ok()
+}

@@ -1,0 +1,162 @@
+//! [`Anthropic`]: from the environment or code to a provider.
+
+use std::sync::Arc;
+
+use meanwhile_core::{AnyProvider, ProviderInfo, Result, Timeouts};
+use meanwhile_http::{Auth, Client, Endpoint, HttpProvider, Secret};
+
+use crate::{AnthropicApi, DIALECT as ID, Host, MessagesCodec};
+
+const BASE_URL: &str = "https://api.anthropic.com";
+const KEY_VARIABLES: &[&str] = &["ANTHROPIC_API_KEY"];
+
+/// Anthropic, to be registered: its id, its key variable, and how to connect.
+pub const PROVIDER: ProviderInfo =
+    ProviderInfo::new(ID, KEY_VARIABLES, || Anthropic::builder().build())
+        .with_models(|| Ok(Arc::new(Anthropic::builder().build_api()?)))
+        .with_batches(|| Ok(Arc::new(Anthropic::builder().build_api()?)));
+
+/// Anthropic's own API.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Anthropic;
+
+impl Anthropic {
+    /// Begins a provider with what the environment says: `ANTHROPIC_API_KEY`, `ANTHROPIC_BASE_URL`.
+    pub fn builder() -> Builder {
+        let base_url = std::env::var("ANTHROPIC_BASE_URL").ok();
+        let base_url = base_url.filter(|url| !url.trim().is_empty());
+        Builder {
+            base_url: base_url.unwrap_or_else(|| BASE_URL.to_owned()),
+            auth: None,
+            betas: Vec::new(),
+            headers: Vec::new(),
+            client: None,
+            timeouts: Timeouts::default(),
+            frame_limit: None,
+        }
+    }
+
+    /// The codec of Anthropic's own API.
+    #[must_use]
+    pub fn codec() -> MessagesCodec {
+        MessagesCodec::new(ID, Host::Anthropic)
+    }
+}
+
+/// A provider that is being configured. Nothing is checked before [`build`](Self::build).
+#[derive(Debug)]
+#[must_use = "a builder does nothing until it is built"]
+pub struct Builder {
+    base_url: String,
+    auth: Option<Credential>,
+    betas: Vec<String>,
+    headers: Vec<(String, String)>,
+    client: Option<Client>,
+    timeouts: Timeouts,
+    frame_limit: Option<usize>,
+}
+
+#[derive(Debug)]
+enum Credential {
+    Key(Secret),
+    Auth(Auth),
+}
+
+impl Builder {
+    /// Sends this key as `x-api-key` instead of that of the environment.
+    pub fn api_key(mut self, key: impl Into<Secret>) -> Self {
+        self.auth = Some(Credential::Key(key.into()));
+        self
+    }
+
+    /// Proves in another way who sends the requests, such as [`Auth::bearer`] for a gateway.
+    pub fn auth(mut self, auth: Auth) -> Self {
+        self.auth = Some(Credential::Auth(auth));
+        self
+    }
+
+    /// Sends requests to another base URL, a proxy or a recording: the part before `/v1/messages`.
+    pub fn base_url(mut self, base_url: impl Into<String>) -> Self {
+        self.base_url = base_url.into();
+        self
+    }
+
+    /// Asks for a beta feature with every request; may be called several times.
+    /// See <https://docs.anthropic.com/en/api/beta-headers>.
+    pub fn beta(mut self, name: impl Into<String>) -> Self {
+        self.betas.push(name.into());
+        self
+    }
+
+    /// Adds a header to every request.
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// Uses another client than the shared one.
+    pub fn client(mut self, client: Client) -> Self {
+        self.client = Some(client);
+        self
+    }
+
+    /// Sets time limits for requests that bring none.
+    pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
+        self.timeouts = timeouts;
+        self
+    }
+
+    /// Sets the most bytes that one event, or an answer that is not streamed, may hold.
+    pub fn frame_limit(mut self, bytes: usize) -> Self {
+        self.frame_limit = Some(bytes);
+        self
+    }
+
+    /// Makes the provider. Does no network I/O.
+    ///
+    /// # Errors
+    ///
+    /// [`MissingCredential`](meanwhile_core::ErrorKind::MissingCredential) when there is no key;
+    /// [`Config`](meanwhile_core::ErrorKind::Config) when the base URL, the key or a header
+    /// cannot be used.
+    pub fn build(self) -> Result<AnyProvider> {
+        Ok(self.connect()?.into())
+    }
+
+    /// Makes what the provider offers beside answers: its models, token counts, batches. Does no
+    /// network I/O.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build).
+    pub fn build_api(self) -> Result<AnthropicApi> {
+        Ok(AnthropicApi::new(&self.connect()?))
+    }
+
+    fn connect(self) -> Result<HttpProvider<MessagesCodec>> {
+        // Some clients count `/v1` to the base URL, and share the variable that holds it.
+        let base_url = self.base_url.trim().trim_end_matches('/');
+        let mut endpoint = Endpoint::new(base_url.strip_suffix("/v1").unwrap_or(base_url))?;
+        for (name, value) in self.headers {
+            endpoint = endpoint.with_header(&name, &value)?;
+        }
+        let auth = match self.auth {
+            Some(Credential::Auth(auth)) => auth,
+            Some(Credential::Key(key)) => Auth::header("x-api-key", key)?,
+            None => Auth::header("x-api-key", Secret::from_env(KEY_VARIABLES)?)?,
+        };
+        let codec = Anthropic::codec().with_betas(self.betas);
+        let mut provider = HttpProvider::new(ID, codec, endpoint)
+            .with_auth(auth)
+            .with_timeouts(self.timeouts)
+            .with_capabilities(MessagesCodec::capabilities);
+        if let Some(client) = self.client {
+            provider = provider.with_client(client);
+        }
+        if let Some(bytes) = self.frame_limit {
+            provider = provider.with_frame_limit(bytes);
+        }
+        Ok(provider)
+    }
+}

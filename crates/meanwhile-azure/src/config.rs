@@ -1,0 +1,285 @@
+//! [`Azure`]: from the environment or code to a provider.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::{HeaderValue, Request};
+use meanwhile_core::{AnyProvider, Error, ErrorKind, ProviderInfo, Result, Timeouts};
+use meanwhile_http::{Auth, Authorize, Client, Endpoint, HttpProvider, Secret};
+
+use crate::{Api, AzureCodec, ClientCredentials, Surface};
+
+pub(crate) const ID: &str = "azure";
+const ENDPOINT_VARIABLES: [&str; 3] =
+    ["AZURE_OPENAI_ENDPOINT", "AZURE_AI_CHAT_ENDPOINT", "AZURE_AI_ENDPOINT"];
+const VERSION_VARIABLES: [&str; 2] = ["AZURE_OPENAI_API_VERSION", "OPENAI_API_VERSION"];
+const KEY_VARIABLES: &[&str] =
+    &["AZURE_OPENAI_API_KEY", "AZURE_API_KEY", "AZURE_AI_CHAT_KEY", "AZURE_INFERENCE_CREDENTIAL"];
+
+const TOKEN_VARIABLE: &str = "AZURE_OPENAI_AD_TOKEN";
+
+/// The API version of model inference, where none is given.
+const MODELS_VERSION: &str = "2024-05-01-preview";
+
+/// Azure, to be registered: its id, its key variables, and how to connect.
+pub const PROVIDER: ProviderInfo =
+    ProviderInfo::new(ID, KEY_VARIABLES, || Azure::builder().build());
+
+/// The models that one Azure resource serves.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Azure;
+
+impl Azure {
+    /// Begins a provider with what the environment says: the endpoint in `AZURE_OPENAI_ENDPOINT`,
+    /// `AZURE_AI_CHAT_ENDPOINT` or `AZURE_AI_ENDPOINT`; the API version, if any, in
+    /// `AZURE_OPENAI_API_VERSION` or `OPENAI_API_VERSION`; the key in `AZURE_OPENAI_API_KEY`,
+    /// `AZURE_API_KEY`, `AZURE_AI_CHAT_KEY` or `AZURE_INFERENCE_CREDENTIAL`. Without a key, a token of
+    /// Microsoft Entra ID in `AZURE_OPENAI_AD_TOKEN`, or an application, as
+    /// [`ClientCredentials::from_env`].
+    pub fn builder() -> Builder {
+        Builder {
+            endpoint: variable(&ENDPOINT_VARIABLES),
+            version: variable(&VERSION_VARIABLES),
+            surface: None,
+            api: Api::ByModel,
+            deployments: Vec::new(),
+            auth: None,
+            headers: Vec::new(),
+            client: None,
+            timeouts: Timeouts::default(),
+        }
+    }
+}
+
+/// A provider that is being configured. Nothing is checked before [`build`](Self::build).
+#[must_use = "a builder does nothing until it is built"]
+pub struct Builder {
+    endpoint: Option<String>,
+    version: Option<String>,
+    surface: Option<Surface>,
+    api: Api,
+    deployments: Vec<(String, String)>,
+    auth: Option<Credential>,
+    headers: Vec<(String, String)>,
+    client: Option<Client>,
+    timeouts: Timeouts,
+}
+
+#[derive(Debug)]
+enum Credential {
+    Key(Secret),
+    Auth(Auth),
+}
+
+impl Builder {
+    /// Sends requests to this resource, such as `https://NAME.openai.azure.com` or
+    /// `https://NAME.services.ai.azure.com`. A path that ends with `/models` chooses model inference.
+    pub fn endpoint(mut self, url: impl Into<String>) -> Self {
+        self.endpoint = Some(url.into());
+        self
+    }
+
+    /// Sends this key instead of that of the environment.
+    pub fn api_key(mut self, key: impl Into<Secret>) -> Self {
+        self.auth = Some(Credential::Key(key.into()));
+        self
+    }
+
+    /// Proves in another way who sends the requests, such as [`ClientCredentials`] or a hook that
+    /// gives tokens of a managed identity:
+    ///
+    /// ```
+    /// use meanwhile_azure::{Azure, ClientCredentials};
+    /// use meanwhile_http::Auth;
+    ///
+    /// let application = ClientCredentials::new("tenant", "client", "not-a-real-secret");
+    /// let azure = Azure::builder()
+    ///     .endpoint("https://acme.openai.azure.com")
+    ///     .auth(Auth::hook(application))
+    ///     .build()?;
+    /// # Ok::<(), meanwhile_core::Error>(())
+    /// ```
+    pub fn auth(mut self, auth: Auth) -> Self {
+        self.auth = Some(Credential::Auth(auth));
+        self
+    }
+
+    /// Uses the paths of deployments with this `api-version`, instead of those of version 1.
+    pub fn api_version(mut self, version: impl Into<String>) -> Self {
+        self.version = Some(version.into());
+        self
+    }
+
+    /// Uses these paths, whatever endpoint and API version say.
+    pub fn surface(mut self, surface: Surface) -> Self {
+        self.surface = Some(surface);
+        self
+    }
+
+    /// Asks every model that is not Anthropic's on this wire of OpenAI's.
+    pub fn api(mut self, api: Api) -> Self {
+        self.api = api;
+        self
+    }
+
+    /// Asks every model that is not Anthropic's on the Responses wire.
+    pub fn responses(self) -> Self {
+        self.api(Api::Responses)
+    }
+
+    /// Says which model a deployment is of, where its name does not begin with that of the model.
+    /// Which settings a request may carry depends on it.
+    pub fn deployment(mut self, name: impl Into<String>, model: impl Into<String>) -> Self {
+        self.deployments.push((name.into(), model.into()));
+        self
+    }
+
+    /// Adds a header to every request.
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// Uses another client than the shared one.
+    pub fn client(mut self, client: Client) -> Self {
+        self.client = Some(client);
+        self
+    }
+
+    /// Sets time limits for requests that bring none.
+    pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
+        self.timeouts = timeouts;
+        self
+    }
+
+    /// Makes the provider. Does no network I/O.
+    ///
+    /// # Errors
+    ///
+    /// [`MissingCredential`](ErrorKind::MissingCredential) when there is neither a key nor an
+    /// application; [`Config`](ErrorKind::Config) when there is no endpoint, or when it, the key or
+    /// a header cannot be used.
+    pub fn build(self) -> Result<AnyProvider> {
+        let Some(given) = self.endpoint else {
+            let message = "no Azure endpoint was found; set the environment variable `AZURE_OPENAI_ENDPOINT` or pass one to the provider";
+            return Err(Error::new(ErrorKind::Config, message));
+        };
+        let (base, found) = split(&given, self.version);
+        let mut endpoint = Endpoint::new(base)?;
+        for (name, value) in self.headers {
+            endpoint = endpoint.with_header(&name, &value)?;
+        }
+        let auth = match self.auth {
+            Some(Credential::Auth(auth)) => auth,
+            Some(Credential::Key(key)) => Auth::hook(ApiKey::new(&key)?),
+            None => from_env(self.client.as_ref())?,
+        };
+        let mut codec = AzureCodec::new(self.surface.unwrap_or(found)).with_api(self.api);
+        for (name, model) in self.deployments {
+            codec = codec.with_deployment(name, model);
+        }
+        let known = codec.clone();
+        let mut provider = HttpProvider::new(ID, codec, endpoint)
+            .with_auth(auth)
+            .with_timeouts(self.timeouts)
+            .with_capabilities(move |deployment| known.capabilities(deployment));
+        if let Some(client) = self.client {
+            provider = provider.with_client(client);
+        }
+        Ok(provider.into())
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("surface", &self.surface)
+            .field("api", &self.api)
+            .field("auth", &self.auth)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The credential that the environment holds: a key, a token, or an application.
+fn from_env(client: Option<&Client>) -> Result<Auth> {
+    let missing = match Secret::from_env(KEY_VARIABLES) {
+        Ok(key) => return Ok(Auth::hook(ApiKey::new(&key)?)),
+        Err(missing) => missing,
+    };
+    if let Ok(token) = Secret::from_env(&[TOKEN_VARIABLE]) {
+        return Auth::bearer(token);
+    }
+    match ClientCredentials::from_env() {
+        Ok(application) => Ok(Auth::hook(match client {
+            Some(client) => application.with_client(client.clone()),
+            None => application,
+        })),
+        Err(_) => Err(missing),
+    }
+}
+
+/// Splits an endpoint into the resource and the paths that it and the API version ask for.
+fn split(given: &str, version: Option<String>) -> (&str, Surface) {
+    // Portals show endpoints with paths and queries of single operations.
+    let url = given.trim().split(['?', '#']).next().unwrap_or_default();
+    let start = url.find("://").map_or(0, |at| at + 3);
+    let path = url.get(start..).and_then(|rest| rest.find('/')).map_or(url.len(), |at| start + at);
+    let (host, path) = url.split_at_checked(path).unwrap_or((url, ""));
+    let path = path.trim_end_matches('/');
+    let known = ["/models", "/openai", "/anthropic"];
+    let found = known.iter().filter_map(|name| {
+        let at = path.find(name)?;
+        let rest = path.get(at + name.len()..)?;
+        (rest.is_empty() || rest.starts_with('/')).then_some((at, *name, rest))
+    });
+    let Some((at, name, rest)) = found.min() else {
+        let base = url.trim_end_matches('/');
+        return (base, version.map_or(Surface::V1, Surface::Deployments));
+    };
+    let base = url.get(..host.len() + at).unwrap_or(url);
+    let surface = match (name, version) {
+        ("/models", version) => {
+            Surface::Models(version.unwrap_or_else(|| MODELS_VERSION.to_owned()))
+        }
+        // Version 1 takes no other.
+        ("/openai", _) if rest.starts_with("/v1") => Surface::V1,
+        (_, Some(version)) => Surface::Deployments(version),
+        (_, None) => Surface::V1,
+    };
+    (base, surface)
+}
+
+/// A key of the resource, in the header that each wire looks for it in.
+struct ApiKey(HeaderValue);
+
+impl ApiKey {
+    fn new(key: &Secret) -> Result<Self> {
+        key.header_value("").map(Self)
+    }
+}
+
+#[async_trait]
+impl Authorize for ApiKey {
+    async fn authorize(&self, request: &mut Request<Bytes>) -> Result<()> {
+        let is_message = request.uri().path().contains("/anthropic/");
+        let name = if is_message { "x-api-key" } else { "api-key" };
+        request.headers_mut().insert(name, self.0.clone());
+        Ok(())
+    }
+}
+
+impl fmt::Debug for ApiKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("api-key")
+    }
+}
+
+fn variable(names: &[&str]) -> Option<String> {
+    names.iter().find_map(|name| {
+        let text = std::env::var(name).ok()?;
+        let text = text.trim();
+        (!text.is_empty()).then(|| text.to_owned())
+    })
+}

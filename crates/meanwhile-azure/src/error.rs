@@ -1,0 +1,55 @@
+//! Azure's errors: what to do about them, and what the content filter found.
+
+use meanwhile_core::{Error, ErrorKind};
+use serde_json::Value;
+
+use crate::filter;
+
+/// Adds to the message of an error what its body tells and what helps.
+pub(crate) fn explain(error: Error, body: &[u8]) -> Error {
+    let more = match (error.kind(), error.code()) {
+        (ErrorKind::ModelNotFound, Some("DeploymentNotFound")) => {
+            "; the model is named by its deployment, which must exist in this resource".to_owned()
+        }
+        (ErrorKind::NotFound, _) => "; check the endpoint, the API version and whether the \
+             model is served on this path"
+            .to_owned(),
+        (ErrorKind::ContentFilter, _) => {
+            let value: Value = serde_json::from_slice(body).unwrap_or_default();
+            let categories = filter::categories(&value);
+            if categories.is_empty() {
+                return error;
+            }
+            let list: Vec<&str> = categories.iter().map(String::as_str).collect();
+            format!(" (found: {})", list.join(", "))
+        }
+        _ => return error,
+    };
+    let message = format!("{}{more}", error.message());
+    reworded(&error, message)
+}
+
+/// The same error with another message.
+fn reworded(error: &Error, message: String) -> Error {
+    let mut new = Error::new(error.kind(), message).with_attempts(error.attempts());
+    macro_rules! keep {
+        ($($get:ident => $with:ident),*) => {$(
+            if let Some(text) = error.$get() {
+                new = new.$with(text.to_owned());
+            }
+        )*};
+    }
+    keep!(provider => with_provider, model => with_model, operation => with_operation,
+        request_id => with_request_id, code => with_code, error_type => with_error_type,
+        param => with_param, body => with_body);
+    if let Some(status) = error.status() {
+        new = new.with_status(status);
+    }
+    if let Some(wait) = error.retry_after() {
+        new = new.with_retry_after(wait);
+    }
+    if error.is_retryable() != new.is_retryable() {
+        new = new.with_retryable(error.is_retryable());
+    }
+    new
+}

@@ -1,0 +1,485 @@
+//! [`ConverseDecoder`]: whole answers and streamed events to events of the core, by one path.
+//!
+//! A block of the answer is a part. Blocks of text need no beginning on the wire, so a delta opens
+//! its block. The finish waits for the counters, which follow it; a stream that ends between the two
+//! is complete.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use meanwhile_core::{
+    Audio, Error, ErrorKind, Event, Finish, FinishReason, Image, Metadata, Part, Request, Result,
+};
+use meanwhile_http::frame::MessageHeaders;
+use meanwhile_http::{Decoder, Frame};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
+
+use crate::blocks::{Kind, Open};
+use crate::models::Model;
+use crate::output::{self, Plan};
+use crate::wire::{
+    Answer, Block, BlockDelta, BlockStart, BlockStop, CitationsContent, MessageStop,
+    Metadata as About, Reasoning, ServiceTier, ToolUse,
+};
+use crate::{blocks, error, media, usage};
+
+type Events = VecDeque<Event>;
+
+/// The decoding state of one Converse answer.
+#[derive(Debug)]
+pub struct ConverseDecoder {
+    provider: Arc<str>,
+    /// The tool whose arguments are the answer.
+    output_tool: Option<String>,
+    next_part: u32,
+    open: Vec<Open>,
+    /// Whether the program has to run a tool.
+    called: bool,
+    /// What is told about the answer and is no part of it.
+    told: Map<String, Value>,
+    stop_sequence: Option<String>,
+    stop_reason: Option<String>,
+    counted: bool,
+}
+
+impl ConverseDecoder {
+    pub(crate) fn new(provider: Arc<str>, request: &Request) -> Self {
+        let output_tool = match output::plan(request, Model::of(&request.model)) {
+            Plan::Tool(name, _) => Some(name),
+            _ => None,
+        };
+        Self {
+            provider,
+            output_tool,
+            next_part: 0,
+            open: Vec::new(),
+            called: false,
+            told: Map::new(),
+            stop_sequence: None,
+            stop_reason: None,
+            counted: false,
+        }
+    }
+
+    /// Reads the JSON of a whole answer.
+    fn body(&mut self, body: &[u8], events: &mut Events) -> Result<()> {
+        let answer: Answer<'_> = parse(body)?;
+        let Some(message) = answer.output.and_then(|output| output.message) else {
+            return Err(error::in_answer(None, body).unwrap_or_else(|| {
+                let message = "the answer has no message; the server may not be Bedrock";
+                Error::new(ErrorKind::Decode, message)
+            }));
+        };
+        for (index, block) in (0..).zip(message.content) {
+            self.whole_block(index, block, events);
+            self.close(index, events);
+        }
+        self.stop(answer.stop_reason.as_deref(), answer.additional_model_response_fields);
+        self.about(answer.usage, answer.trace, answer.service_tier, events);
+        self.complete(events);
+        Ok(())
+    }
+
+    fn whole_block(&mut self, index: u64, block: Block<'_>, events: &mut Events) {
+        match block {
+            Block::ToolUse(raw) => {
+                let Some(call) = self.begin_call(index, raw, events) else { return };
+                if let Some(input) = call.input {
+                    self.call_input(index, Cow::Borrowed(input.get()), events);
+                }
+            }
+            Block::Reasoning(mut reasoning) => {
+                if let Some(inner) = reasoning.reasoning_text.take() {
+                    reasoning.text = inner.text;
+                    reasoning.signature = inner.signature;
+                }
+                self.reasoning(index, reasoning, events);
+            }
+            Block::Citations(cited) => self.cited(index, cited, events),
+            Block::Image(raw) | Block::Audio(raw) => {
+                let value = value(raw);
+                let name = if matches!(block, Block::Image(_)) { "image" } else { "audio" };
+                let part = match media::made(&value) {
+                    Some((format, bytes)) if name == "image" => {
+                        Part::Image(Image::bytes(bytes, format!("image/{format}")))
+                    }
+                    Some((format, bytes)) => {
+                        Part::Audio(Audio::bytes(bytes, format!("audio/{format}")))
+                    }
+                    None => self.opaque(name, value),
+                };
+                self.part(part, events);
+            }
+            Block::ToolResult(raw) => {
+                let part = self.opaque("toolResult", value(raw));
+                self.part(part, events);
+            }
+            Block::Other(name, raw) => {
+                let part = self.opaque(&name, value(raw));
+                self.part(part, events);
+            }
+            Block::Text(text) => {
+                // Nothing but an empty text is still an answer.
+                self.ensure(index, Kind::Text, events);
+                self.text(index, text.into_cow(), events);
+            }
+            Block::Citation(raw) => self.citation(index, raw, events),
+            Block::Empty => {}
+        }
+    }
+
+    /// Reads one message of a stream.
+    fn message(
+        &mut self,
+        headers: MessageHeaders<'_>,
+        data: &[u8],
+        events: &mut Events,
+    ) -> Result<()> {
+        if let Some(error) = error::in_headers(&headers, data) {
+            return Err(error);
+        }
+        match headers.event_type {
+            Some("contentBlockDelta") => {
+                let event: BlockDelta<'_> = parse(data)?;
+                let index = event.content_block_index.unwrap_or(0);
+                if let Some(delta) = event.delta {
+                    self.delta(index, delta, events);
+                }
+            }
+            Some("contentBlockStart") => {
+                let event: BlockStart<'_> = parse(data)?;
+                let index = event.content_block_index.unwrap_or(0);
+                if let Some(start) = event.start {
+                    self.start(index, start, events);
+                }
+            }
+            Some("contentBlockStop") => {
+                let event: BlockStop = parse(data)?;
+                self.close(event.content_block_index.unwrap_or(0), events);
+            }
+            Some("messageStop") => {
+                let event: MessageStop<'_> = parse(data)?;
+                self.close_all(events);
+                self.stop(event.stop_reason.as_deref(), event.additional_model_response_fields);
+                if self.counted {
+                    self.complete(events);
+                }
+            }
+            Some("metadata") => {
+                let event: About<'_> = parse(data)?;
+                self.about(event.usage, event.trace, event.service_tier, events);
+                self.counted = true;
+                if self.stop_reason.is_some() {
+                    self.complete(events);
+                }
+            }
+            // The wire may grow.
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Reads an event that bears its name inside, as behind `InvokeModel`.
+    fn named(&mut self, data: &[u8], events: &mut Events) -> Result<()> {
+        let event: BTreeMap<Cow<'_, str>, &RawValue> = parse(data)?;
+        for (name, payload) in event {
+            let mut headers = MessageHeaders::default();
+            headers.event_type = Some(&name);
+            if name.ends_with("Exception") {
+                headers.exception_type = Some(&name);
+            }
+            self.message(headers, payload.get().as_bytes(), events)?;
+        }
+        Ok(())
+    }
+
+    fn start(&mut self, index: u64, start: Block<'_>, events: &mut Events) {
+        self.close(index, events);
+        match start {
+            Block::ToolUse(raw) => {
+                self.begin_call(index, raw, events);
+            }
+            Block::ToolResult(raw) => {
+                self.open.push(Open::own(index, "toolResult", value(raw)));
+            }
+            Block::Image(raw) => self.open.push(Open::own(index, "image", value(raw))),
+            Block::Other(name, raw) => self.open.push(Open::own(index, name, value(raw))),
+            other => self.delta(index, other, events),
+        }
+    }
+
+    fn delta(&mut self, index: u64, delta: Block<'_>, events: &mut Events) {
+        match delta {
+            Block::Text(text) => self.text(index, text.into_cow(), events),
+            Block::ToolUse(raw) => {
+                let piece: ToolUse<'_> = serde_json::from_str(raw.get()).unwrap_or_default();
+                if self.find(index).is_none() {
+                    self.begin_call(index, raw, events);
+                }
+                if let Some(input) = piece.input {
+                    // Text that is JSON in pieces; some gateways send the JSON itself.
+                    let text = serde_json::from_str::<Cow<'_, str>>(input.get());
+                    self.call_input(index, text.unwrap_or(Cow::Borrowed(input.get())), events);
+                }
+            }
+            Block::Reasoning(reasoning) => self.reasoning(index, reasoning, events),
+            Block::Citation(raw) => self.citation(index, raw, events),
+            Block::Citations(cited) => self.cited(index, cited, events),
+            Block::ToolResult(raw) => self.own_delta(index, "toolResult", value(raw)),
+            Block::Image(raw) => self.own_delta(index, "image", value(raw)),
+            Block::Audio(raw) => self.own_delta(index, "audio", value(raw)),
+            Block::Other(name, raw) => self.own_delta(index, &name, value(raw)),
+            Block::Empty => {}
+        }
+    }
+
+    /// Adds to a block that is kept as it comes.
+    fn own_delta(&mut self, index: u64, name: &str, more: Value) {
+        match self.find(index) {
+            Some(Open { kind: Kind::Own(block), .. }) => block.grow(more),
+            Some(_) => {}
+            None => {
+                let mut open = Open::own(index, name.to_owned(), json!({}));
+                if let Kind::Own(block) = &mut open.kind {
+                    block.grow(more);
+                }
+                self.open.push(open);
+            }
+        }
+    }
+
+    /// Begins a call, of the program's tool, of the tool that is the answer, or of the service's own.
+    fn begin_call<'a>(
+        &mut self,
+        index: u64,
+        raw: &'a RawValue,
+        events: &mut Events,
+    ) -> Option<ToolUse<'a>> {
+        let call: ToolUse<'a> = serde_json::from_str(raw.get()).ok()?;
+        let name = call.name.as_deref().unwrap_or_default();
+        if call.r#type.as_deref() == Some("server_tool_use") {
+            self.open.push(Open::own(index, "toolUse", value(raw)));
+            // A whole answer holds the arguments already.
+            return None;
+        }
+        if self.output_tool.as_deref() == Some(name) {
+            self.ensure(index, Kind::Output, events);
+            return Some(call);
+        }
+        self.called = true;
+        let part = self.next();
+        let id = match call.tool_use_id.as_deref() {
+            Some(id) if !id.is_empty() => id.to_owned(),
+            _ => format!("call_{part}"),
+        };
+        self.open.push(Open { index, part, kind: Kind::Call });
+        events.push_back(Event::tool_call_start(part, id, name));
+        Some(call)
+    }
+
+    fn call_input(&mut self, index: u64, input: Cow<'_, str>, events: &mut Events) {
+        let Some(open) = self.find(index) else { return };
+        let part = open.part;
+        match &mut open.kind {
+            _ if input.is_empty() => {}
+            Kind::Call => events.push_back(Event::tool_call_delta(part, input)),
+            Kind::Output => events.push_back(Event::text_delta(part, input)),
+            Kind::Own(block) => block.input.push_str(&input),
+            _ => {}
+        }
+    }
+
+    fn text(&mut self, index: u64, text: Cow<'_, str>, events: &mut Events) {
+        if !text.is_empty() {
+            let part = self.ensure(index, Kind::Text, events);
+            events.push_back(Event::text_delta(part, text));
+        }
+    }
+
+    fn reasoning(&mut self, index: u64, reasoning: Reasoning<'_>, events: &mut Events) {
+        let Reasoning { text, signature, redacted_content, .. } = reasoning;
+        let part = self.ensure(index, Kind::Thinking(blocks::Sealed::default()), events);
+        if let Some(text) = text.filter(|text| !text.is_empty()) {
+            events.push_back(Event::thinking_delta(part, text));
+        }
+        if let Some(Open { kind: Kind::Thinking(sealed), .. }) = self.find(index) {
+            sealed.add(signature.as_deref(), redacted_content.as_deref());
+        }
+    }
+
+    fn cited(&mut self, index: u64, cited: CitationsContent<'_>, events: &mut Events) {
+        self.ensure(index, Kind::Text, events);
+        for text in cited.content.into_iter().filter_map(|generated| generated.text) {
+            self.text(index, text.into_cow(), events);
+        }
+        for raw in cited.citations {
+            self.citation(index, raw, events);
+        }
+    }
+
+    fn citation(&mut self, index: u64, raw: &RawValue, events: &mut Events) {
+        let citation = blocks::citation(value(raw), &self.provider);
+        let part = self.ensure(index, Kind::Text, events);
+        events.push_back(Event::citation(part, citation));
+    }
+
+    /// Makes sure that a part of this kind is open for the block, and returns it.
+    fn ensure(&mut self, index: u64, kind: Kind, events: &mut Events) -> u32 {
+        match self.find(index) {
+            Some(open) if open.kind.is_like(&kind) => return open.part,
+            Some(_) => self.close(index, events),
+            None => {}
+        }
+        let part = self.next();
+        events.push_back(match kind {
+            Kind::Thinking(_) => Event::thinking_start(part),
+            _ => Event::text_start(part),
+        });
+        self.open.push(Open { index, part, kind });
+        part
+    }
+
+    fn find(&mut self, index: u64) -> Option<&mut Open> {
+        self.open.iter_mut().rev().find(|open| open.index == index)
+    }
+
+    fn close(&mut self, index: u64, events: &mut Events) {
+        let Some(at) = self.open.iter().position(|open| open.index == index) else { return };
+        let Open { part, kind, .. } = self.open.remove(at);
+        let data = match kind {
+            Kind::Own(block) => {
+                let (name, value) = block.finish();
+                let part = match media::made(&value) {
+                    Some((format, bytes)) if name == "image" => {
+                        Part::Image(Image::bytes(bytes, format!("image/{format}")))
+                    }
+                    _ => self.opaque(&name, value),
+                };
+                return self.part(part, events);
+            }
+            Kind::Thinking(sealed) => sealed.into_data(&self.provider),
+            Kind::Text | Kind::Call | Kind::Output => None,
+        };
+        events.push_back(Event::PartEnd { index: part, data });
+    }
+
+    fn close_all(&mut self, events: &mut Events) {
+        while let Some(index) = self.open.first().map(|open| open.index) {
+            self.close(index, events);
+        }
+    }
+
+    fn part(&mut self, part: Part, events: &mut Events) {
+        let index = self.next();
+        events.push_back(Event::part(index, part));
+    }
+
+    fn opaque(&self, name: &str, value: Value) -> Part {
+        let mut block = Map::new();
+        block.insert(name.to_owned(), value);
+        Part::opaque(&*self.provider, Value::Object(block))
+    }
+
+    fn next(&mut self) -> u32 {
+        let part = self.next_part;
+        self.next_part += 1;
+        part
+    }
+
+    fn stop(&mut self, reason: Option<&str>, more: Option<&RawValue>) {
+        self.stop_reason = Some(reason.unwrap_or_default().to_owned());
+        let Some(more) =
+            more.map(value).filter(|more| more.as_object().is_some_and(|more| !more.is_empty()))
+        else {
+            return;
+        };
+        // Claude tells it under another path in streams.
+        let sequence = ["/stop_sequence", "/delta/stop_sequence"];
+        let sequence = sequence.iter().find_map(|path| more.pointer(path)?.as_str());
+        self.stop_sequence = sequence.map(str::to_owned);
+        self.told.insert("additionalModelResponseFields".to_owned(), more);
+    }
+
+    fn about(
+        &mut self,
+        counters: Option<&RawValue>,
+        trace: Option<&RawValue>,
+        tier: Option<ServiceTier<'_>>,
+        events: &mut Events,
+    ) {
+        if let Some(usage) = counters.and_then(|counters| usage::usage(value(counters))) {
+            events.push_back(Event::usage(usage));
+        }
+        let mut metadata = Metadata::default();
+        metadata.service_tier = tier.and_then(|tier| tier.r#type).map(String::from);
+        if let Some(trace) = trace.map(value).filter(Value::is_object) {
+            // The model that a router chose.
+            let model = trace.pointer("/promptRouter/invokedModelId").and_then(Value::as_str);
+            metadata.model = model.map(str::to_owned);
+            self.told.insert("trace".to_owned(), trace);
+        }
+        if metadata != Metadata::default() {
+            events.push_back(Event::Metadata(Box::new(metadata)));
+        }
+    }
+
+    /// Ends every part and the answer.
+    fn complete(&mut self, events: &mut Events) {
+        self.close_all(events);
+        if !self.told.is_empty() {
+            let told = std::mem::take(&mut self.told);
+            let part = Part::opaque(&*self.provider, Value::Object(told));
+            self.part(part, events);
+        }
+        let raw = self.stop_reason.take().unwrap_or_default();
+        let reason = match usage::finish_reason(&raw) {
+            // The call of the tool that is the answer asks for nothing.
+            FinishReason::ToolCalls if !self.called && self.output_tool.is_some() => {
+                FinishReason::Stop
+            }
+            FinishReason::Stop if self.called => FinishReason::ToolCalls,
+            reason => reason,
+        };
+        let mut finish = Finish::new(reason);
+        if !raw.is_empty() {
+            finish = finish.with_raw(raw);
+        }
+        if let Some(sequence) = self.stop_sequence.take() {
+            finish = finish.with_stop_sequence(sequence);
+        }
+        events.push_back(Event::finish(finish));
+    }
+}
+
+impl Decoder for ConverseDecoder {
+    fn frame(&mut self, frame: Frame<'_>, events: &mut VecDeque<Event>) -> Result<()> {
+        match frame {
+            Frame::Body(body) => self.body(body, events),
+            Frame::Message { headers, data } => self.message(headers, data, events),
+            Frame::Event { data, .. } | Frame::Line(data) => self.named(data, events),
+            _ => Err(Error::new(ErrorKind::Decode, "this wire has no such frame")),
+        }
+    }
+
+    fn end(&mut self, events: &mut VecDeque<Event>) -> Result<()> {
+        if self.stop_reason.is_none() {
+            let message = "the stream ended without a stop reason; send the request again";
+            return Err(Error::new(ErrorKind::StreamInterrupted, message));
+        }
+        self.complete(events);
+        Ok(())
+    }
+}
+
+fn parse<'a, T: Deserialize<'a>>(data: &'a [u8]) -> Result<T> {
+    serde_json::from_slice(data).map_err(|source| {
+        Error::new(ErrorKind::Decode, "the answer is not JSON of Converse").with_source(source)
+    })
+}
+
+fn value(raw: &RawValue) -> Value {
+    serde_json::from_str(raw.get()).unwrap_or_default()
+}

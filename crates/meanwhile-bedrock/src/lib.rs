@@ -1,0 +1,63 @@
+//! The Amazon Bedrock provider of Meanwhile: every model behind Converse and `ConverseStream`.
+//!
+//! Register [`PROVIDER`] and write `"bedrock/amazon.nova-lite-v1:0"`, or configure one in code:
+//!
+//! ```
+//! use meanwhile_bedrock::Bedrock;
+//! use meanwhile_core::Model;
+//!
+//! let bedrock = Bedrock::builder().region("us-east-1").api_key("not-a-real-key").build()?;
+//! let model = Model::of(bedrock, "us.anthropic.claude-sonnet-4-5-20250929-v1:0");
+//! # Ok::<(), meanwhile_core::Error>(())
+//! ```
+//!
+//! The model is an id, the id of an inference profile, or an ARN. Settings that only Bedrock has
+//! are [`BedrockOptions`]; blocks of content that the core has no part for (a guarded text, a search
+//! result) are opaque parts: `Part::opaque("bedrock", json!({ "guardContent": … }))`. A picture, film
+//! or document may lie at an `s3://` address. A document that carries provider data sends its fields
+//! along: `{ "citations": { "enabled": true } }`.
+//!
+//! The way of the data: [`ConverseCodec`] writes a request (`encode`, `messages`, `media`) and makes
+//! a [`ConverseDecoder`], which reads whole answers and streams alike (`decode`, over the types of
+//! `wire`). What a guardrail found and the fields that were asked for stand in an opaque part behind
+//! the answer.
+//!
+//! A model's own wire behind `InvokeModel` is [`InvokeCodec`] around the codec of its vendor.
+//!
+//! A shape of the answer is asked for by the service's own structured output where the model has
+//! that, and else by a tool that the model must call, whose arguments then arrive as text.
+
+mod blocks;
+mod codec;
+mod config;
+#[cfg(feature = "sigv4")]
+mod credentials;
+mod decode;
+mod encode;
+mod error;
+mod invoke;
+mod media;
+mod messages;
+mod models;
+mod notes;
+mod options;
+mod output;
+#[cfg(feature = "sigv4")]
+mod profile;
+mod reasoning;
+mod schema;
+#[cfg(feature = "sigv4")]
+mod sign;
+mod usage;
+mod wire;
+mod written;
+
+pub use codec::ConverseCodec;
+pub use config::{Bedrock, Builder, PROVIDER};
+#[cfg(feature = "sigv4")]
+pub use credentials::{AwsCredentials, CredentialsSource};
+pub use decode::ConverseDecoder;
+pub use invoke::{InvokeCodec, InvokeDecoder};
+pub use options::{BedrockOptions, Guardrail};
+#[cfg(feature = "sigv4")]
+pub use sign::SigV4;

@@ -1,0 +1,213 @@
+//! What comes over the wire: [`Answer`] as a whole, and the events of a stream.
+//!
+//! Every field may be missing. Text is borrowed from the input; what goes into a part as it came
+//! stays raw.
+
+use std::fmt;
+
+use meanwhile_http::lenient::{BorrowedStr, null_default};
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+type Text<'a> = Option<BorrowedStr<'a>>;
+
+/// A whole answer.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct Answer<'a> {
+    #[serde(borrow)]
+    pub(crate) output: Option<Output<'a>>,
+    #[serde(borrow)]
+    pub(crate) stop_reason: Text<'a>,
+    #[serde(borrow)]
+    pub(crate) additional_model_response_fields: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(crate) usage: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(crate) trace: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(crate) service_tier: Option<ServiceTier<'a>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Output<'a> {
+    #[serde(borrow)]
+    pub(crate) message: Option<Message<'a>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Message<'a> {
+    #[serde(borrow, deserialize_with = "null_default")]
+    pub(crate) content: Vec<Block<'a>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct ServiceTier<'a> {
+    #[serde(borrow)]
+    pub(crate) r#type: Text<'a>,
+}
+
+/// One block of content, or what begins or is added to one: an object whose only field says what
+/// it is.
+#[derive(Debug)]
+pub(crate) enum Block<'a> {
+    Text(BorrowedStr<'a>),
+    ToolUse(&'a RawValue),
+    ToolResult(&'a RawValue),
+    Reasoning(Reasoning<'a>),
+    Citation(&'a RawValue),
+    Citations(CitationsContent<'a>),
+    Image(&'a RawValue),
+    Audio(&'a RawValue),
+    /// A kind that this version does not know, with its name.
+    Other(String, &'a RawValue),
+    /// No field at all.
+    Empty,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Block<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct BlockVisitor;
+        impl<'de> Visitor<'de> for BlockVisitor {
+            type Value = Block<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a block of content")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut block = Block::Empty;
+                while let Some(name) = map.next_key::<BorrowedStr<'de>>()? {
+                    if !matches!(block, Block::Empty) {
+                        map.next_value::<IgnoredAny>()?;
+                        continue;
+                    }
+                    block = match name.as_str() {
+                        "text" => map.next_value::<Text<'de>>()?.map_or(Block::Empty, Block::Text),
+                        "toolUse" => Block::ToolUse(map.next_value()?),
+                        "toolResult" => Block::ToolResult(map.next_value()?),
+                        "reasoningContent" => map
+                            .next_value::<Option<Reasoning<'de>>>()?
+                            .map_or(Block::Empty, Block::Reasoning),
+                        "citation" => Block::Citation(map.next_value()?),
+                        "citationsContent" => map
+                            .next_value::<Option<CitationsContent<'de>>>()?
+                            .map_or(Block::Empty, Block::Citations),
+                        "image" => Block::Image(map.next_value()?),
+                        "audio" => Block::Audio(map.next_value()?),
+                        _ => match map.next_value::<Option<&'de RawValue>>()? {
+                            Some(raw) => Block::Other(name.into_owned(), raw),
+                            None => Block::Empty,
+                        },
+                    };
+                }
+                Ok(block)
+            }
+        }
+        deserializer.deserialize_map(BlockVisitor)
+    }
+}
+
+/// Thinking: `reasoningText` in whole answers, its fields alone in streams.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct Reasoning<'a> {
+    #[serde(borrow)]
+    pub(crate) reasoning_text: Option<ReasoningText<'a>>,
+    #[serde(borrow)]
+    pub(crate) text: Text<'a>,
+    #[serde(borrow)]
+    pub(crate) signature: Text<'a>,
+    #[serde(borrow)]
+    pub(crate) redacted_content: Text<'a>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct ReasoningText<'a> {
+    #[serde(borrow)]
+    pub(crate) text: Text<'a>,
+    #[serde(borrow)]
+    pub(crate) signature: Text<'a>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct ToolUse<'a> {
+    #[serde(borrow)]
+    pub(crate) tool_use_id: Text<'a>,
+    #[serde(borrow)]
+    pub(crate) name: Text<'a>,
+    /// JSON in whole answers, a piece of its text in streams.
+    #[serde(borrow)]
+    pub(crate) input: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(crate) r#type: Text<'a>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct CitationsContent<'a> {
+    #[serde(borrow, deserialize_with = "null_default")]
+    pub(crate) content: Vec<Generated<'a>>,
+    #[serde(borrow, deserialize_with = "null_default")]
+    pub(crate) citations: Vec<&'a RawValue>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Generated<'a> {
+    #[serde(borrow)]
+    pub(crate) text: Text<'a>,
+}
+
+/// A block of a stream begins.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct BlockStart<'a> {
+    pub(crate) content_block_index: Option<u64>,
+    #[serde(borrow)]
+    pub(crate) start: Option<Block<'a>>,
+}
+
+/// A block of a stream grows.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct BlockDelta<'a> {
+    pub(crate) content_block_index: Option<u64>,
+    #[serde(borrow)]
+    pub(crate) delta: Option<Block<'a>>,
+}
+
+/// A block of a stream ends.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct BlockStop {
+    pub(crate) content_block_index: Option<u64>,
+}
+
+/// Nothing is added to a streamed answer any more.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct MessageStop<'a> {
+    #[serde(borrow)]
+    pub(crate) stop_reason: Text<'a>,
+    #[serde(borrow)]
+    pub(crate) additional_model_response_fields: Option<&'a RawValue>,
+}
+
+/// What is said about a streamed answer behind it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct Metadata<'a> {
+    #[serde(borrow)]
+    pub(crate) usage: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(crate) trace: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(crate) service_tier: Option<ServiceTier<'a>>,
+}

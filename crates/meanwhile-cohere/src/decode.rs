@@ -1,0 +1,373 @@
+//! [`ChatDecoder`]: whole answers and streamed pieces to events of the core, by one path.
+//!
+//! An item of content is a part, found again by its index; the plan before tool calls is a part of
+//! its own. The finish comes with `message-end`, counters included.
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use meanwhile_core::{
+    Citation, Error, ErrorKind, Event, Finish, FinishReason, Logprob, Metadata, Part, ProviderData,
+    Request, Result,
+};
+use meanwhile_http::{Decoder, Frame};
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use crate::wire::{Answer, Call, Content, Delta, Logprobs, Piece};
+use crate::{error, usage};
+
+type Events = VecDeque<Event>;
+
+/// The decoding state of one chat answer.
+#[derive(Debug)]
+pub struct ChatDecoder {
+    provider: Arc<str>,
+    next_part: u32,
+    open: Vec<Open>,
+    /// Every text of the content: its index on the wire and its part.
+    texts: Vec<(u64, u32)>,
+    /// Citations that came before the text that they are about, with its index.
+    early: Vec<(Option<u64>, Citation)>,
+    /// Citations of what is no text: a plan, thinking.
+    others: Vec<Value>,
+    calls: u32,
+    /// Calls that the conversation holds already, so that made-up ids stay unique in it.
+    earlier: usize,
+    finish: Option<Finish>,
+}
+
+/// A part that is being written.
+#[derive(Debug)]
+struct Open {
+    place: Place,
+    part: u32,
+    kind: Kind,
+}
+
+/// Where a part stands on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Content(u64),
+    Call(u64),
+    Plan,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Text,
+    Thinking,
+    Call,
+}
+
+impl ChatDecoder {
+    pub(crate) fn new(provider: Arc<str>, request: &Request) -> Self {
+        Self {
+            provider,
+            next_part: 0,
+            open: Vec::new(),
+            texts: Vec::new(),
+            early: Vec::new(),
+            others: Vec::new(),
+            calls: 0,
+            earlier: request.messages.iter().flat_map(|message| message.tool_calls()).count(),
+            finish: None,
+        }
+    }
+
+    fn body(&mut self, body: &[u8], events: &mut Events) -> Result<()> {
+        let answer = match serde_json::from_slice::<Answer<'_>>(body) {
+            Ok(answer) => answer,
+            Err(source) => {
+                return Err(error::in_answer(body).unwrap_or_else(|| unreadable(source)));
+            }
+        };
+        let Some(message) = answer.message else {
+            let message = "the answer has no message; the server may not be Cohere";
+            return Err(
+                error::in_answer(body).unwrap_or_else(|| Error::new(ErrorKind::Decode, message))
+            );
+        };
+        self.identify(answer.id.as_deref(), events);
+        self.plan(message.tool_plan.map(meanwhile_http::lenient::BorrowedStr::into_cow), events);
+        self.close(Place::Plan, events);
+        for (index, content) in (0..).zip(message.content.0) {
+            self.content(index, content, events);
+            self.close(Place::Content(index), events);
+        }
+        self.citations(message.citations, None, events);
+        for logprobs in answer.logprobs.into_iter().flatten() {
+            let part = self.texts.first().map(|(_, part)| *part);
+            logprob(logprobs, part, events);
+        }
+        for (index, call) in (0..).zip(message.tool_calls.0) {
+            self.call(index, call, true, events);
+            self.close(Place::Call(index), events);
+        }
+        let delta = Delta {
+            finish_reason: answer.finish_reason,
+            usage: answer.usage,
+            error: answer.error,
+            error_type: answer.error_type,
+            message: None,
+        };
+        self.stop(delta, events)
+    }
+
+    fn piece(&mut self, name: Option<&[u8]>, data: &[u8], events: &mut Events) -> Result<()> {
+        let data = data.trim_ascii();
+        if data.is_empty() || data == b"[DONE]" {
+            return Ok(());
+        }
+        let piece: Piece<'_> = serde_json::from_slice(data).map_err(unreadable)?;
+        let name = name.and_then(|name| std::str::from_utf8(name).ok());
+        let name = piece.r#type.as_deref().or(name).unwrap_or_default();
+        let index = piece.index.unwrap_or(0);
+        let delta = piece.delta.unwrap_or_default();
+        match name {
+            "message-end" => return self.stop(delta, events),
+            "error" => {
+                let failed = || Error::new(ErrorKind::Server, "the server reported a failure");
+                return Err(error::in_answer(data).unwrap_or_else(failed));
+            }
+            "content-end" => self.close(Place::Content(index), events),
+            "tool-call-end" => self.close(Place::Call(index), events),
+            "message-start" => self.identify(piece.id.as_deref(), events),
+            "content-start" | "content-delta" => {
+                for content in delta.message.into_iter().flat_map(|message| message.content.0) {
+                    self.content(index, content, events);
+                }
+                if let Some(logprobs) = piece.logprobs {
+                    let part = self.text_part(Some(index));
+                    logprob(logprobs, part, events);
+                }
+            }
+            "tool-plan-delta" => {
+                let plan = delta.message.and_then(|message| message.tool_plan);
+                self.plan(plan.map(meanwhile_http::lenient::BorrowedStr::into_cow), events);
+            }
+            "tool-call-start" | "tool-call-delta" => {
+                // The plan is complete when the first call begins.
+                self.close(Place::Plan, events);
+                for call in delta.message.into_iter().flat_map(|message| message.tool_calls.0) {
+                    self.call(index, call, name == "tool-call-start", events);
+                }
+            }
+            "citation-start" => {
+                self.citations(delta.message.and_then(|message| message.citations), None, events);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn identify(&mut self, id: Option<&str>, events: &mut Events) {
+        if let Some(id) = id.filter(|id| !id.is_empty()) {
+            let mut metadata = Metadata::default();
+            metadata.id = Some(id.to_owned());
+            events.push_back(Event::Metadata(Box::new(metadata)));
+        }
+    }
+
+    fn plan(&mut self, plan: Option<Cow<'_, str>>, events: &mut Events) {
+        if let Some(plan) = plan.filter(|plan| !plan.is_empty()) {
+            let part = self.ensure(Place::Plan, Kind::Thinking, events);
+            events.push_back(Event::thinking_delta(part, plan));
+        }
+    }
+
+    fn content(&mut self, index: u64, content: Content<'_>, events: &mut Events) {
+        let place = Place::Content(index);
+        let is_thinking = content.r#type.as_deref() == Some("thinking");
+        if is_thinking || content.thinking.is_some() {
+            let part = self.ensure(place, Kind::Thinking, events);
+            let text = content.thinking.or(content.text.filter(|_| is_thinking));
+            if let Some(text) = text.filter(|text| !text.is_empty()) {
+                events.push_back(Event::thinking_delta(part, text));
+            }
+        } else if let Some(text) = content.text {
+            let part = self.ensure(place, Kind::Text, events);
+            if !text.is_empty() {
+                events.push_back(Event::text_delta(part, text));
+            }
+        }
+    }
+
+    fn call(&mut self, index: u64, call: Call<'_>, begins: bool, events: &mut Events) {
+        let place = Place::Call(index);
+        let function = call.function.unwrap_or_default();
+        let known = self.open.iter().find(|open| open.place == place).map(|open| open.part);
+        let part = match known.filter(|_| !begins) {
+            Some(part) => part,
+            None => {
+                self.close(place, events);
+                let part = self.next();
+                let made_up = self.earlier + self.calls as usize;
+                self.calls += 1;
+                let id = call.id.filter(|id| !id.is_empty());
+                let id = id.map_or_else(|| format!("call_{made_up}"), String::from);
+                let name = function.name.as_deref().unwrap_or_default();
+                self.open.push(Open { place, part, kind: Kind::Call });
+                events.push_back(Event::tool_call_start(part, id, name));
+                part
+            }
+        };
+        if let Some(arguments) = function.arguments.filter(|arguments| !arguments.is_empty()) {
+            events.push_back(Event::tool_call_delta(part, arguments));
+        }
+    }
+
+    fn citations(&mut self, raw: Option<&RawValue>, index: Option<u64>, events: &mut Events) {
+        let raw = raw.and_then(|raw| serde_json::from_str(raw.get()).ok());
+        let all = match raw {
+            Some(Value::Array(all)) => all,
+            Some(one @ Value::Object(_)) => vec![one],
+            _ => return,
+        };
+        for raw in all {
+            let kind = raw.get("type").and_then(Value::as_str);
+            if !matches!(kind, None | Some("TEXT_CONTENT")) {
+                self.others.push(raw);
+                continue;
+            }
+            let index = raw.get("content_index").and_then(Value::as_u64).or(index);
+            let citation = citation(raw, &self.provider);
+            match self.text_part(index) {
+                Some(part) => events.push_back(Event::citation(part, citation)),
+                None => self.early.push((index, citation)),
+            }
+        }
+    }
+
+    /// The text at this index of the content, or the newest.
+    fn text_part(&self, index: Option<u64>) -> Option<u32> {
+        let at = index.and_then(|index| self.texts.iter().find(|(known, _)| *known == index));
+        at.or(self.texts.last()).map(|(_, part)| *part)
+    }
+
+    /// Makes sure that a part of this kind is open at this place, and returns it.
+    fn ensure(&mut self, place: Place, kind: Kind, events: &mut Events) -> u32 {
+        match self.open.iter().find(|open| open.place == place) {
+            Some(open) if open.kind == kind => return open.part,
+            Some(_) => self.close(place, events),
+            None => {}
+        }
+        let part = self.next();
+        self.open.push(Open { place, part, kind });
+        if kind == Kind::Thinking {
+            events.push_back(Event::thinking_start(part));
+            return part;
+        }
+        events.push_back(Event::text_start(part));
+        if let Place::Content(index) = place {
+            self.texts.push((index, part));
+        }
+        for (_, citation) in std::mem::take(&mut self.early) {
+            events.push_back(Event::citation(part, citation));
+        }
+        part
+    }
+
+    fn close(&mut self, place: Place, events: &mut Events) {
+        let Some(at) = self.open.iter().position(|open| open.place == place) else { return };
+        let Open { part, kind, .. } = self.open.remove(at);
+        let is_own = kind == Kind::Thinking;
+        let value = if place == Place::Plan { json!({ "tool_plan": true }) } else { json!({}) };
+        let data = is_own.then(|| Box::new(ProviderData::new(&*self.provider, value)));
+        events.push_back(Event::PartEnd { index: part, data });
+    }
+
+    fn next(&mut self) -> u32 {
+        let part = self.next_part;
+        self.next_part += 1;
+        part
+    }
+
+    /// Ends every part and the answer, or fails as the answer says.
+    fn stop(&mut self, delta: Delta<'_>, events: &mut Events) -> Result<()> {
+        while let Some(place) = self.open.first().map(|open| open.place) {
+            self.close(place, events);
+        }
+        let counters = delta.usage.and_then(|usage| serde_json::from_str(usage.get()).ok());
+        events.extend(counters.and_then(usage::usage).map(Event::usage));
+        let raw = delta.finish_reason.as_deref().unwrap_or_default();
+        if let Some(error) =
+            error::of_finish(raw, delta.error.as_deref(), delta.error_type.as_deref())
+        {
+            return Err(error);
+        }
+        let early = std::mem::take(&mut self.early).into_iter();
+        self.others.extend(early.filter_map(|(_, citation)| Some(citation.data?.value)));
+        if !self.others.is_empty() {
+            let others = json!({ "citations": std::mem::take(&mut self.others) });
+            let index = self.next();
+            events.push_back(Event::part(index, Part::opaque(&*self.provider, others)));
+        }
+        let reason = match usage::finish_reason(raw) {
+            FinishReason::Stop if self.calls > 0 => FinishReason::ToolCalls,
+            reason => reason,
+        };
+        let mut finish = Finish::new(reason);
+        if !raw.is_empty() {
+            finish = finish.with_raw(raw);
+        }
+        self.finish = Some(finish.clone());
+        events.push_back(Event::finish(finish));
+        Ok(())
+    }
+}
+
+impl Decoder for ChatDecoder {
+    fn frame(&mut self, frame: Frame<'_>, events: &mut VecDeque<Event>) -> Result<()> {
+        match frame {
+            Frame::Body(body) => self.body(body, events),
+            Frame::Event { name, data } => self.piece(name, data, events),
+            Frame::Line(line) => self.piece(None, line, events),
+            _ => Err(Error::new(ErrorKind::Decode, "this wire has no such frame")),
+        }
+    }
+
+    fn end(&mut self, _: &mut VecDeque<Event>) -> Result<()> {
+        if self.finish.is_none() {
+            let message = "the stream ended without `message-end`; send the request again";
+            return Err(Error::new(ErrorKind::StreamInterrupted, message));
+        }
+        Ok(())
+    }
+}
+
+fn unreadable(source: serde_json::Error) -> Error {
+    Error::new(ErrorKind::Decode, "the answer is not JSON of Cohere").with_source(source)
+}
+
+/// Reads a citation and keeps it as it came. Its first source stands for all.
+fn citation(raw: Value, provider: &str) -> Citation {
+    let mut citation = Citation::new();
+    let position = |name: &str| {
+        raw.get(name).and_then(Value::as_u64).and_then(|position| u32::try_from(position).ok())
+    };
+    citation.span = position("start").zip(position("end")).map(|(start, end)| start..end);
+    if let Some(source) = raw.pointer("/sources/0") {
+        let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
+        let inner = source.get("document").or_else(|| source.get("tool_output"));
+        citation.document = text(source.get("id"));
+        citation.title = text(inner.and_then(|inner| inner.get("title")));
+        citation.url = text(inner.and_then(|inner| inner.get("url")));
+    }
+    citation.with_data(ProviderData::new(provider, raw))
+}
+
+/// Reports the tokens of a stretch of text. Only the text of all of them together is known.
+fn logprob(logprobs: Logprobs<'_>, part: Option<u32>, events: &mut Events) {
+    let Some(index) = part else { return };
+    let mut text = logprobs.text.map(String::from).unwrap_or_default();
+    let tokens: Vec<Logprob> = logprobs
+        .logprobs
+        .into_iter()
+        .map(|logprob| Logprob::new(std::mem::take(&mut text), logprob))
+        .collect();
+    if !tokens.is_empty() {
+        events.push_back(Event::Logprobs { index, tokens });
+    }
+}

@@ -1,0 +1,170 @@
+//! [`Google`]: from the environment or code to a provider of Google AI Studio.
+
+use std::sync::Arc;
+
+use meanwhile_core::{AnyProvider, ProviderInfo, Result, Timeouts};
+use meanwhile_http::{Auth, Client, Endpoint, HttpProvider, Secret};
+
+use crate::codec::{GEMINI, GOOGLE};
+use crate::models::Model;
+use crate::{GenerateContentCodec, GoogleApi};
+
+const BASE_URL: &str = "https://generativelanguage.googleapis.com/v1beta";
+const KEY_VARIABLES: &[&str] = &["GEMINI_API_KEY", "GOOGLE_API_KEY"];
+
+/// Google AI Studio, to be registered: its id, its key variables, and how to connect.
+pub const PROVIDER: ProviderInfo = introduce(GOOGLE);
+
+/// The same under the name of its models: `gemini/gemini-2.5-flash`.
+pub const GEMINI_PROVIDER: ProviderInfo = introduce(GEMINI);
+
+const fn introduce(id: &'static str) -> ProviderInfo {
+    ProviderInfo::new(id, KEY_VARIABLES, || Google::builder().build())
+        .with_embedder(|| Ok(Arc::new(Google::builder().api()?)))
+        .with_models(|| Ok(Arc::new(Google::builder().api()?)))
+        .with_batches(|| Ok(Arc::new(Google::builder().api()?)))
+}
+
+/// Google AI Studio, which serves the Gemini API.
+///
+/// ```
+/// use meanwhile_core::Model;
+/// use meanwhile_google::Google;
+///
+/// let google = Google::builder().api_key("not-a-real-key").build()?;
+/// let model = Model::of(google, "gemini-2.5-flash");
+/// # Ok::<(), meanwhile_core::Error>(())
+/// ```
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Google;
+
+impl Google {
+    /// Begins a provider with what the environment says: `GEMINI_API_KEY` or `GOOGLE_API_KEY`, and
+    /// `GOOGLE_GEMINI_BASE_URL`.
+    pub fn builder() -> Builder {
+        let base_url = variable(&["GOOGLE_GEMINI_BASE_URL"]);
+        let base_url =
+            base_url.map_or_else(|| BASE_URL.to_owned(), |url| versioned(url, "/v1beta"));
+        Builder { base_url, key: None, headers: Vec::new(), common: Common::default() }
+    }
+}
+
+/// A provider of Google AI Studio that is being configured. Nothing is checked before
+/// [`build`](Self::build).
+#[derive(Debug)]
+#[must_use = "a builder does nothing until it is built"]
+pub struct Builder {
+    base_url: String,
+    key: Option<Secret>,
+    headers: Vec<(String, String)>,
+    common: Common,
+}
+
+/// What providers of both hosts can be told.
+#[derive(Debug, Default)]
+pub(crate) struct Common {
+    pub(crate) client: Option<Client>,
+    pub(crate) timeouts: Timeouts,
+}
+
+impl Builder {
+    /// Sends this key instead of that of the environment.
+    pub fn api_key(mut self, key: impl Into<Secret>) -> Self {
+        self.key = Some(key.into());
+        self
+    }
+
+    /// Sends requests to another base URL, the part in front of `/models`.
+    pub fn base_url(mut self, base_url: impl Into<String>) -> Self {
+        self.base_url = base_url.into();
+        self
+    }
+
+    /// Adds a header to every request.
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// Uses another client than the shared one.
+    pub fn client(mut self, client: Client) -> Self {
+        self.common.client = Some(client);
+        self
+    }
+
+    /// Sets time limits for requests that bring none.
+    pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
+        self.common.timeouts = timeouts;
+        self
+    }
+
+    /// Makes the provider. Does no network I/O.
+    ///
+    /// # Errors
+    ///
+    /// [`MissingCredential`](meanwhile_core::ErrorKind::MissingCredential) when there is no key;
+    /// [`Config`](meanwhile_core::ErrorKind::Config) when the base URL, the key or a header
+    /// cannot be used.
+    pub fn build(self) -> Result<AnyProvider> {
+        Ok(self.connect()?.into())
+    }
+
+    /// Makes what Google offers beside answers: embeddings, models, counts of tokens, batches. Does no
+    /// network I/O.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build).
+    pub fn api(self) -> Result<GoogleApi> {
+        self.connect().map(|provider| api(&provider))
+    }
+
+    fn connect(self) -> Result<Connected> {
+        let mut endpoint = Endpoint::new(&self.base_url)?;
+        for (name, value) in &self.headers {
+            endpoint = endpoint.with_header(name, value)?;
+        }
+        let key = self.key.map_or_else(|| Secret::from_env(KEY_VARIABLES), Ok)?;
+        let auth = Auth::header("x-goog-api-key", key)?;
+        Ok(provider(GOOGLE, GenerateContentCodec::ai_studio(), endpoint, auth, self.common))
+    }
+}
+
+pub(crate) type Connected = HttpProvider<GenerateContentCodec>;
+
+/// What Google offers beside answers, by the means of a provider.
+pub(crate) fn api(provider: &Connected) -> GoogleApi {
+    GoogleApi { api: provider.api(), codec: provider.codec().clone() }
+}
+
+/// Puts a provider together.
+pub(crate) fn provider(
+    id: &'static str,
+    codec: GenerateContentCodec,
+    endpoint: Endpoint,
+    auth: Auth,
+    common: Common,
+) -> Connected {
+    let mut provider = HttpProvider::new(id, codec, endpoint)
+        .with_auth(auth)
+        .with_timeouts(common.timeouts)
+        .with_capabilities(|model| Model::of(model).capabilities());
+    if let Some(client) = common.client {
+        provider = provider.with_client(client);
+    }
+    provider
+}
+
+/// The first of the variables that is set and not blank.
+pub(crate) fn variable(names: &[&str]) -> Option<String> {
+    let mut values = names.iter().filter_map(|name| std::env::var(name).ok());
+    let value = values.find(|value| !value.trim().is_empty())?;
+    Some(value.trim().to_owned())
+}
+
+/// Google's own tools take base URLs without the version, so one without a path gets it.
+pub(crate) fn versioned(url: String, version: &str) -> String {
+    let host = url.split_once("://").map_or(&*url, |(_, host)| host).trim_end_matches('/');
+    if host.contains('/') { url } else { url.trim_end_matches('/').to_owned() + version }
+}

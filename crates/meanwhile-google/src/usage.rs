@@ -1,0 +1,165 @@
+//! Token counts and finish reasons: from Google's spelling to the one of the core.
+
+use meanwhile_core::{FinishReason, InputTokens, OutputTokens, Usage};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+use crate::fields::{List, Number, Str};
+
+/// The counters of an answer, which a stream repeats and now and then forgets.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    /// The last counters as they came.
+    last: String,
+    /// Those before them, where later ones lack some.
+    before: Map<String, Value>,
+    known: Known,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+struct Known {
+    prompt: Option<u64>,
+    cached: Option<u64>,
+    candidates: Option<u64>,
+    thoughts: Option<u64>,
+    heard: Option<u64>,
+    spoken: Option<u64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct UsageMetadata<'a> {
+    prompt_token_count: Number,
+    cached_content_token_count: Number,
+    candidates_token_count: Number,
+    thoughts_token_count: Number,
+    #[serde(borrow)]
+    prompt_tokens_details: List<ModalityCount<'a>>,
+    #[serde(borrow)]
+    candidates_tokens_details: List<ModalityCount<'a>>,
+    #[serde(borrow)]
+    service_tier: Str<'a>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct ModalityCount<'a> {
+    #[serde(borrow)]
+    modality: Str<'a>,
+    token_count: Number,
+}
+
+/// What a chunk's counters say anew.
+#[derive(Debug, Default)]
+pub(crate) struct News {
+    pub(crate) usage: Option<Usage>,
+    pub(crate) service_tier: Option<String>,
+}
+
+impl Counters {
+    /// Reads the counters of one chunk.
+    pub(crate) fn read(&mut self, raw: &RawValue) -> News {
+        let raw = raw.get();
+        if raw == self.last {
+            return News::default();
+        }
+        let Ok(counters) = serde_json::from_str::<UsageMetadata<'_>>(raw) else {
+            return News::default();
+        };
+        let audio = |details: &List<ModalityCount<'_>>| {
+            let spoken = details.0.iter().find(|entry| entry.modality.given() == Some("AUDIO"));
+            spoken.and_then(|entry| entry.token_count.0)
+        };
+        let now = Known {
+            prompt: counters.prompt_token_count.0,
+            cached: counters.cached_content_token_count.0,
+            candidates: counters.candidates_token_count.0,
+            thoughts: counters.thoughts_token_count.0,
+            heard: audio(&counters.prompt_tokens_details),
+            spoken: audio(&counters.candidates_tokens_details),
+        };
+        let merged = self.known.updated(now);
+        if merged != now
+            && let Ok(before) = serde_json::from_str::<Map<String, Value>>(&self.last)
+        {
+            self.before.extend(before);
+        }
+        raw.clone_into(&mut self.last);
+        let changed = merged != self.known;
+        self.known = merged;
+        News {
+            usage: changed.then(|| merged.usage()),
+            service_tier: counters.service_tier.given().map(str::to_owned),
+        }
+    }
+
+    /// All counts with the raw counters; `None` where none came.
+    pub(crate) fn total(&self) -> Option<Usage> {
+        let mut raw = self.before.clone();
+        raw.extend(serde_json::from_str::<Map<String, Value>>(&self.last).ok()?);
+        let mut usage = self.known.usage();
+        usage.raw = Some(Box::new(Value::Object(raw)));
+        Some(usage)
+    }
+}
+
+impl Known {
+    fn updated(self, later: Self) -> Self {
+        Self {
+            prompt: later.prompt.or(self.prompt),
+            cached: later.cached.or(self.cached),
+            candidates: later.candidates.or(self.candidates),
+            thoughts: later.thoughts.or(self.thoughts),
+            heard: later.heard.or(self.heard),
+            spoken: later.spoken.or(self.spoken),
+        }
+    }
+
+    /// The prompt includes what was cached; the candidates exclude the thoughts.
+    fn usage(self) -> Usage {
+        let mut input = InputTokens::default();
+        input.total = self.prompt;
+        input.cache_read = self.cached;
+        input.uncached =
+            self.prompt.zip(self.cached).map(|(all, cached)| all.saturating_sub(cached));
+        input.audio = self.heard;
+        let mut output = OutputTokens::default();
+        output.total = match (self.candidates, self.thoughts) {
+            (Some(text), Some(thoughts)) => Some(text.saturating_add(thoughts)),
+            (text, thoughts) => text.or(thoughts),
+        };
+        output.text = self.candidates;
+        output.reasoning = self.thoughts;
+        output.audio = self.spoken;
+        let mut usage = Usage::default();
+        usage.input = input;
+        usage.output = output;
+        usage
+    }
+}
+
+/// Reads a finish reason.
+pub(crate) fn finish_reason(raw: &str) -> FinishReason {
+    match raw {
+        "STOP" => FinishReason::Stop,
+        "MAX_TOKENS" => FinishReason::Length,
+        "SAFETY"
+        | "RECITATION"
+        | "BLOCKLIST"
+        | "PROHIBITED_CONTENT"
+        | "SPII"
+        | "LANGUAGE"
+        | "MODEL_ARMOR"
+        | "IMAGE_SAFETY"
+        | "IMAGE_PROHIBITED_CONTENT"
+        | "IMAGE_RECITATION" => FinishReason::ContentFilter,
+        "MALFORMED_FUNCTION_CALL"
+        | "UNEXPECTED_TOOL_CALL"
+        | "MALFORMED_RESPONSE"
+        | "MISSING_THOUGHT_SIGNATURE"
+        | "TOO_MANY_TOOL_CALLS" => FinishReason::Error,
+        "CONTINUATION" => FinishReason::Paused,
+        _ => FinishReason::Other,
+    }
+}

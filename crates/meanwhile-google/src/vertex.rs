@@ -1,0 +1,240 @@
+//! [`Vertex`]: from the environment or code to a provider of Vertex AI.
+
+use std::sync::Arc;
+
+use meanwhile_core::{AnyProvider, Error, ErrorKind, ProviderInfo, Result, Timeouts};
+use meanwhile_http::{Auth, Client, Endpoint, Secret};
+
+use crate::codec::VERTEX;
+use crate::config::{Common, Connected, api, provider, variable, versioned};
+#[cfg(feature = "credentials")]
+use crate::credentials::Credentials;
+use crate::{GenerateContentCodec, GoogleApi};
+
+const VERSION: &str = "/v1beta1";
+const KEY_VARIABLES: &[&str] = &["GOOGLE_VERTEX_API_KEY"];
+const PROJECT_VARIABLES: &[&str] = &["GOOGLE_CLOUD_PROJECT", "GOOGLE_VERTEX_PROJECT"];
+const LOCATION_VARIABLES: &[&str] =
+    &["GOOGLE_CLOUD_LOCATION", "GOOGLE_VERTEX_LOCATION", "GOOGLE_CLOUD_REGION"];
+
+/// Vertex AI, to be registered: its id, its credential variables, and how to connect.
+pub const VERTEX_PROVIDER: ProviderInfo =
+    ProviderInfo::new(VERTEX, &["GOOGLE_VERTEX_API_KEY", "GOOGLE_APPLICATION_CREDENTIALS"], || {
+        Vertex::builder().build()
+    })
+    .with_embedder(|| Ok(Arc::new(Vertex::builder().api()?)));
+
+/// Vertex AI on Google Cloud.
+///
+/// ```
+/// use meanwhile_core::Model;
+/// use meanwhile_google::Vertex;
+///
+/// let vertex = Vertex::builder()
+///     .project("my-project")
+///     .location("europe-west4")
+///     .access_token("not-a-real-token")
+///     .build()?;
+/// let model = Model::of(vertex, "gemini-2.5-pro");
+/// # Ok::<(), meanwhile_core::Error>(())
+/// ```
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Vertex;
+
+impl Vertex {
+    /// Begins a provider with what the environment says: `GOOGLE_CLOUD_PROJECT`,
+    /// `GOOGLE_CLOUD_LOCATION` (without it, `global`), and the credential: the express-mode key in
+    /// `GOOGLE_VERTEX_API_KEY`, or with feature `credentials` the file that
+    /// `GOOGLE_APPLICATION_CREDENTIALS` names, that of `gcloud auth application-default login`, or
+    /// the metadata server of Google Cloud.
+    pub fn builder() -> VertexBuilder {
+        VertexBuilder {
+            project: None,
+            location: None,
+            base_url: None,
+            credential: Credential::Environment,
+            headers: Vec::new(),
+            common: Common::default(),
+        }
+    }
+}
+
+/// A provider of Vertex AI that is being configured. Nothing is checked before
+/// [`build`](Self::build).
+#[derive(Debug)]
+#[must_use = "a builder does nothing until it is built"]
+pub struct VertexBuilder {
+    project: Option<String>,
+    location: Option<String>,
+    base_url: Option<String>,
+    credential: Credential,
+    headers: Vec<(String, String)>,
+    common: Common,
+}
+
+#[derive(Debug)]
+enum Credential {
+    Environment,
+    Key(Secret),
+    Auth(Auth),
+    Token(Secret),
+    #[cfg(feature = "credentials")]
+    Google(Credentials),
+}
+
+impl VertexBuilder {
+    /// Bills this project and uses its quotas.
+    pub fn project(mut self, project: impl Into<String>) -> Self {
+        self.project = Some(project.into());
+        self
+    }
+
+    /// Answers from this region, or from `global`, `us` or `eu`.
+    pub fn location(mut self, location: impl Into<String>) -> Self {
+        self.location = Some(location.into());
+        self
+    }
+
+    /// Sends this key of express mode, which tells the project.
+    pub fn api_key(mut self, key: impl Into<Secret>) -> Self {
+        self.credential = Credential::Key(key.into());
+        self
+    }
+
+    /// Sends this access token. It is not renewed.
+    pub fn access_token(mut self, token: impl Into<Secret>) -> Self {
+        self.credential = Credential::Token(token.into());
+        self
+    }
+
+    /// Sends access tokens that these credentials give, renewed before they expire.
+    #[cfg(feature = "credentials")]
+    pub fn credentials(mut self, credentials: Credentials) -> Self {
+        self.credential = Credential::Google(credentials);
+        self
+    }
+
+    /// Proves in another way who sends the requests.
+    pub fn auth(mut self, auth: Auth) -> Self {
+        self.credential = Credential::Auth(auth);
+        self
+    }
+
+    /// Sends requests to another base URL, the part in front of `/projects`.
+    pub fn base_url(mut self, base_url: impl Into<String>) -> Self {
+        self.base_url = Some(base_url.into());
+        self
+    }
+
+    /// Adds a header to every request.
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// Uses another client than the shared one, also for tokens.
+    pub fn client(mut self, client: Client) -> Self {
+        self.common.client = Some(client);
+        self
+    }
+
+    /// Sets time limits for requests that bring none.
+    pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
+        self.common.timeouts = timeouts;
+        self
+    }
+
+    /// Makes the provider. Reads the file of the credentials, but does no network I/O.
+    ///
+    /// # Errors
+    ///
+    /// [`MissingCredential`](ErrorKind::MissingCredential) when there is no credential;
+    /// [`Config`](ErrorKind::Config) when there is no project, or when the credential, the base
+    /// URL or a header cannot be used.
+    pub fn build(self) -> Result<AnyProvider> {
+        Ok(self.connect()?.into())
+    }
+
+    /// Makes what Vertex AI offers beside answers: embeddings and counts of tokens. Does no network
+    /// I/O.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build).
+    pub fn api(self) -> Result<GoogleApi> {
+        self.connect().map(|provider| api(&provider))
+    }
+
+    fn connect(self) -> Result<Connected> {
+        let Self { project, location, base_url, credential, headers, common } = self;
+        let location = location.or_else(|| variable(LOCATION_VARIABLES));
+        let location = location.unwrap_or_else(|| "global".to_owned());
+        let credential = match credential {
+            Credential::Environment => from_environment()?,
+            other => other,
+        };
+        let express = matches!(credential, Credential::Key(_)) && project.is_none();
+        let base_url = base_url.unwrap_or_else(|| {
+            let given = variable(&["GOOGLE_VERTEX_BASE_URL"]);
+            given.map_or_else(
+                || base_url_of(if express { "global" } else { &location }),
+                |url| versioned(url, VERSION),
+            )
+        });
+        let mut endpoint = Endpoint::new(base_url)?;
+        for (name, value) in &headers {
+            endpoint = endpoint.with_header(name, value)?;
+        }
+        let project = project.or_else(|| variable(PROJECT_VARIABLES));
+        let (auth, project) = match credential {
+            Credential::Key(key) => {
+                // Express-mode keys belong to a project and are refused beside another.
+                (Auth::header("x-goog-api-key", key)?, project.filter(|_| !express))
+            }
+            Credential::Token(token) => (Auth::bearer(token)?, project),
+            #[cfg(feature = "credentials")]
+            Credential::Google(credentials) => {
+                let project = project.or_else(|| credentials.project().map(str::to_owned));
+                let credentials = match &common.client {
+                    Some(client) => credentials.with_client(client.clone()),
+                    None => credentials,
+                };
+                (Auth::hook(credentials), project)
+            }
+            Credential::Auth(auth) => (auth, project),
+            Credential::Environment => (Auth::none(), project),
+        };
+        let codec = match project {
+            Some(project) => GenerateContentCodec::vertex(&project, &location),
+            None if express => GenerateContentCodec::vertex_express(),
+            None => {
+                let message = "no project was found; set the environment variable `GOOGLE_CLOUD_PROJECT` or pass one to the provider";
+                return Err(Error::new(ErrorKind::Config, message));
+            }
+        };
+        Ok(provider(VERTEX, codec, endpoint, auth, common))
+    }
+}
+
+fn from_environment() -> Result<Credential> {
+    if let Ok(key) = Secret::from_env(KEY_VARIABLES) {
+        return Ok(Credential::Key(key));
+    }
+    #[cfg(feature = "credentials")]
+    return Credentials::from_environment().map(Credential::Google);
+    #[cfg(not(feature = "credentials"))]
+    Err(Error::new(
+        ErrorKind::MissingCredential,
+        "no API key was found; set the environment variable `GOOGLE_VERTEX_API_KEY`, pass an access token to the provider, or enable feature `credentials`",
+    ))
+}
+
+/// See <https://cloud.google.com/vertex-ai/generative-ai/docs/learn/locations>.
+fn base_url_of(location: &str) -> String {
+    match location {
+        "global" => format!("https://aiplatform.googleapis.com{VERSION}"),
+        "us" | "eu" => format!("https://aiplatform.{location}.rep.googleapis.com{VERSION}"),
+        region => format!("https://{region}-aiplatform.googleapis.com{VERSION}"),
+    }
+}

@@ -1,0 +1,132 @@
+//! [`Mistral`]: from the environment or code to a provider.
+
+use meanwhile_core::{AnyProvider, Effort, ErrorKind, ProviderInfo, Result, Timeouts};
+use meanwhile_http::{Client, Secret};
+use meanwhile_openai_compatible::{
+    AudioInput, Builder as Dialect, ChatCodec, Documents, OpenAiCompatible, Quirks, ReplayThinking,
+    StructuredOutput,
+};
+
+use crate::{ID, models};
+
+const BASE_URL: &str = "https://api.mistral.ai/v1";
+const BASE_URL_VARIABLE: &str = "MISTRAL_BASE_URL";
+const KEY_VARIABLES: &[&str] = &["MISTRAL_API_KEY"];
+
+/// Mistral, to be registered: its id, its key variable, and how to connect.
+pub const PROVIDER: ProviderInfo =
+    ProviderInfo::new(ID, KEY_VARIABLES, || Mistral::builder().build());
+
+/// How Mistral departs from the common dialect.
+pub(crate) const QUIRKS: Quirks = {
+    let mut quirks = Quirks::new();
+    quirks.seed_field = "random_seed";
+    quirks.required_tool_choice = Some("any");
+    quirks.structured_output = StructuredOutput::Strict;
+    // Streams report their counters on their own.
+    quirks.stream_options = false;
+    quirks.efforts =
+        &[Effort::None, Effort::Minimal, Effort::Low, Effort::Medium, Effort::High, Effort::XHigh];
+    quirks.replay_thinking = ReplayThinking::Content;
+    quirks.audio = AudioInput::Text;
+    quirks.documents = Documents::Url;
+    quirks.tool_result_parts = true;
+    quirks.answer_prefix = Some("prefix");
+    quirks.short_tool_call_ids = true;
+    quirks.unsupported = &["top_k", "logprobs", "user", "name"];
+    quirks.error_codes = &[
+        ("1300", ErrorKind::RateLimit),
+        ("1500", ErrorKind::ModelNotFound),
+        ("3505", ErrorKind::RateLimit),
+        ("rate_limited", ErrorKind::RateLimit),
+        ("service_tier_capacity_exceeded", ErrorKind::RateLimit),
+        ("invalid_model", ErrorKind::ModelNotFound),
+        ("internal_server_error", ErrorKind::Server),
+    ];
+    quirks
+};
+
+/// The codec of Mistral's chat API, for hosts that serve the same wire elsewhere.
+#[must_use]
+pub fn codec() -> ChatCodec {
+    ChatCodec::new(ID, QUIRKS).with_model_quirks(models::quirks)
+}
+
+/// Mistral's own API.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Mistral;
+
+impl Mistral {
+    /// Begins a provider with what the environment says: `MISTRAL_API_KEY`, `MISTRAL_BASE_URL`.
+    pub fn builder() -> Builder {
+        let set = std::env::var(BASE_URL_VARIABLE).ok().map(|url| url.trim().to_owned());
+        let base_url = set.filter(|url| !url.is_empty()).unwrap_or_else(|| BASE_URL.to_owned());
+        let dialect = OpenAiCompatible::builder(ID, base_url)
+            .quirks(QUIRKS)
+            .model_quirks(models::quirks)
+            .capabilities(models::capabilities)
+            .api_key_from_env(KEY_VARIABLES);
+        Builder { dialect }
+    }
+
+    /// Begins a provider of [agents](https://docs.mistral.ai/api/endpoint/agents) that are stored at
+    /// Mistral: what stands for the model is then the agent's id.
+    pub fn agents() -> Builder {
+        let mut quirks = QUIRKS;
+        quirks.model_field = "agent_id";
+        let Builder { dialect } = Self::builder();
+        let dialect = dialect.quirks(quirks).model_quirks(|_, quirks| quirks);
+        Builder { dialect: dialect.path("/agents/completions") }
+    }
+}
+
+/// A provider that is being configured. Nothing is checked before [`build`](Self::build).
+#[derive(Debug)]
+#[must_use = "a builder does nothing until it is built"]
+pub struct Builder {
+    dialect: Dialect,
+}
+
+impl Builder {
+    /// Sends this key instead of that of the environment.
+    pub fn api_key(mut self, key: impl Into<Secret>) -> Self {
+        self.dialect = self.dialect.api_key(key);
+        self
+    }
+
+    /// Sends requests to another base URL, a proxy or a recording.
+    pub fn base_url(mut self, base_url: impl Into<String>) -> Self {
+        self.dialect = self.dialect.base_url(base_url);
+        self
+    }
+
+    /// Adds a header to every request.
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.dialect = self.dialect.header(name, value);
+        self
+    }
+
+    /// Uses another client than the shared one.
+    pub fn client(mut self, client: Client) -> Self {
+        self.dialect = self.dialect.client(client);
+        self
+    }
+
+    /// Sets time limits for requests that bring none.
+    pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
+        self.dialect = self.dialect.timeouts(timeouts);
+        self
+    }
+
+    /// Makes the provider. Does no network I/O.
+    ///
+    /// # Errors
+    ///
+    /// [`MissingCredential`](meanwhile_core::ErrorKind::MissingCredential) when there is no key;
+    /// [`Config`](meanwhile_core::ErrorKind::Config) when the base URL, the key or a header
+    /// cannot be used.
+    pub fn build(self) -> Result<AnyProvider> {
+        self.dialect.build()
+    }
+}

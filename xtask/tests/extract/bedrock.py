@@ -1,0 +1,88 @@
+"""Bedrock Converse and ConverseStream."""
+
+import json
+
+from answer import Answer, ToolCall, add, failed
+from frames import aws_frames
+
+FINISH = {
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+    "tool_use": "tool_calls",
+    "guardrail_intervened": "content_filter",
+    "content_filtered": "content_filter",
+    "malformed_model_output": "error",
+    "malformed_tool_use": "error",
+}
+
+
+def extract(exchange):
+    """Reads one exchange."""
+    response = exchange["response"]
+    body = response["body"]
+    match response["body_kind"]:
+        case "aws-eventstream-base64":
+            frames = aws_frames(body)
+            return stream((frame.exception or frame.headers.get(":event-type"), frame.payload) for frame in frames)
+        case "events-json":
+            return stream(pair for event in body for pair in event.items())
+    if "output" not in body:
+        return failed()
+    blocks = body["output"]["message"].get("content") or []
+    return finished(Answer(), blocks, body.get("stopReason"), body.get("usage"))
+
+
+def stream(pairs):
+    """Reads the events of a stream. Text has no start event; what the server runs has one."""
+    blocks, reason, usage, kind = {}, None, None, "truncated"
+    for name, payload in pairs:
+        index = payload.get("contentBlockIndex")
+        if name == "contentBlockStart":
+            blocks[index] = json.loads(json.dumps(payload["start"]))
+        elif name == "contentBlockDelta":
+            grow(blocks.setdefault(index, {}), payload["delta"])
+        elif name == "messageStop":
+            reason, kind = payload.get("stopReason"), "ok"
+        elif name == "metadata":
+            usage = payload.get("usage")
+        elif name and name.endswith(("Exception", "Error")):
+            reason, kind = None, "stream_error"
+            break
+    return finished(Answer(kind=kind), [blocks[index] for index in sorted(blocks)], reason, usage)
+
+
+def grow(block, delta):
+    """Adds a delta to its block."""
+    if "text" in delta:
+        block["text"] = block.get("text", "") + delta["text"]
+    if "toolUse" in delta:
+        call = block.setdefault("toolUse", {})
+        call["json"] = call.get("json", "") + (delta["toolUse"].get("input") or "")
+    if "text" in (delta.get("reasoningContent") or {}):
+        thought = block.setdefault("reasoningContent", {}).setdefault("reasoningText", {"text": ""})
+        thought["text"] += delta["reasoningContent"]["text"]
+
+
+def finished(answer, blocks, reason, usage):
+    """Reads whole blocks, and adds how the answer ended."""
+    for block in blocks:
+        answer.text += block.get("text") or ""
+        for part in (block.get("citationsContent") or {}).get("content") or []:
+            answer.text += part.get("text") or ""
+        thought = (block.get("reasoningContent") or {}).get("reasoningText") or {}
+        answer.thinking += thought.get("text") or ""
+        call = block.get("toolUse")
+        if call and call.get("type") != "server_tool_use":
+            arguments = call.get("json") or json.dumps(call.get("input") or {})
+            answer.tool_calls.append(ToolCall(call["toolUseId"], call["name"], arguments))
+    answer.finish_raw = reason
+    if reason:
+        answer.finish = FINISH.get(reason, "other")
+    usage = usage or {}
+    answer.usage_total_input = add(
+        usage.get("inputTokens"), usage.get("cacheReadInputTokens"), usage.get("cacheWriteInputTokens")
+    )
+    answer.usage_total_output = usage.get("outputTokens")
+    return answer

@@ -1,0 +1,124 @@
+"""Compares two files of facts, field by field.
+
+`compare.py A B [--wire PROVIDER/API]…` prints, for each wire, how many of the exchanges that both
+sides have read agree in each field, and then every disagreement with both values. It exits with 1
+where there is one. A is the judge; B is the side that is judged.
+"""
+
+import argparse
+import json
+import sys
+from collections import Counter, defaultdict
+from fnmatch import fnmatch
+
+FIELDS = (
+    "kind",
+    "text",
+    "thinking",
+    "tool_calls",
+    "refusal",
+    "finish",
+    "finish_raw",
+    "usage_total_input",
+    "usage_total_output",
+    "response_id",
+    "response_model",
+)
+# What is known not to agree, and why neither side is to change.
+EXCEPTIONS = {
+    ("openai/responses/ad06273cb816dd28.json", "text"): "cut by hand: its deltas are not its text",
+}
+DEFAULTS = {"text": "", "thinking": "", "tool_calls": []}
+
+
+def load(path):
+    """The records of a file, by recording."""
+    with open(path, encoding="utf-8") as file:
+        records = map(json.loads, file)
+        return {record["file"]: record for record in records}
+
+
+def differences(judge, judged):
+    """Each field in which the judged record is not what the judge says."""
+    if judge["kind"] != judged["kind"]:
+        yield "kind", judge["kind"], judged["kind"]
+    if judge["kind"] == "error" == judged["kind"]:
+        return
+    for field in FIELDS[1:]:
+        ours, theirs = value(judge, field), value(judged, field)
+        if field == "tool_calls":
+            theirs = forgive(ours, theirs)
+        if field == "response_model" and ours is None:
+            # Where the wire names no model, the one that was asked for stands in.
+            continue
+        if ours != theirs:
+            yield field, ours, theirs
+
+
+def value(record, field):
+    found = record.get(field)
+    if found is None:
+        found = DEFAULTS.get(field)
+    if field == "tool_calls":
+        return [{key: call.get(key) for key in ("id", "name", "arguments")} for call in found]
+    return found
+
+
+def forgive(ours, theirs):
+    """The judged calls with the id left out wherever it is present only because it was made up."""
+    made_up = [call["id"] is None for call in ours] + [False] * len(theirs)
+    return [
+        {**call, "id": None} if absent and call["id"] else call
+        for call, absent in zip(theirs, made_up)
+    ]
+
+
+def short(found):
+    text = json.dumps(found, ensure_ascii=False)
+    return text if len(text) <= 300 else f"{text[:140]} … {text[-140:]} ({len(text)} characters)"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("judge", help="the facts of the judge")
+    parser.add_argument("judged", help="the facts of the replay")
+    parser.add_argument("--wire", action="append", help="only wires like this, such as openai/*")
+    options = parser.parse_args()
+    judge, judged = load(options.judge), load(options.judged)
+
+    compared, unread, missing = Counter(), Counter(), []
+    agreed, found = defaultdict(Counter), []
+    for file, record in judge.items():
+        wire = file.rpartition("/")[0]
+        if options.wire and not any(fnmatch(wire, pattern) for pattern in options.wire):
+            continue
+        if record["kind"] == "skip":
+            continue
+        other = judged.get(file)
+        if other is None:
+            missing.append(file)
+            continue
+        if other["kind"] == "skip":
+            unread[f"{wire}: {other.get('skip_reason')}"] += 1
+            continue
+        compared[wire] += 1
+        wrong = [found for found in differences(record, other) if (file, found[0]) not in EXCEPTIONS]
+        agreed[wire].update(field for field in FIELDS if field not in {field for field, *_ in wrong})
+        found += [(file, *difference) for difference in wrong]
+
+    for wire, number in sorted(compared.items()):
+        shares = (f"{field} {agreed[wire][field]}/{number}" for field in FIELDS)
+        bad = [share for share in shares if not share.endswith(f" {number}/{number}")]
+        print(f"{wire}: {number} compared, " + (", ".join(bad) or "all fields agree"))
+    for reason, number in sorted(unread.items()):
+        print(f"not compared: {number} of {reason}")
+    for file, field, ours, theirs in found:
+        print(f"{file}: {field}\n    judge    {short(ours)}\n    replayed {short(theirs)}")
+    for file in missing:
+        print(f"{file}: missing from {options.judged}")
+    print(f"{sum(compared.values())} exchanges compared, {len(found)} disagreements, {len(missing)} missing")
+    sys.exit(1 if found or missing else 0)
+
+
+if __name__ == "__main__":
+    main()

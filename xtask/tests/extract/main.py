@@ -1,0 +1,68 @@
+"""Reads recorded exchanges without any code of the project: the judge of its decoders.
+
+`main.py --corpus DIR [--provider P] --json OUT` writes one line of JSON for each exchange. It follows
+the vendors' documentation and the recordings, so that an agreement with the replay tool says
+something about both.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import anthropic
+import bedrock
+import chat
+import cohere
+import google
+import mistral
+import ollama
+import responses
+from answer import failed, skip
+
+WIRES = {
+    ("*", "chat"): chat.extract,
+    ("mistral", "chat"): mistral.extract,
+    ("cohere", "chat"): cohere.extract,
+    ("ollama", "chat"): ollama.extract,
+    ("*", "responses"): responses.extract,
+    ("*", "messages"): anthropic.extract,
+    ("vertex", "anthropic_messages"): anthropic.extract,
+    ("*", "generate_content"): google.extract,
+    ("bedrock", "converse"): bedrock.extract,
+}
+
+
+def wire(provider, api):
+    """The reader of a wire: the provider's own, or the one that all providers share."""
+    return WIRES.get((provider, api)) or WIRES.get(("*", api))
+
+
+def extract(exchange):
+    """The facts of one exchange."""
+    read = wire(exchange["provider"], exchange["api"])
+    if read is None:
+        return skip("not a wire of this judge")
+    if (exchange["response"].get("status") or 200) >= 300:
+        return failed()
+    return read(exchange)
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("--corpus", type=Path, required=True, help="the folder of the recordings")
+    arguments.add_argument("--provider", default="*", help="only the recordings of this provider")
+    arguments.add_argument("--json", type=Path, required=True, help="where to write the lines")
+    options = arguments.parse_args()
+    files = sorted(options.corpus.glob(f"{options.provider}/*/*.json"), key=Path.as_posix)
+    if not files:
+        sys.exit(f"no recordings below {options.corpus}")
+    with options.json.open("w", encoding="utf-8") as out:
+        for file in files:
+            exchange = json.loads(file.read_text(encoding="utf-8"))
+            answer = extract(exchange)
+            print(answer.line(file.relative_to(options.corpus).as_posix()), file=out)
+
+
+if __name__ == "__main__":
+    main()
