@@ -25,7 +25,7 @@ pub(crate) fn explain(error: Error, body: &[u8]) -> Error {
         }
         _ => return error,
     };
-    let message = format!("{}{more}", error.message());
+    let message = format!("{}{more}", error.message().trim_end_matches('.'));
     reworded(&error, message)
 }
 

@@ -1,9 +1,11 @@
 //! [`Cohere`]: from the environment or code to a provider.
 
+use std::sync::Arc;
+
 use meanwhile_core::{AnyProvider, Capabilities, ProviderInfo, Result, Timeouts};
 use meanwhile_http::{Auth, Client, Endpoint, HttpProvider, Secret};
 
-use crate::ChatCodec;
+use crate::{ChatCodec, CohereApi};
 
 pub(crate) const ID: &str = "cohere";
 const BASE_URL: &str = "https://api.cohere.com";
@@ -11,7 +13,10 @@ const KEY_VARIABLES: &[&str] = &["COHERE_API_KEY", "CO_API_KEY"];
 
 /// Cohere, to be registered: its id, its key variables, and how to connect.
 pub const PROVIDER: ProviderInfo =
-    ProviderInfo::new(ID, KEY_VARIABLES, || Cohere::builder().build());
+    ProviderInfo::new(ID, KEY_VARIABLES, || Cohere::builder().build())
+        .with_embedder(|| Ok(Arc::new(Cohere::builder().api()?)))
+        .with_reranker(|| Ok(Arc::new(Cohere::builder().api()?)))
+        .with_models(|| Ok(Arc::new(Cohere::builder().api()?)));
 
 /// Cohere's own API.
 #[derive(Debug)]
@@ -90,6 +95,20 @@ impl Builder {
     /// [`Config`](meanwhile_core::ErrorKind::Config) when the base URL, the key or a header
     /// cannot be used.
     pub fn build(self) -> Result<AnyProvider> {
+        Ok(self.connect()?.into())
+    }
+
+    /// Makes what Cohere offers beside answers: embeddings, ranking, the list of models. Does no
+    /// network I/O.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build).
+    pub fn api(self) -> Result<CohereApi> {
+        Ok(CohereApi { api: self.connect()?.api() })
+    }
+
+    fn connect(self) -> Result<HttpProvider<ChatCodec>> {
         let endpoint = match &self.base_url {
             Some(base_url) => Endpoint::new(base_url)?,
             None => Endpoint::from_env(&["CO_API_URL"], BASE_URL)?,
@@ -112,7 +131,7 @@ impl Builder {
         if let Some(bytes) = self.frame_limit {
             provider = provider.with_frame_limit(bytes);
         }
-        Ok(provider.into())
+        Ok(provider)
     }
 }
 

@@ -13,8 +13,9 @@
 //!
 //! Documents of the conversation go where Cohere wants them, beside it; what the answer takes from
 //! them comes as citations. The plan that a model makes before it calls tools is thinking, and goes
-//! back as a plan. Settings that only Cohere has are [`CohereOptions`].
+//! back as a plan. [`CohereApi`] is what Cohere offers beside answers. Settings that only Cohere has are [`CohereOptions`].
 
+mod api;
 mod codec;
 mod config;
 mod decode;
@@ -28,6 +29,7 @@ mod usage;
 mod wire;
 mod written;
 
+pub use api::CohereApi;
 pub use codec::ChatCodec;
 pub use config::{Builder, Cohere, PROVIDER};
 pub use decode::ChatDecoder;

@@ -1,7 +1,8 @@
 //! Batches of AI Studio: requests that are answered within a day.
 //!
 //! Requests go inside the batch, and their ids ride along as metadata. What a batch made elsewhere
-//! answers may be in a file instead, one answer a line.
+//! answers may be in a file instead, one answer a line. A batch has no place for warnings: a request
+//! that must not lose a setting asks for an error instead.
 
 use std::collections::HashSet;
 

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use meanwhile_core::{AnyProvider, Capabilities, Result, Timeouts};
-use meanwhile_http::{Auth, Client, Codec, Endpoint, HttpProvider, Secret};
+use meanwhile_http::{Api, Auth, Client, Codec, Endpoint, HttpProvider, Secret};
 
 use crate::{ChatCodec, Quirks};
 
@@ -183,6 +183,15 @@ impl Builder {
         }
         let known = codec.clone();
         self.http(codec, move |model| known.quirks(model).capabilities())
+    }
+
+    /// Makes the means of the host alone, for requests that are no chat. Does no network I/O.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build).
+    pub fn api(self) -> Result<Api> {
+        Ok(self.provider()?.api())
     }
 
     /// Makes a provider of another wire, with the key, the headers and the client of this one. What

@@ -4,17 +4,15 @@ use std::borrow::Cow;
 
 use meanwhile_core::{
     Effort, Error, ErrorKind, OutputFormat, Params, Reasoning, Request, Result, ToolChoice,
-    ToolSpec, Warning,
 };
 use meanwhile_http::{Framing, Wire};
 use meanwhile_openai_compatible::StructuredOutput;
 use meanwhile_openai_compatible::dialect::{Notes, strict_schema};
-use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use serde_json::{Map, Value, json};
 
 use crate::ResponsesQuirks;
+use crate::body::{Body, Out, Tool};
 use crate::input::{self, Input};
-use crate::written::Item;
 
 /// Writes a request for `provider`, whose data is labelled `label`, to be posted to `path`.
 pub(crate) fn request(
@@ -344,80 +342,4 @@ fn effort(reasoning: Reasoning, quirks: &ResponsesQuirks, notes: &mut Notes) -> 
         notes.changed("reasoning", message)?;
     }
     Ok(nearest)
-}
-
-/// The body: named fields, in order.
-struct Body<'a> {
-    fields: Vec<(Cow<'a, str>, Out<'a>)>,
-}
-
-impl<'a> Body<'a> {
-    fn push(&mut self, name: &'static str, value: Out<'a>) {
-        self.fields.push((Cow::Borrowed(name), value));
-    }
-}
-
-impl Serialize for Body<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.fields.len()))?;
-        for (name, value) in &self.fields {
-            map.serialize_entry(name, value)?;
-        }
-        map.end()
-    }
-}
-
-/// The value of a field.
-#[derive(serde::Serialize)]
-#[serde(untagged)]
-enum Out<'a> {
-    Text(&'a str),
-    Owned(Cow<'a, str>),
-    Texts(&'a [String]),
-    Words(Vec<&'a str>),
-    Number(f64),
-    Count(u64),
-    Flag(bool),
-    Json(Value),
-    Borrowed(&'a Value),
-    Items(Vec<Item<'a>>),
-    Tools(Vec<Tool<'a>>),
-}
-
-#[derive(serde::Serialize)]
-#[serde(untagged)]
-enum Tool<'a> {
-    Function {
-        r#type: &'static str,
-        name: &'a str,
-        #[serde(skip_serializing_if = "str::is_empty")]
-        description: &'a str,
-        parameters: Cow<'a, Value>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        strict: Option<bool>,
-    },
-    /// A tool of the vendor's own, from the options.
-    Own(&'a Value),
-}
-
-impl<'a> Tool<'a> {
-    fn function(tool: &'a ToolSpec, quirks: &ResponsesQuirks, notes: &mut Notes) -> Self {
-        let ToolSpec { name, description, .. } = tool;
-        let mut parameters = Cow::Borrowed(tool.parameters.as_value());
-        // Without the field, some servers would rewrite the schema themselves.
-        let strict = quirks.strict_tools.then(|| match strict_schema(&parameters) {
-            Ok(schema) => {
-                parameters = Cow::Owned(schema);
-                true
-            }
-            Err(what) => {
-                let message = format!(
-                    "the parameters of `{name}` have {what}, so their shape is not guaranteed"
-                );
-                notes.mention(Warning::changed("tool", message));
-                false
-            }
-        });
-        Self::Function { r#type: "function", name, description, parameters, strict }
-    }
 }

@@ -8,15 +8,16 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
-use meanwhile_core::{Audio, Event, Image, Part, ProviderData, Warning, WarningKind};
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use meanwhile_core::{Audio, Event, ProviderData, Warning, WarningKind};
 use meanwhile_openai_compatible::dialect::Str;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use crate::grow::{Call, Parts, Spoken, Thoughts};
+use crate::kept::{message_data, note, object, opaque, picture, waits_for_program};
 use crate::texts::Contents;
 use crate::wire::{self, Frame};
-use crate::written::AFTER;
 
 type Events = VecDeque<Event>;
 
@@ -33,18 +34,6 @@ pub(crate) struct Items {
     /// Calls that the conversation holds already, so that made-up ids stay unique in it.
     earlier: usize,
     audio: Spoken,
-}
-
-/// Hands out the indexes of parts.
-#[derive(Debug, Default)]
-pub(crate) struct Parts(u32);
-
-impl Parts {
-    pub(crate) fn next(&mut self) -> u32 {
-        let index = self.0;
-        self.0 += 1;
-        index
-    }
 }
 
 #[derive(Debug)]
@@ -64,30 +53,6 @@ enum Kind {
     Call(Call),
     /// Anything else arrives whole.
     Other,
-}
-
-#[derive(Debug, Default)]
-struct Thoughts {
-    part: Option<u32>,
-    /// The section that grows: whether it is a summary, and its number.
-    section: Option<(bool, u64)>,
-}
-
-#[derive(Debug, Default)]
-struct Call {
-    part: Option<u32>,
-    /// Whether the tool takes free text.
-    custom: bool,
-    /// Arguments that came before the name.
-    pending: String,
-    /// Whether any of the arguments was handed on.
-    begun: bool,
-}
-
-#[derive(Debug, Default)]
-struct Spoken {
-    bytes: Vec<u8>,
-    transcript: String,
 }
 
 /// Which kind of item an event belongs to.
@@ -221,7 +186,8 @@ impl Items {
         };
         let number = if summary { frame.summary_index.0 } else { frame.content_index.0 };
         let section = (summary, number.unwrap_or(0));
-        if !(whole && thoughts.section == Some(section)) {
+        let repeated = summary && matches!(thoughts.section, Some((false, _)));
+        if !repeated && !(whole && thoughts.section == Some(section)) {
             thoughts.add(section, text, &mut self.parts, events);
         }
     }
@@ -268,13 +234,10 @@ impl Items {
             let id = frame.item_id.given()?;
             self.items.iter().rposition(|item| item.id.as_deref() == Some(id) && fits(item))
         };
-        let nameless = frame.output_index.0.is_none() && frame.item_id.given().is_none();
-        // An id that no item has: the server makes new ones up, or announced nothing.
-        let latest = || {
-            self.items
-                .iter()
-                .rposition(|item| fits(item) && !item.done)
-                .filter(|_| nameless || frame.output_index.0.is_none())
+        // Where nothing tells the place, the latest one that is still open grows.
+        let latest = || match frame.output_index.0 {
+            None => self.items.iter().rposition(|item| fits(item) && !item.done),
+            Some(_) => None,
         };
         at.or_else(named).or_else(latest).unwrap_or_else(|| {
             let kind = match wanted {
@@ -372,13 +335,14 @@ impl Items {
                 }
             }
             Kind::Reasoning(thoughts) => {
-                let summary = (0..).zip(&item.summary.0).map(|(at, part)| ((true, at), part));
-                let content = (0..).zip(&item.content.0).map(|(at, part)| ((false, at), part));
                 let index = thoughts.open(&mut self.parts, events);
-                // What came in pieces is complete; only silence is filled from the end.
+                // What came in pieces is complete; only silence is filled from the end. A summary
+                // says nothing where the thinking itself is there.
+                let shown = item.content.0.iter().any(|part| part.text.given().is_some());
+                let sections = if shown { &item.content.0 } else { &item.summary.0 };
                 if thoughts.section.is_none() {
-                    for (section, part) in summary.chain(content) {
-                        thoughts.add(section, &part.text.0, &mut self.parts, events);
+                    for (at, part) in (0..).zip(sections) {
+                        thoughts.add((!shown, at), &part.text.0, &mut self.parts, events);
                     }
                 }
                 let data = object(raw).and_then(data);
@@ -450,121 +414,4 @@ impl Kind {
     fn is_of(&self, item: &wire::Item<'_>) -> bool {
         std::mem::discriminant(self) == std::mem::discriminant(&Self::of(item))
     }
-}
-
-impl Thoughts {
-    fn open(&mut self, parts: &mut Parts, events: &mut Events) -> u32 {
-        *self.part.get_or_insert_with(|| {
-            let index = parts.next();
-            events.push_back(Event::thinking_start(index));
-            index
-        })
-    }
-
-    fn add(&mut self, section: (bool, u64), text: &str, parts: &mut Parts, events: &mut Events) {
-        if text.is_empty() {
-            return;
-        }
-        let index = self.open(parts, events);
-        let text = match self.section.replace(section) {
-            Some(before) if before != section => format!("\n\n{text}"),
-            _ => text.to_owned(),
-        };
-        events.push_back(Event::ThinkingDelta { index, text });
-    }
-}
-
-impl Call {
-    fn add(&mut self, text: &str, events: &mut Events) {
-        let Some(index) = self.part else {
-            self.pending.push_str(text);
-            return;
-        };
-        if text.is_empty() {
-            return;
-        }
-        let arguments = if self.custom {
-            // Free text is handed on as a JSON string, piece by piece.
-            let quoted = Value::from(text).to_string();
-            let inner = quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default();
-            if self.begun { inner.to_owned() } else { format!("\"{inner}") }
-        } else {
-            text.to_owned()
-        };
-        self.begun = true;
-        events.push_back(Event::ToolCallDelta { index, arguments });
-    }
-
-    /// Ends the JSON string that free text is handed on as.
-    fn end_text(&self, index: u32, events: &mut Events) {
-        if self.custom {
-            let end = if self.begun { "\"" } else { "\"\"" };
-            events.push_back(Event::tool_call_delta(index, end));
-        }
-    }
-}
-
-/// Whether an item of the vendor's own tools is a question to the program.
-fn waits_for_program(item: &wire::Item<'_>) -> bool {
-    match &*item.r#type.0 {
-        "computer_call" | "local_shell_call" | "apply_patch_call" | "mcp_approval_request" => true,
-        "tool_search_call" => item.execution.0 == "client",
-        "shell_call" => {
-            item.environment.0.as_ref().is_none_or(|environment| environment.r#type.0 == "local")
-        }
-        _ => false,
-    }
-}
-
-/// What of a message goes back with its texts.
-fn message_data(item: &wire::Item<'_>, after: Option<&str>) -> Map<String, Value> {
-    let mut kept = Map::new();
-    let fields = [
-        ("type", &item.r#type),
-        ("id", &item.id),
-        ("status", &item.status),
-        ("phase", &item.phase),
-    ];
-    for (name, value) in fields {
-        if let Some(value) = value.given() {
-            kept.insert(name.to_owned(), value.into());
-        }
-    }
-    note(&mut kept, after);
-    kept
-}
-
-fn note(kept: &mut Map<String, Value>, after: Option<&str>) {
-    if let Some(after) = after {
-        kept.insert(AFTER.to_owned(), after.into());
-    }
-}
-
-/// Reads the picture that an item holds, with everything else of the item beside it.
-fn picture(
-    item: &wire::Item<'_>,
-    raw: &RawValue,
-    label: &str,
-    after: Option<&str>,
-) -> Option<Part> {
-    if item.r#type.0 != "image_generation_call" {
-        return None;
-    }
-    let bytes = STANDARD.decode(&*item.result.0).ok().filter(|bytes| !bytes.is_empty())?;
-    let media_type = item.output_format.given().map(|format| format!("image/{format}"));
-    let mut image = Image::from_source(bytes.into(), media_type);
-    let mut kept = object(raw)?;
-    kept.remove("result");
-    note(&mut kept, after);
-    image.data = Some(Box::new(ProviderData::new(label, Value::Object(kept))));
-    Some(Part::Image(image))
-}
-
-fn opaque(raw: &RawValue, label: &str) -> Option<Part> {
-    let value: Value = serde_json::from_str(raw.get()).ok()?;
-    (!value.is_null()).then(|| Part::opaque(label, value))
-}
-
-fn object(raw: &RawValue) -> Option<Map<String, Value>> {
-    serde_json::from_str(raw.get()).ok()
 }

@@ -15,7 +15,7 @@
 //! ```
 //!
 //! The way of the data: [`ResponsesCodec`] writes a request (`encode`, `input`, over the types of
-//! `written`) and makes a [`ResponsesDecoder`], which reads whole answers and streams alike
+//! `body` and `written`) and makes a [`ResponsesDecoder`], which reads whole answers and streams alike
 //! (`decode`, `items`, `texts`, over the types of `wire`). What differs between vendors is data,
 //! [`ResponsesQuirks`].
 //!
@@ -24,13 +24,16 @@
 //! [opaque](meanwhile_core::Part::Opaque) and goes back verbatim. Conversations that the vendor
 //! keeps, and the tools themselves, are [`ResponsesOptions`].
 
+mod body;
 mod codec;
 mod config;
 mod decode;
 mod encode;
 mod error;
+mod grow;
 mod input;
 mod items;
+mod kept;
 mod options;
 pub mod presets;
 mod quirks;

@@ -26,7 +26,7 @@ impl ResponsesPreset {
     /// The codec of the vendor.
     #[must_use]
     pub fn codec(&self) -> ResponsesCodec {
-        ResponsesCodec::new(self.vendor.id, self.quirks)
+        ResponsesCodec::new(self.vendor.id, self.quirks).with_model_quirks(for_model)
     }
 
     /// Begins a provider with what the environment and this row say.
@@ -53,6 +53,16 @@ impl ResponsesPreset {
     pub fn find(id: &str) -> Option<&'static Self> {
         ALL.iter().find(|preset| preset.id == id || preset.vendor.id == id)
     }
+}
+
+/// OpenAI's models that do not think refuse to be asked for thinking, also behind a router.
+fn for_model(model: &str, mut quirks: ResponsesQuirks) -> ResponsesQuirks {
+    let thinks = model.strip_prefix("openai/").is_none_or(|name| {
+        !["gpt-3", "gpt-4", "chatgpt"].iter().any(|old| name.starts_with(old))
+            && !name.contains("-chat")
+    });
+    quirks.encrypted_reasoning &= thinks;
+    quirks
 }
 
 macro_rules! table {

@@ -107,7 +107,12 @@ impl ResponsesQuirks {
     /// What OpenRouter accepts.
     #[must_use]
     pub const fn openrouter() -> Self {
-        Self { budgets: true, encrypted_reasoning: true, ..Self::new() }
+        Self {
+            budgets: true,
+            encrypted_reasoning: true,
+            structured_output: StructuredOutput::Strict,
+            ..Self::new()
+        }
     }
 
     /// The capabilities that follow, for a model of which nothing else is known.

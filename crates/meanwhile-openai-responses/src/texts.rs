@@ -6,7 +6,7 @@ use meanwhile_core::{Citation, Event, Logprob, ProviderData};
 use meanwhile_openai_compatible::dialect::Str;
 use serde_json::value::RawValue;
 
-use crate::items::Parts;
+use crate::grow::Parts;
 use crate::wire;
 
 type Events = VecDeque<Event>;

@@ -13,7 +13,10 @@ const KEY_VARIABLES: &[&str] = &["OPENAI_API_KEY"];
 
 /// OpenAI, to be registered: its id, its key variable, and how to connect.
 pub const PROVIDER: ProviderInfo =
-    ProviderInfo::new(ID, KEY_VARIABLES, || OpenAi::builder().build());
+    ProviderInfo::new(ID, KEY_VARIABLES, || OpenAi::builder().build())
+        .with_embedder(|| OpenAi::builder().embedder())
+        .with_models(|| OpenAi::builder().models())
+        .with_batches(|| OpenAi::builder().batches());
 
 /// OpenAI with every model asked on the Responses wire, to be registered.
 pub const RESPONSES_PROVIDER: ProviderInfo =
@@ -123,18 +126,25 @@ impl Builder {
     /// [`Config`](meanwhile_core::ErrorKind::Config) when the base URL, the key or a header
     /// cannot be used.
     pub fn build(self) -> Result<AnyProvider> {
-        let Self { mut dialect, api, organization, project } = self;
+        let codec = OpenAiCodec::new(self.api);
+        let router = codec.clone();
+        self.into_dialect().build_with(codec, move |model| {
+            let (api, model) = router.route(model);
+            models::capabilities(model, api == Api::Responses)
+        })
+    }
+}
+
+impl Builder {
+    /// What the dialect needs to know of it.
+    pub(crate) fn into_dialect(self) -> Dialect {
+        let Self { mut dialect, organization, project, .. } = self;
         for (name, value) in [("openai-organization", organization), ("openai-project", project)] {
             if let Some(value) = value {
                 dialect = dialect.header(name, value);
             }
         }
-        let codec = OpenAiCodec::new(api);
-        let router = codec.clone();
-        dialect.build_with(codec, move |model| {
-            let (api, model) = router.route(model);
-            models::capabilities(model, api == Api::Responses)
-        })
+        dialect
     }
 }
 

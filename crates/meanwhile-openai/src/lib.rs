@@ -23,6 +23,7 @@
 
 mod codec;
 mod config;
+mod modality;
 mod models;
 
 pub use codec::{

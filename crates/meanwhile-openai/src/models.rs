@@ -68,7 +68,9 @@ pub fn needs_responses(model: &str) -> bool {
     let words: Vec<&str> = base.split('-').collect();
     let has = |word: &str| words.contains(&word);
     let thinks = matches!(family(base), Family::Thinker | Family::Either);
-    (has("pro") && thinks && (base.starts_with('o') || base.starts_with("gpt-5")))
+    let numbered =
+        base.strip_prefix('o').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+    (has("pro") && thinks && (numbered || base.starts_with("gpt-")))
         || has("codex")
         || base.contains("deep-research")
         || base.starts_with("computer-use")

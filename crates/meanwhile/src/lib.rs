@@ -50,8 +50,8 @@ mod providers;
 
 // What is said.
 pub use meanwhile_core::{
-    Audio, CacheMark, Document, Image, IntoParts, IntoPrompt, MediaSource, Message, Part, Prompt,
-    ProviderData, Refusal, Role, Text, Thinking, template,
+    Audio, CacheMark, Citation, Document, Image, IntoParts, IntoPrompt, Logprob, MediaSource,
+    Message, Part, Prompt, ProviderData, Refusal, Role, Text, Thinking, template,
 };
 
 // What is asked.
@@ -63,16 +63,23 @@ pub use meanwhile_core::{
 
 // Who answers.
 pub use meanwhile_core::{
-    AnyProvider, Capabilities, Layer, Model, ModelId, ModelRef, OutputSupport, Provider,
+    AnyProvider, Capabilities, Connect, Layer, Model, ModelId, ModelRef, OutputSupport, Provider,
     ProviderInfo, Registry, Scripted,
 };
-pub use providers::{model, registry};
+pub use providers::{embedding_model, model, registry};
 
 // What comes back.
 pub use meanwhile_core::{
     Error, ErrorKind, Event, EventStream, Finish, FinishReason, Fold, InputTokens, Metadata,
     OutputTokens, PartStart, Response, ResponseStream, Result, TimeoutPhase, Usage, Warning,
     WarningKind, event,
+};
+
+// What providers offer beside answers.
+pub use meanwhile_core::{
+    Batch, BatchId, BatchItem, BatchStatus, Batches, EmbedPurpose, EmbedRequest, Embedder,
+    EmbeddingModel, Embeddings, ListModels, ModelInfo, Ranked, RankedDocuments, RerankRequest,
+    Reranker,
 };
 
 // What happens next.
@@ -105,6 +112,8 @@ pub mod provider {
     pub use meanwhile_openai_compatible as openai_compatible;
     #[cfg(feature = "openai-responses")]
     pub use meanwhile_openai_responses as openai_responses;
+    #[cfg(feature = "voyage")]
+    pub use meanwhile_voyage as voyage;
 }
 
 // What the public API and the derives of users' types refer to.

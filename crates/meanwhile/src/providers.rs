@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use meanwhile_core::{Model, ProviderInfo, Registry, Result};
+use meanwhile_core::{EmbeddingModel, Model, ProviderInfo, Registry, Result};
 
 /// The providers that are compiled in.
 const TABLES: &[&[ProviderInfo]] = &[
@@ -12,6 +12,8 @@ const TABLES: &[&[ProviderInfo]] = &[
     &[meanwhile_bedrock::PROVIDER],
     #[cfg(feature = "cohere")]
     &[meanwhile_cohere::PROVIDER],
+    #[cfg(feature = "voyage")]
+    &[meanwhile_voyage::PROVIDER],
     #[cfg(feature = "mistral")]
     &[meanwhile_mistral::PROVIDER],
     #[cfg(feature = "ollama")]
@@ -97,6 +99,7 @@ const FEATURES: &[&str] = &[
     "vercel-gateway",
     "vertex",
     "vllm",
+    "voyage",
     "writer",
     "xai",
     "xai-responses",
@@ -136,6 +139,15 @@ pub fn registry() -> &'static Registry {
 /// As [`Registry::model`].
 pub fn model(name: &str) -> Result<Model> {
     registry().model(name)
+}
+
+/// Returns the embedding model that a `provider/model` string names in the [`registry()`].
+///
+/// # Errors
+///
+/// As [`Registry::embedding_model`].
+pub fn embedding_model(name: &str) -> Result<EmbeddingModel> {
+    registry().embedding_model(name)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 """Anthropic Messages, from Anthropic, Vertex and Azure."""
 
-from answer import Answer, ToolCall, add, failed, outrank
+from answer import Answer, ToolCall, add, failed
 from frames import events
 
 FINISH = {
@@ -19,18 +19,17 @@ def extract(exchange):
     """Reads one exchange."""
     response = exchange["response"]
     if response["body_kind"] == "sse":
-        return stream(response["body"])
+        return stream(event.json() for event in events(response["body"]))
     body = response["body"]
     if body.get("type") != "message":
         return failed()
     return read(body)
 
 
-def stream(body):
+def stream(messages):
     """Reads a stream: puts the message together first, and then reads it like a whole one."""
     message, blocks, kind = {"usage": {}}, {}, "truncated"
-    for event in events(body):
-        data = event.json() or {}
+    for data in filter(None, messages):
         match data.get("type"):
             case "message_start":
                 message = {"usage": {}, **data["message"]}
@@ -41,7 +40,11 @@ def stream(body):
             case "message_delta":
                 message.update(data["delta"])
                 # The counters are totals so far. Vertex repeats only some of them.
-                usage = {key: value for key, value in (data.get("usage") or {}).items() if value is not None}
+                usage = {
+                    key: value
+                    for key, value in (data.get("usage") or {}).items()
+                    if value is not None
+                }
                 message["usage"].update(usage)
             case "message_stop":
                 # Some recordings go on with the next answer.
@@ -79,7 +82,7 @@ def read(message):
                 answer.tool_calls.append(ToolCall(block["id"], block["name"], arguments))
     answer.finish_raw = message.get("stop_reason")
     if answer.finish_raw:
-        answer.finish = outrank(FINISH.get(answer.finish_raw, "other"), False)
+        answer.finish = FINISH.get(answer.finish_raw, "other")
     usage = message.get("usage") or {}
     # Input that was read from the cache or written to it is counted apart.
     answer.usage_total_input = add(

@@ -1,9 +1,12 @@
-"""Bedrock Converse and ConverseStream."""
+"""Bedrock: Converse, and InvokeModel, whose bodies are those of the models' vendors."""
 
+import base64
 import json
 
-from answer import Answer, ToolCall, add, failed
-from frames import aws_frames
+import anthropic
+import chat
+from answer import Answer, ToolCall, add, failed, skip
+from frames import Event, aws_frames
 
 FINISH = {
     "end_turn": "stop",
@@ -25,13 +28,39 @@ def extract(exchange):
     match response["body_kind"]:
         case "aws-eventstream-base64":
             frames = aws_frames(body)
-            return stream((frame.exception or frame.headers.get(":event-type"), frame.payload) for frame in frames)
+            return stream(
+                (frame.exception or frame.headers.get(":event-type"), frame.payload)
+                for frame in frames
+            )
         case "events-json":
             return stream(pair for event in body for pair in event.items())
     if "output" not in body:
         return failed()
     blocks = body["output"]["message"].get("content") or []
     return finished(Answer(), blocks, body.get("stopReason"), body.get("usage"))
+
+
+def invoke(exchange):
+    """Reads one exchange of InvokeModel. The model's name tells whose body it is."""
+    response = exchange["response"]
+    if response["body_kind"] == "json":
+        inner, whole = [response["body"]], True
+    else:
+        frames = list(aws_frames(response["body"]))
+        chunks = [frame.payload["bytes"] for frame in frames if "bytes" in frame.payload]
+        inner, whole = [base64.b64decode(chunk) for chunk in chunks], False
+    model = exchange["request"]["path"]
+    if "anthropic." in model:
+        return anthropic.read(inner[0]) if whole else anthropic.stream(map(json.loads, inner))
+    if "amazon.nova" in model:
+        return (
+            extract(exchange)
+            if whole
+            else stream(pair for event in map(json.loads, inner) for pair in event.items())
+        )
+    if not whole and "openai." in model:
+        return chat.stream(Event("", piece.decode()) for piece in inner)
+    return skip("not a vendor of this judge")
 
 
 def stream(pairs):
@@ -82,7 +111,14 @@ def finished(answer, blocks, reason, usage):
         answer.finish = FINISH.get(reason, "other")
     usage = usage or {}
     answer.usage_total_input = add(
-        usage.get("inputTokens"), usage.get("cacheReadInputTokens"), usage.get("cacheWriteInputTokens")
+        usage.get("inputTokens"),
+        cached(usage, "cacheReadInputToken"),
+        cached(usage, "cacheWriteInputToken"),
     )
     answer.usage_total_output = usage.get("outputTokens")
     return answer
+
+
+def cached(usage, name):
+    """A counter of the cache. Converse writes it under two names, InvokeModel under the second alone."""
+    return usage.get(f"{name}s", usage.get(f"{name}Count"))

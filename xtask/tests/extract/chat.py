@@ -21,7 +21,7 @@ def extract(exchange):
     """Reads one exchange."""
     response = exchange["response"]
     if response["body_kind"] == "sse":
-        return stream(response["body"])
+        return stream(events(response["body"]))
     body = response["body"]
     if not isinstance(body, dict) or (body.get("error") and not body.get("choices")):
         return failed()
@@ -30,10 +30,10 @@ def extract(exchange):
     return reading.finished(True)
 
 
-def stream(body):
+def stream(pieces):
     """Reads a stream of chunks that ends with `[DONE]`, or with a finish reason and nothing more."""
     reading, done = Reading(), False
-    for event in events(body):
+    for event in pieces:
         if event.data.strip() == "[DONE]":
             done = True
             break

@@ -74,7 +74,9 @@ def read(message, identity):
         answer.thinking += part.get("thinking") or ""
     for call in message.get("tool_calls") or []:
         function = call["function"]
-        answer.tool_calls.append(ToolCall(call.get("id"), function["name"], function.get("arguments") or ""))
+        answer.tool_calls.append(
+            ToolCall(call.get("id"), function["name"], function.get("arguments") or "")
+        )
     return answer
 
 

@@ -102,8 +102,12 @@ def main():
             unread[f"{wire}: {other.get('skip_reason')}"] += 1
             continue
         compared[wire] += 1
-        wrong = [found for found in differences(record, other) if (file, found[0]) not in EXCEPTIONS]
-        agreed[wire].update(field for field in FIELDS if field not in {field for field, *_ in wrong})
+        wrong = [
+            found for found in differences(record, other) if (file, found[0]) not in EXCEPTIONS
+        ]
+        agreed[wire].update(
+            field for field in FIELDS if field not in {field for field, *_ in wrong}
+        )
         found += [(file, *difference) for difference in wrong]
 
     for wire, number in sorted(compared.items()):
@@ -116,7 +120,9 @@ def main():
         print(f"{file}: {field}\n    judge    {short(ours)}\n    replayed {short(theirs)}")
     for file in missing:
         print(f"{file}: missing from {options.judged}")
-    print(f"{sum(compared.values())} exchanges compared, {len(found)} disagreements, {len(missing)} missing")
+    print(
+        f"{sum(compared.values())} exchanges compared, {len(found)} disagreements, {len(missing)} missing"
+    )
     sys.exit(1 if found or missing else 0)
 
 

@@ -28,7 +28,9 @@ def events(body):
     lacks the end of the last line.
     """
     name, data = "", []
-    for line in body.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n") + [""]:
+    for line in body.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split(
+        "\n"
+    ) + [""]:
         if not line:
             if data:
                 yield Event(name, "\n".join(data))
@@ -58,7 +60,11 @@ class Frame:
     def exception(self):
         """The name of the exception that this message is, if it is one."""
         if self.headers.get(":message-type") in ("exception", "error"):
-            return self.headers.get(":exception-type") or self.headers.get(":error-code") or "exception"
+            return (
+                self.headers.get(":exception-type")
+                or self.headers.get(":error-code")
+                or "exception"
+            )
         return None
 
 

@@ -111,13 +111,18 @@ class Reading:
         usage = self.usage
         # What the server's own tools brought in is counted apart, in `toolUsePromptTokenCount`.
         answer.usage_total_input = usage.get("promptTokenCount")
-        answer.usage_total_output = add(usage.get("candidatesTokenCount"), usage.get("thoughtsTokenCount"))
+        answer.usage_total_output = add(
+            usage.get("candidatesTokenCount"), usage.get("thoughtsTokenCount")
+        )
         return answer
 
 
 def place(value, argument):
     """Puts a piece of an argument where its JSON path says; text is added to text."""
-    steps = [int(index) if index else name for name, index in re.findall(r"\.([^.\[\]]+)|\[(\d+)\]", argument["jsonPath"])]
+    steps = [
+        int(index) if index else name
+        for name, index in re.findall(r"\.([^.\[\]]+)|\[(\d+)\]", argument["jsonPath"])
+    ]
     for step, following in zip(steps, steps[1:]):
         value = enter(value, step, [] if isinstance(following, int) else {})
     last = steps[-1]

@@ -30,6 +30,9 @@ WIRES = {
     ("vertex", "anthropic_messages"): anthropic.extract,
     ("*", "generate_content"): google.extract,
     ("bedrock", "converse"): bedrock.extract,
+    ("bedrock", "invoke"): bedrock.invoke,
+    ("mistral", "fim"): mistral.extract,
+    ("mistral", "agents"): mistral.extract,
 }
 
 
@@ -50,7 +53,9 @@ def extract(exchange):
 
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("--corpus", type=Path, required=True, help="the folder of the recordings")
+    arguments.add_argument(
+        "--corpus", type=Path, required=True, help="the folder of the recordings"
+    )
     arguments.add_argument("--provider", default="*", help="only the recordings of this provider")
     arguments.add_argument("--json", type=Path, required=True, help="where to write the lines")
     options = arguments.parse_args()

@@ -6,7 +6,13 @@ from answer import failed
 from chat import Reading
 from frames import events
 
-FINISH = {"stop": "stop", "length": "length", "model_length": "length", "tool_calls": "tool_calls", "error": "error"}
+FINISH = {
+    "stop": "stop",
+    "length": "length",
+    "model_length": "length",
+    "tool_calls": "tool_calls",
+    "error": "error",
+}
 
 
 def extract(exchange):
@@ -42,7 +48,10 @@ class MistralReading(Reading):
     def call(self, piece):
         function = piece.get("function") or {}
         if isinstance(function.get("arguments"), dict):
-            piece = {**piece, "function": {**function, "arguments": json.dumps(function["arguments"])}}
+            piece = {
+                **piece,
+                "function": {**function, "arguments": json.dumps(function["arguments"])},
+            }
         super().call(piece)
 
 

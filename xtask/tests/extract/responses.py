@@ -63,10 +63,14 @@ def read(response, items):
             case "reasoning":
                 answer.thinking += thought(item)
             case "function_call":
-                answer.tool_calls.append(ToolCall(item["call_id"], item["name"], item.get("arguments") or ""))
+                answer.tool_calls.append(
+                    ToolCall(item["call_id"], item["name"], item.get("arguments") or "")
+                )
             case "custom_tool_call" if not item["call_id"].startswith("xs_"):
                 # The input is free text, not JSON.
-                answer.tool_calls.append(ToolCall(item["call_id"], item["name"], json.dumps(item["input"])))
+                answer.tool_calls.append(
+                    ToolCall(item["call_id"], item["name"], json.dumps(item["input"]))
+                )
         waits = waits or is_for_client(item)
     status = response.get("status")
     if status == "incomplete":

@@ -16,6 +16,7 @@ mod auth;
 mod decode;
 mod encode;
 mod errors;
+mod invoke;
 mod properties;
 mod round_trip;
 

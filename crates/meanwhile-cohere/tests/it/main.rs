@@ -12,6 +12,7 @@
     reason = "a test fails by panicking, and a bench prints"
 )]
 
+mod api;
 mod decode;
 mod encode;
 mod errors;

@@ -45,6 +45,7 @@ fn content_goes_back_as_it_came() {
     let content = json!([
         { "type": "thinking", "thinking": [{ "type": "text", "text": "hm" }, reference],
             "signature": "s" },
+        { "type": "thinking", "thinking": [{ "type": "text", "text": "ah" }], "signature": "t" },
         { "type": "text", "text": "Paris" },
         reference,
         { "type": "text", "text": ", says " },
@@ -53,7 +54,7 @@ fn content_goes_back_as_it_came() {
         { "type": "text", "text": "." },
     ]);
     let response = whole(&content, "stop");
-    assert_eq!((response.thinking(), response.text()), ("hm".into(), "Paris, says .".into()));
+    assert_eq!((response.thinking(), response.text()), ("hmah".into(), "Paris, says .".into()));
     let cited: Vec<_> = response
         .citations()
         .map(|citation| citation.document.clone().or(citation.url.clone()).unwrap())

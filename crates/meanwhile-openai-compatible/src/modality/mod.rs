@@ -1,13 +1,15 @@
-//! What hosts of the dialect offer beside chat: `/embeddings`, `/models` and `/rerank`.
+//! What hosts of the dialect offer beside chat: `/embeddings`, `/models`, `/rerank` and `/batches`.
 
+mod batches;
 mod embeddings;
 mod models;
 mod rerank;
 
 use std::sync::Arc;
 
-use meanwhile_core::{Embedder, ListModels, Reranker, Result};
+use meanwhile_core::{Batches, Embedder, ListModels, Reranker, Result};
 
+pub use batches::BatchApi;
 pub use embeddings::{EmbeddingApi, VectorEncoding};
 pub use models::ModelsApi;
 pub use rerank::RerankApi;
@@ -21,7 +23,7 @@ impl Builder {
     ///
     /// As [`build`](Self::build).
     pub fn embedder(self) -> Result<Arc<dyn Embedder>> {
-        Ok(Arc::new(EmbeddingApi::new(self.provider()?.api())))
+        Ok(Arc::new(EmbeddingApi::new(self.api()?)))
     }
 
     /// Makes a reranker of the same host. Does no network I/O.
@@ -30,7 +32,17 @@ impl Builder {
     ///
     /// As [`build`](Self::build).
     pub fn reranker(self) -> Result<Arc<dyn Reranker>> {
-        Ok(Arc::new(RerankApi::new(self.provider()?.api())))
+        Ok(Arc::new(RerankApi::new(self.api()?)))
+    }
+
+    /// Makes the batches of the host. Does no network I/O.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build).
+    pub fn batches(self) -> Result<Arc<dyn Batches>> {
+        let provider = self.provider()?;
+        Ok(Arc::new(BatchApi::new(provider.api(), provider.codec().clone())))
     }
 
     /// Makes the list of the host's models. Does no network I/O.
@@ -39,6 +51,6 @@ impl Builder {
     ///
     /// As [`build`](Self::build).
     pub fn models(self) -> Result<Arc<dyn ListModels>> {
-        Ok(Arc::new(ModelsApi::new(self.provider()?.api())))
+        Ok(Arc::new(ModelsApi::new(self.api()?)))
     }
 }

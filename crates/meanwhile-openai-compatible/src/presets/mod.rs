@@ -153,6 +153,7 @@ macro_rules! table {
                 .with_embedder(|| $preset.builder().embedder())
                 .with_reranker(|| $preset.builder().reranker())
                 .with_models(|| $preset.builder().models())
+                .with_batches(|| $preset.builder().batches())
         ),*];
     };
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};
-use meanwhile_core::{EmbeddingModel, ErrorKind, RerankRequest, Result};
+use meanwhile_core::{BatchId, BatchStatus, EmbeddingModel, ErrorKind, RerankRequest, Result};
 use meanwhile_http::{Body, Client, Transport};
 use meanwhile_openai_compatible::{Builder, OpenAiCompatible};
 use serde_json::{Value, json};
@@ -99,4 +99,76 @@ async fn models_are_listed() {
         assert_eq!((&*model.id, model.created, model.input_tokens), ("m", Some(5), Some(4096)));
         assert_eq!(model.raw.as_deref(), Some(&raw));
     }
+}
+
+/// Answers each path with its own body, and keeps what was sent.
+#[derive(Debug)]
+struct ByPath(Vec<(&'static str, String)>, Arc<Mutex<Vec<(String, String)>>>);
+
+#[async_trait]
+impl Transport for ByPath {
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Body>> {
+        let path = request.uri().path().to_owned();
+        let text = String::from_utf8_lossy(request.body()).into_owned();
+        let found = self.0.iter().find(|(known, _)| *known == path);
+        self.1.lock().unwrap().push((path, text));
+        let body = found.map_or_else(|| "{}".to_owned(), |(_, body)| body.clone());
+        let status = if found.is_some() { 200 } else { 404 };
+        Ok(Response::builder().status(status).body(Body::from_chunks([body.into()])).unwrap())
+    }
+}
+
+#[tokio::test]
+async fn a_batch_goes_and_comes_as_files() {
+    let state = |status: &str, files: Value| {
+        let mut batch = json!({ "id": "batch_1", "status": status,
+            "request_counts": { "total": 2, "completed": 1, "failed": 1 } });
+        batch.as_object_mut().unwrap().extend(files.as_object().unwrap().clone());
+        batch.to_string()
+    };
+    let ended = state("completed", json!({ "output_file_id": "out", "error_file_id": "err" }));
+    let done = json!({ "custom_id": "b", "response": { "status_code": 200, "body": { "model": "m",
+        "choices": [{ "message": { "content": "hi" }, "finish_reason": "stop" }] } } });
+    let failed = json!({ "custom_id": "a", "response": { "status_code": 429, "body": {
+        "error": { "message": "slow down" } } } });
+    let sent = Arc::<Mutex<Vec<_>>>::default();
+    let transport = ByPath(
+        vec![
+            ("/v1/files", json!({ "id": "in" }).to_string()),
+            ("/v1/batches", state("validating", json!({}))),
+            ("/v1/batches/batch_1", ended),
+            ("/v1/batches/batch_1/cancel", state("cancelling", json!({}))),
+            ("/v1/files/out/content", format!("{done}\n")),
+            ("/v1/files/err/content", format!("{failed}\n")),
+        ],
+        sent.clone(),
+    );
+    let builder = OpenAiCompatible::builder("acme", "https://acme.example/v1");
+    let batches = builder.client(Client::new(transport)).batches().unwrap();
+    let request = || meanwhile_core::Request::new("m", vec![meanwhile_core::Message::user("x")]);
+    let batch = batches.create(vec![("a".into(), request()), ("b".into(), request())]).await;
+    let batch = batch.unwrap();
+    assert_eq!((batch.status, batch.total), (BatchStatus::Running, Some(2)));
+    let text = serde_json::to_string(&batch.id).unwrap();
+    let id = serde_json::from_str(&text).unwrap();
+    assert_eq!(batches.status(&id).await.unwrap().status, BatchStatus::Completed);
+    let items = batches.results(&id).await.unwrap();
+    let [done, failed] = &items[..] else { panic!("{items:?}") };
+    assert_eq!((&*done.id, done.response.as_ref().unwrap().text()), ("b", "hi".to_owned()));
+    let error = failed.response.as_ref().unwrap_err();
+    assert_eq!((&*failed.id, error.kind(), error.status()), ("a", ErrorKind::RateLimit, Some(429)));
+    assert_eq!(batches.cancel(&id).await.unwrap().status, BatchStatus::Cancelling);
+
+    let (path, body) = sent.lock().unwrap().remove(0);
+    assert_eq!(path, "/v1/files");
+    let line =
+        r#"{"custom_id":"b","method":"POST","url":"/v1/chat/completions","body":{"model":"m","#;
+    assert!(body.contains(line), "{body}");
+    let (_, body) = sent.lock().unwrap().remove(0);
+    assert!(body.contains(r#""input_file_id":"in""#), "{body}");
+
+    let twice = vec![("a".into(), request()), ("a".into(), request())];
+    assert_eq!(batches.create(twice).await.unwrap_err().kind(), ErrorKind::InvalidRequest);
+    let other = BatchId::new("other", "batch_1");
+    assert_eq!(batches.status(&other).await.unwrap_err().kind(), ErrorKind::Config);
 }

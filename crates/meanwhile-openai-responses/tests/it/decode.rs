@@ -233,6 +233,14 @@ fn sections_of_thinking_stand_apart() {
     let thought = json!({ "type": "reasoning", "id": "r", "summary": [],
         "content": [{ "type": "reasoning_text", "text": "as it is" }] });
     assert_eq!(read(&json!([thought])).thinking(), "as it is");
+    // A summary of what is there says nothing.
+    let mut both = thought;
+    both["summary"] = json!([{ "type": "summary_text", "text": "in short" }]);
+    assert_eq!(read(&json!([both])).thinking(), "as it is");
+    let plain =
+        json!({ "type": "response.reasoning_text.delta", "output_index": 0, "delta": "as it is" });
+    let done = json!({ "type": "response.output_item.done", "output_index": 0, "item": both });
+    assert_eq!(streamed(&[plain, piece(0, "in short"), done, completed()]).thinking(), "as it is");
 }
 
 #[test]

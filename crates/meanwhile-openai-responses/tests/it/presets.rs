@@ -20,6 +20,14 @@ fn rows_can_be_found_and_built() {
 }
 
 #[test]
+fn models_that_do_not_think_are_not_asked_for_it() {
+    let codec = presets::OPENROUTER.codec();
+    let asks = |model: &str| codec.quirks(model).encrypted_reasoning;
+    assert!(asks("openai/gpt-5-nano") && asks("openai/o3") && asks("google/gemini-3-pro"));
+    assert!(!asks("openai/gpt-4o") && !asks("openai/gpt-5-chat") && !asks("openai/gpt-3.5-turbo"));
+}
+
+#[test]
 fn a_host_of_ones_own() {
     let provider = OpenAiResponses::builder("acme", "https://x/v1")
         .secret_header("x-extra", "s-123456")

@@ -1,0 +1,96 @@
+//! Embeddings, ranking and the list of models, against a server that answers what was recorded.
+
+use meanwhile_cohere::{Cohere, CohereApi};
+use meanwhile_core::{
+    EmbedPurpose, EmbedRequest, Embedder as _, ErrorKind, ListModels as _, RerankRequest,
+    Reranker as _,
+};
+use meanwhile_http::Client;
+use serde_json::{Value, json};
+use wiremock::matchers::{body_json, header, method, path, query_param};
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+async fn api(server: &MockServer) -> CohereApi {
+    let client = Client::builder().no_proxy().build().unwrap();
+    Cohere::builder().base_url(server.uri()).api_key("key").client(client).api().unwrap()
+}
+
+async fn serve(server: &MockServer, at: &str, sent: Value, status: u16, answer: Value) {
+    Mock::given(method("POST"))
+        .and(path(at))
+        .and(header("authorization", "Bearer key"))
+        .and(body_json(sent))
+        .respond_with(ResponseTemplate::new(status).set_body_json(answer))
+        .mount(server)
+        .await;
+}
+
+#[tokio::test]
+async fn embeddings() {
+    let server = MockServer::start().await;
+    let sent = json!({ "model": "embed-v4.0", "texts": ["a", "b"], "input_type": "search_query",
+        "embedding_types": ["float"], "output_dimension": 2, "truncate": "NONE" });
+    let answer = json!({ "id": "x", "embeddings": { "float": [[0.5, 1.0], [0.25, -1.0]] },
+        "meta": { "billed_units": { "input_tokens": 4 } } });
+    serve(&server, "/v2/embed", sent, 200, answer).await;
+    let mut request = EmbedRequest::new("embed-v4.0", vec!["a".into(), "b".into()]);
+    request.dimensions = Some(2);
+    request.purpose = Some(EmbedPurpose::Query);
+    let options = request.options.entry("cohere".to_owned()).or_default();
+    options.insert("truncate".to_owned(), json!("NONE"));
+    let found = api(&server).await.embed(request.clone()).await.unwrap();
+    assert_eq!(found.vectors, [[0.5, 1.0], [0.25, -1.0]]);
+    assert_eq!(found.usage.input.total, Some(4));
+
+    request.purpose = Some(EmbedPurpose::Similarity);
+    let error = api(&server).await.embed(request).await.unwrap_err();
+    assert_eq!((error.kind(), error.provider()), (ErrorKind::Unsupported, Some("cohere")));
+}
+
+#[tokio::test]
+async fn ranking() {
+    let server = MockServer::start().await;
+    let sent =
+        json!({ "model": "rerank-v3.5", "query": "q", "documents": ["a", "b", "c"], "top_n": 2 });
+    let answer = json!({ "results": [{ "index": 2, "relevance_score": 0.1 }, { "index": 0, "relevance_score": 0.6 }],
+        "meta": { "billed_units": { "search_units": 1 } } });
+    serve(&server, "/v2/rerank", sent, 200, answer).await;
+    let documents = ["a", "b", "c"].map(str::to_owned).to_vec();
+    let request = RerankRequest::new("rerank-v3.5", "q", documents).top(2);
+    let found = api(&server).await.rerank(request).await.unwrap();
+    let order: Vec<usize> = found.documents.iter().map(|ranked| ranked.index).collect();
+    assert_eq!(order, [0, 2]);
+    assert_eq!(found.usage.raw.unwrap()["billed_units"]["search_units"], 1);
+}
+
+#[tokio::test]
+async fn refusals() {
+    let server = MockServer::start().await;
+    let sent = json!({ "model": "none", "query": "q", "documents": [] });
+    let answer = json!({ "id": "i", "message": "model 'none' not found" });
+    serve(&server, "/v2/rerank", sent, 404, answer).await;
+    let error = api(&server).await.rerank(RerankRequest::new("none", "q", Vec::new())).await;
+    let error = error.unwrap_err();
+    assert_eq!((error.kind(), error.request_id()), (ErrorKind::ModelNotFound, Some("i")));
+}
+
+#[tokio::test]
+async fn models() {
+    let server = MockServer::start().await;
+    let second =
+        json!({ "models": [{ "name": "b", "context_length": 4096.0 }], "next_page_token": "" });
+    Mock::given(path("/v1/models"))
+        .and(query_param("page_token", "a+/="))
+        .respond_with(ResponseTemplate::new(200).set_body_json(second))
+        .with_priority(1)
+        .mount(&server)
+        .await;
+    let first = json!({ "models": [{ "name": "a", "context_length": 288_000 }], "next_page_token": "a+/=" });
+    Mock::given(path("/v1/models"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(first))
+        .mount(&server)
+        .await;
+    let found = api(&server).await.list_models().await.unwrap();
+    let found: Vec<_> = found.iter().map(|model| (&*model.id, model.input_tokens)).collect();
+    assert_eq!(found, [("a", Some(288_000)), ("b", Some(4096))]);
+}

@@ -1,0 +1,41 @@
+//! What OpenAI offers beside chat: embeddings, the list of models, batches.
+
+use std::sync::Arc;
+
+use meanwhile_core::{Batches, Embedder, ListModels, Result};
+use meanwhile_openai_compatible::{EmbeddingApi, Quirks, VectorEncoding};
+
+use crate::{Builder, models};
+
+impl Builder {
+    /// Makes the [embedder](https://platform.openai.com/docs/api-reference/embeddings). Does no
+    /// network I/O.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build).
+    pub fn embedder(self) -> Result<Arc<dyn Embedder>> {
+        let embedder = EmbeddingApi::new(self.into_dialect().api()?);
+        Ok(Arc::new(embedder.with_encoding(VectorEncoding::Base64)))
+    }
+
+    /// Makes the [list of models](https://platform.openai.com/docs/api-reference/models/list). Does
+    /// no network I/O.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build).
+    pub fn models(self) -> Result<Arc<dyn ListModels>> {
+        self.into_dialect().models()
+    }
+
+    /// Makes the [batches](https://platform.openai.com/docs/api-reference/batch), whose requests go
+    /// over the Chat Completions wire. Does no network I/O.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build).
+    pub fn batches(self) -> Result<Arc<dyn Batches>> {
+        self.into_dialect().quirks(Quirks::openai()).model_quirks(models::quirks).batches()
+    }
+}

@@ -1,0 +1,87 @@
+//! Voyage's departures from the dialect, over a transport that answers from memory.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::{Request, Response};
+use meanwhile_core::{EmbedPurpose, EmbeddingModel, ErrorKind, RerankRequest, Result};
+use meanwhile_http::{Body, Client, Transport};
+use meanwhile_voyage::{Builder, PROVIDER, Voyage};
+use serde_json::{Value, json};
+
+#[derive(Debug, Clone)]
+struct Answers {
+    status: u16,
+    body: Value,
+    sent: Arc<Mutex<Value>>,
+}
+
+#[async_trait]
+impl Transport for Answers {
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Body>> {
+        let body: Value = serde_json::from_slice(request.body()).unwrap();
+        *self.sent.lock().unwrap() = json!({ "url": request.uri().to_string(), "body": body });
+        let body = Body::from_chunks([Bytes::from(self.body.to_string())]);
+        Ok(Response::builder().status(self.status).body(body).unwrap())
+    }
+}
+
+fn voyage(status: u16, body: Value) -> (Builder, Arc<Mutex<Value>>) {
+    let answers = Answers { status, body, sent: Arc::default() };
+    let sent = answers.sent.clone();
+    (Voyage::builder().api_key("planted").client(Client::new(answers)), sent)
+}
+
+#[tokio::test]
+async fn texts_are_embedded() {
+    let (builder, sent) = voyage(
+        200,
+        json!({ "data": [{ "embedding": [0.25, 0.5], "index": 0 }], "model": "voyage-3-lite",
+            "usage": { "total_tokens": 8 } }),
+    );
+    let model = EmbeddingModel::of(builder.embedder().unwrap(), "voyage-3-lite")
+        .dimensions(2)
+        .purpose(EmbedPurpose::Query);
+    let embeddings = model.embed(["a"]).await.unwrap();
+    assert_eq!(
+        (embeddings.vectors, embeddings.usage.input.total),
+        (vec![vec![0.25, 0.5]], Some(8))
+    );
+    let body = json!({ "model": "voyage-3-lite", "input": ["a"], "output_dimension": 2,
+        "input_type": "query" });
+    let url = "https://api.voyageai.com/v1/embeddings";
+    assert_eq!(*sent.lock().unwrap(), json!({ "url": url, "body": body }));
+}
+
+#[tokio::test]
+async fn documents_are_ranked() {
+    let data =
+        json!([{ "index": 1, "relevance_score": 0.9 }, { "index": 0, "relevance_score": 0.2 }]);
+    let (builder, sent) = voyage(200, json!({ "data": data, "usage": { "total_tokens": 5 } }));
+    let documents = ["a", "b"].map(str::to_owned).to_vec();
+    let request = RerankRequest::new("rerank-2", "q", documents).top(2);
+    let ranked = builder.reranker().unwrap().rerank(request).await.unwrap();
+    let order: Vec<usize> = ranked.documents.iter().map(|document| document.index).collect();
+    assert_eq!(order, [1, 0]);
+    let body = json!({ "model": "rerank-2", "query": "q", "documents": ["a", "b"], "top_k": 2 });
+    let url = "https://api.voyageai.com/v1/rerank";
+    assert_eq!(*sent.lock().unwrap(), json!({ "url": url, "body": body }));
+}
+
+#[tokio::test]
+async fn a_refusal_keeps_its_words() {
+    let (builder, _) = voyage(400, json!({ "detail": "Model nonexistent is not supported." }));
+    let model = EmbeddingModel::of(builder.embedder().unwrap(), "nonexistent");
+    let error = model.embed_one("a").await.unwrap_err();
+    assert_eq!(error.provider(), Some("voyage"));
+    assert!(error.to_string().contains("Model nonexistent is not supported."), "{error}");
+    assert!(!format!("{error:?}").contains("planted"));
+}
+
+#[test]
+fn there_is_nobody_to_talk_to() {
+    assert_eq!((PROVIDER.connect)().unwrap_err().kind(), ErrorKind::Unsupported);
+}
