@@ -2,6 +2,7 @@
 
 mod ci;
 mod features;
+mod live;
 mod replay;
 mod run;
 
@@ -29,6 +30,8 @@ enum Chore {
     Features,
     /// Every example, with the scripted provider or the local model
     Examples,
+    /// Asks real servers on this machine through our providers; see docs/live.md
+    Live(live::Arguments),
     /// Decodes recorded traffic through the public codecs and writes what it finds as JSON lines
     Replay(replay::Arguments),
 }
@@ -41,6 +44,7 @@ fn main() -> Result<()> {
         Chore::Doc => ci::doc(),
         Chore::Features => features::check(),
         Chore::Examples => ci::examples(),
+        Chore::Live(arguments) => live::live(&arguments),
         Chore::Replay(arguments) => replay::replay(&arguments),
     }
 }

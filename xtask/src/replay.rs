@@ -18,6 +18,9 @@ pub(crate) struct Arguments {
     /// The file to write, one JSON object a line
     #[arg(long)]
     json: PathBuf,
+    /// The file to write the table of what the recordings prove
+    #[arg(long)]
+    table: Option<PathBuf>,
 }
 
 /// Builds the replay tool in release mode and runs it.
@@ -28,6 +31,9 @@ pub(crate) fn replay(arguments: &Arguments) -> Result<()> {
     command.arg("--json").arg(absolute(&arguments.json)?);
     if let Some(provider) = &arguments.provider {
         command.arg("--provider").arg(provider);
+    }
+    if let Some(table) = &arguments.table {
+        command.arg("--table").arg(absolute(table)?);
     }
     run(&mut command)
 }

@@ -23,6 +23,11 @@ pub(crate) fn turns(out: &mut Conversation<'_>, notes: &mut Notes) -> Result<()>
             before = turn.role;
         }
     }
+    if !moved.is_empty() {
+        out.system.0.append(&mut moved);
+        out.turns.retain(|turn| !turn.content.0.is_empty());
+        notes.changed("system message", MOVED)?;
+    }
     if let Some(Turn { role: "assistant", content }) = out.turns.last_mut()
         && let Some(Block { kind: Kind::Text { text, .. }, .. }) = content.0.last_mut()
         && text.ends_with(char::is_whitespace)
@@ -31,11 +36,6 @@ pub(crate) fn turns(out: &mut Conversation<'_>, notes: &mut Notes) -> Result<()>
         *text = Cow::Owned(text.trim_end().to_owned());
         let message = "the white space at the end of the last message was left out";
         notes.mention(Warning::changed("text", message));
-    }
-    if !moved.is_empty() {
-        out.system.0.append(&mut moved);
-        out.turns.retain(|turn| !turn.content.0.is_empty());
-        notes.changed("system message", MOVED)?;
     }
     Ok(())
 }

@@ -70,7 +70,7 @@ impl AwsCredentials {
 ///
 /// The SDK of AWS finds them in every way there is; with `aws-config`, a source is a few lines:
 ///
-/// ```ignore
+/// ```text
 /// async fn credentials(&self) -> Result<AwsCredentials> {
 ///     let found = self.0.provide_credentials().await.map_err(|source| {
 ///         Error::new(ErrorKind::MissingCredential, "AWS has no credentials").with_source(source)

@@ -29,6 +29,8 @@ mod api;
 mod arguments;
 mod batch;
 mod calls;
+#[cfg(feature = "anthropic")]
+mod claude;
 mod codec;
 mod config;
 mod contents;

@@ -24,7 +24,8 @@ pub const VERTEX_PROVIDER: ProviderInfo =
     })
     .with_embedder(|| Ok(Arc::new(Vertex::builder().api()?)));
 
-/// Vertex AI on Google Cloud.
+/// Vertex AI on Google Cloud. With feature `anthropic`, it also answers for Claude
+/// (`vertex/claude-sonnet-4-5`), on Anthropic's wire.
 ///
 /// ```
 /// use meanwhile_core::Model;
@@ -153,7 +154,15 @@ impl VertexBuilder {
     /// [`Config`](ErrorKind::Config) when there is no project, or when the credential, the base
     /// URL or a header cannot be used.
     pub fn build(self) -> Result<AnyProvider> {
-        Ok(self.connect()?.into())
+        let means = self.means()?;
+        #[cfg(feature = "anthropic")]
+        if let Some(base_url) = means.place() {
+            let Means { headers, auth, common, .. } = &means;
+            let endpoint = with_headers(Endpoint::new(base_url)?, headers)?;
+            let claude = crate::claude::provider(endpoint, auth.clone(), common);
+            return Ok(crate::claude::beside(means.connect(), claude));
+        }
+        Ok(means.connect().into())
     }
 
     /// Makes what Vertex AI offers beside answers: embeddings and counts of tokens. Does no network
@@ -163,10 +172,10 @@ impl VertexBuilder {
     ///
     /// As [`build`](Self::build).
     pub fn api(self) -> Result<GoogleApi> {
-        self.connect().map(|provider| api(&provider))
+        self.means().map(|means| api(&means.connect()))
     }
 
-    fn connect(self) -> Result<Connected> {
+    fn means(self) -> Result<Means> {
         let Self { project, location, base_url, credential, headers, common } = self;
         let location = location.or_else(|| variable(LOCATION_VARIABLES));
         let location = location.unwrap_or_else(|| "global".to_owned());
@@ -182,10 +191,7 @@ impl VertexBuilder {
                 |url| versioned(url, VERSION),
             )
         });
-        let mut endpoint = Endpoint::new(base_url)?;
-        for (name, value) in &headers {
-            endpoint = endpoint.with_header(name, value)?;
-        }
+        let endpoint = with_headers(Endpoint::new(&base_url)?, &headers)?;
         let project = project.or_else(|| variable(PROJECT_VARIABLES));
         let (auth, project) = match credential {
             Credential::Key(key) => {
@@ -205,16 +211,57 @@ impl VertexBuilder {
             Credential::Auth(auth) => (auth, project),
             Credential::Environment => (Auth::none(), project),
         };
-        let codec = match project {
-            Some(project) => GenerateContentCodec::vertex(&project, &location),
-            None if express => GenerateContentCodec::vertex_express(),
-            None => {
-                let message = "no project was found; set the environment variable `GOOGLE_CLOUD_PROJECT` or pass one to the provider";
-                return Err(Error::new(ErrorKind::Config, message));
-            }
-        };
-        Ok(provider(VERTEX, codec, endpoint, auth, common))
+        if project.is_none() && !express {
+            let message = "no project was found; set the environment variable `GOOGLE_CLOUD_PROJECT` or pass one to the provider";
+            return Err(Error::new(ErrorKind::Config, message));
+        }
+        Ok(Means { base_url, endpoint, headers, auth, project, location, common })
     }
+}
+
+/// What requests are sent by.
+struct Means {
+    #[cfg_attr(
+        not(feature = "anthropic"),
+        expect(dead_code, reason = "Claude has a path of its own")
+    )]
+    base_url: String,
+    endpoint: Endpoint,
+    #[cfg_attr(
+        not(feature = "anthropic"),
+        expect(dead_code, reason = "Claude has headers of its own")
+    )]
+    headers: Vec<(String, String)>,
+    auth: Auth,
+    /// `None` in express mode.
+    project: Option<String>,
+    location: String,
+    common: Common,
+}
+
+impl Means {
+    fn connect(self) -> Connected {
+        let codec = match &self.project {
+            Some(project) => GenerateContentCodec::vertex(project, &self.location),
+            None => GenerateContentCodec::vertex_express(),
+        };
+        provider(VERTEX, codec, self.endpoint, self.auth, self.common)
+    }
+
+    /// The address of the project and location.
+    #[cfg(feature = "anthropic")]
+    fn place(&self) -> Option<String> {
+        let base_url = self.base_url.trim_end_matches('/');
+        let project = self.project.as_ref()?;
+        Some(format!("{base_url}/projects/{project}/locations/{}", self.location))
+    }
+}
+
+fn with_headers(mut endpoint: Endpoint, headers: &[(String, String)]) -> Result<Endpoint> {
+    for (name, value) in headers {
+        endpoint = endpoint.with_header(name, value)?;
+    }
+    Ok(endpoint)
 }
 
 fn from_environment() -> Result<Credential> {

@@ -187,7 +187,8 @@ impl Items {
         let number = if summary { frame.summary_index.0 } else { frame.content_index.0 };
         let section = (summary, number.unwrap_or(0));
         let repeated = summary && matches!(thoughts.section, Some((false, _)));
-        if !repeated && !(whole && thoughts.section == Some(section)) {
+        let known = whole && thoughts.section == Some(section);
+        if !(repeated || known) {
             thoughts.add(section, text, &mut self.parts, events);
         }
     }

@@ -2,17 +2,20 @@
 //! depends on how its bytes arrive or survives that they stop early.
 //!
 //! `wires` says which codec answers for which recording, `corpus` reads recordings, `play` decodes one,
-//! `sweep` cuts and splits its bytes, `report` writes what came out.
+//! `sweep` cuts and splits its bytes, `report` writes what came out, `table`
+//! sums it up for the documentation.
 
 mod aws;
 mod corpus;
 mod play;
 mod report;
 mod sweep;
+mod table;
 mod wires;
 
 pub use corpus::{Corpus, Exchange};
 pub use report::{AnswerFields, Kind, Record, Summary};
+pub use table::table;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Parser;
-use meanwhile_replay::{Corpus, Summary, replay, replay_once};
+use meanwhile_replay::{Corpus, Summary, replay, replay_once, table};
 
 /// Plays recorded provider traffic through the codecs.
 #[derive(Debug, Parser)]
@@ -24,6 +24,9 @@ struct Arguments {
     /// Decode each body once, without trying other pieces of it and early ends.
     #[arg(long)]
     once: bool,
+    /// Where to write the table of what the recordings prove.
+    #[arg(long)]
+    table: Option<PathBuf>,
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -38,6 +41,10 @@ fn main() -> anyhow::Result<ExitCode> {
         out.write_all(b"\n")?;
     }
     out.flush()?;
+    if let Some(path) = &arguments.table {
+        std::fs::write(path, table(&corpus, &records)?)
+            .with_context(|| format!("cannot write {}", path.display()))?;
+    }
     let summary = Summary::of(&records);
     eprint!("{summary}");
     Ok(if summary.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -32,5 +32,5 @@ mod replay;
 mod server;
 
 pub use conformance::{Case, Conformance, Exchange, Outcome, Refusal, Report, Target};
-pub use replay::{Cassette, Content, Interaction, Mode, Recorded, Replay, key, replay};
+pub use replay::{Answered, Cassette, Content, Interaction, Mode, Recorded, Replay, key, replay};
 pub use server::{Received, Reply, Server};

@@ -84,6 +84,32 @@ async fn vertex_names_project_and_location() {
     assert!(asked.uri().path().starts_with("/v1beta1/projects/p/locations/us/"), "{}", asked.uri());
 }
 
+#[cfg(feature = "anthropic")]
+#[tokio::test]
+async fn claude_answers_on_vertex() {
+    let (refuses, client) = refuses();
+    let vertex = Vertex::builder().base_url("https://host/v1/").project("p").location("us-east5");
+    let vertex =
+        vertex.access_token("s3cret-key").header("x-trace", "1").client(client).build().unwrap();
+    for model in ["claude-sonnet-4-5@20250929", "anthropic/claude-sonnet-4-5@20250929"] {
+        let request = Request::new(model, vec![Message::user("x")]);
+        let error = vertex.send(request).await.unwrap_err();
+        assert_eq!(error.provider(), Some("vertex"));
+        let sent = refuses.0.lock().unwrap().pop().unwrap();
+        assert_eq!(
+            sent.uri(),
+            "https://host/v1/projects/p/locations/us-east5/publishers/anthropic/models/claude-sonnet-4-5@20250929:rawPredict"
+        );
+        assert_eq!(sent.headers()["authorization"], "Bearer s3cret-key");
+        assert_eq!(sent.headers()["x-trace"], "1");
+        assert!(vertex.capabilities(model).tools);
+    }
+    let sent = self::sent(&vertex, refuses).await;
+    assert!(
+        sent.uri().path().ends_with("/publishers/google/models/gemini-2.5-flash:generateContent")
+    );
+}
+
 #[test]
 fn providers_are_known_by_their_ids() {
     assert_eq!(

@@ -1,0 +1,102 @@
+//! [`table`]: which provider can do what, each cell the number of recordings that prove it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::fs;
+
+use anyhow::Context as _;
+use serde::Deserialize;
+
+use crate::{Corpus, Kind, Record};
+
+/// What the columns show, and the tag that a recording of it has. The first counts all answers.
+const COLUMNS: &[(&str, &str)] = &[
+    ("answers", ""),
+    ("streams", "stream"),
+    ("tool calls", "tool_call"),
+    ("parallel", "parallel_tools"),
+    ("structured", "structured"),
+    ("thinking", "thinking"),
+    ("images", "image"),
+    ("audio", "audio"),
+    ("documents", "document"),
+    ("citations", "citations"),
+    ("own tools", "builtin_tools"),
+    ("prompt cache", "prompt_cache"),
+    ("logprobs", "logprobs"),
+    ("refusals", "refusal"),
+];
+
+#[derive(Deserialize)]
+struct Entry {
+    file: String,
+    tags: Vec<String>,
+}
+
+const HEAD: &str = "# Which provider can do what
+
+Made by `cargo xtask replay --corpus DIR --json OUT --table docs/providers.md`; do not edit.
+
+A number is how many recorded answers of that provider with that content our codec read in full, in
+pieces cut at every byte, and with an early end noticed. An empty cell is not proven: it may work,
+but no recording shows it. *Errors* are recorded refusals that were read as the right kind.
+
+";
+
+/// Writes the table of all providers, as Markdown.
+///
+/// # Errors
+///
+/// When the corpus has no index.
+pub fn table(corpus: &Corpus, records: &[Record]) -> anyhow::Result<String> {
+    let index = fs::read_to_string(corpus.root.join("index.jsonl"))
+        .context("the corpus has no index.jsonl, which says what each recording holds")?;
+    let mut tags: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for line in index.lines().filter(|line| !line.trim().is_empty()) {
+        let entry: Entry = serde_json::from_str(line).context("a line of index.jsonl")?;
+        tags.insert(entry.file, entry.tags);
+    }
+
+    let mut rows: BTreeMap<(&str, &str), (Vec<u64>, u64)> = BTreeMap::new();
+    for record in records {
+        if record.kind == Kind::Skip || record.split_ok == Some(false) {
+            continue;
+        }
+        let row = rows
+            .entry((&record.provider, &record.api))
+            .or_insert_with(|| (vec![0; COLUMNS.len()], 0));
+        if record.kind != Kind::Ok {
+            row.1 += u64::from(record.kind != Kind::Truncated);
+            continue;
+        }
+        let found = tags.get(&record.file);
+        for (count, (_, tag)) in row.0.iter_mut().zip(COLUMNS) {
+            let has = |tags: &Vec<String>| tags.iter().any(|found| found == tag);
+            *count += u64::from(tag.is_empty() || found.is_some_and(has));
+        }
+    }
+
+    let mut text = HEAD.to_owned();
+    let names: Vec<&str> = COLUMNS.iter().map(|(name, _)| *name).collect();
+    writeln!(text, "| provider | wire | {} | errors |", names.join(" | "))?;
+    writeln!(text, "|---|---|{}---|", "---|".repeat(COLUMNS.len()))?;
+    let show = |count: &u64| if *count == 0 { String::new() } else { count.to_string() };
+    for ((provider, api), (counts, errors)) in &rows {
+        let cells: Vec<String> = counts.iter().map(show).collect();
+        writeln!(text, "| {provider} | {api} | {} | {} |", cells.join(" | "), show(errors))?;
+    }
+
+    let proven: BTreeSet<&str> = rows.keys().map(|(provider, _)| *provider).collect();
+    let unproven: Vec<String> = meanwhile_openai_compatible::presets::ALL
+        .iter()
+        .filter(|preset| !proven.contains(preset.id))
+        .map(|preset| format!("`{}`", preset.id))
+        .collect();
+    writeln!(
+        text,
+        "\nHosts of the Chat Completions dialect that no recording shows, so that nothing about them is\n\
+         proven but the dialect itself: {}.",
+        unproven.join(", ")
+    )?;
+    Ok(text)
+}
