@@ -84,6 +84,9 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        if matches!(self.process.try_wait(), Ok(Some(_))) {
+            return;
+        }
         // A server that is asked stops the processes that it has started itself.
         if cfg!(unix) {
             let id = self.process.id().to_string();

@@ -212,6 +212,16 @@ impl Said {
         if self == other { Ok(()) } else { Err(format!("{what}: {self:?} became {other:?}")) }
     }
 
+    /// Says how two answers differ, where the counters of the other one may be missing: they come
+    /// last on many wires, behind everything that makes an answer complete.
+    pub(super) fn same_but_usage(&self, other: &Self, what: &str) -> Result<(), String> {
+        let content = |said: &Self| {
+            let Self { text, thinking, tool_calls, refusal, finish, usage: _ } = said;
+            format!("{text:?} {thinking:?} {tool_calls:?} {refusal:?} {finish:?}")
+        };
+        if content(self) == content(other) { Ok(()) } else { self.same(other, what) }
+    }
+
     /// The same but for the reason of the finish.
     pub(super) fn without_finish(mut self) -> Self {
         self.finish = None;

@@ -187,7 +187,29 @@ async fn openai_responses() {
             &completed(&called),
         ]),
     );
-    all(suite, [text, call]).run().await.assert();
+    let reasoning = r#"{"id":"rs_1","type":"reasoning","summary":[{"type":"summary_text","text":"Let me see."}],"encrypted_content":"c2ln"}"#;
+    let yes = r#"{"id":"msg_1","type":"message","status":"completed","role":"assistant","content":[{"type":"output_text","text":"Yes","annotations":[],"logprobs":[]}]}"#;
+    let thought = whole(&format!("{reasoning},{yes}"), nine);
+    let thought = thinking(
+        &thought,
+        named(&[
+            created,
+            r#"{"type":"response.output_item.added","sequence_number":1,"output_index":0,"item":{"id":"rs_1","type":"reasoning","summary":[]}}"#,
+            r#"{"type":"response.reasoning_summary_part.added","sequence_number":2,"item_id":"rs_1","output_index":0,"summary_index":0,"part":{"type":"summary_text","text":""}}"#,
+            r#"{"type":"response.reasoning_summary_text.delta","sequence_number":3,"item_id":"rs_1","output_index":0,"summary_index":0,"delta":"Let me see."}"#,
+            r#"{"type":"response.reasoning_summary_text.done","sequence_number":4,"item_id":"rs_1","output_index":0,"summary_index":0,"text":"Let me see."}"#,
+            &format!(
+                r#"{{"type":"response.output_item.done","sequence_number":5,"output_index":0,"item":{reasoning}}}"#
+            ),
+            r#"{"type":"response.output_item.added","sequence_number":6,"output_index":1,"item":{"id":"msg_1","type":"message","status":"in_progress","role":"assistant","content":[]}}"#,
+            r#"{"type":"response.output_text.delta","sequence_number":7,"item_id":"msg_1","output_index":1,"content_index":0,"delta":"Yes"}"#,
+            &format!(
+                r#"{{"type":"response.output_item.done","sequence_number":8,"output_index":1,"item":{yes}}}"#
+            ),
+            &completed(&thought),
+        ]),
+    );
+    all(suite, [text, call, thought]).run().await.assert();
 }
 
 #[tokio::test]
