@@ -50,7 +50,10 @@ impl Client {
 
     /// Makes one request and hands on everything that it delivers, as it comes.
     pub(crate) async fn run(&self, mode: Mode, sink: &mut Sink) -> Result<(), String> {
-        self.ask(mode, sink).await.map_err(|error| error.to_string())
+        self.ask(mode, sink).await.map_err(|error| match error.retry_after() {
+            Some(wait) => format!("{error} (retry-after: {} s)", wait.as_secs_f64()),
+            None => error.to_string(),
+        })
     }
 
     async fn ask(&self, mode: Mode, sink: &mut Sink) -> meanwhile::Result<()> {

@@ -47,8 +47,9 @@ pub(crate) fn write<'a>(
     }
     let choice = shape.tool_choice(request, settings.has_budget());
     let choice = choice.as_ref().unwrap_or(&request.tool_choice);
-    // A tool that takes the answer is called once.
-    let alone = matches!(choice, ToolChoice::Tool(name) if name == OUTPUT_TOOL);
+    // A tool that takes the answer is called once; the request may have one of its own by that name.
+    let ours = matches!(shape, Shape::Tool { .. });
+    let alone = ours && matches!(choice, ToolChoice::Tool(name) if name == OUTPUT_TOOL);
     let single = request.params.parallel_tool_calls == Some(false) || alone;
     let mut out = match choice {
         ToolChoice::Auto if !single => return Ok(()),

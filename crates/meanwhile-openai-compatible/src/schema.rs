@@ -90,8 +90,19 @@ fn rewrite(schema: &mut Value, root: &Value, depth: usize) -> Result<(), String>
             Some((first, rest)) if rest.iter().all(|item| item == first) => {
                 object.insert("items".to_owned(), first.clone());
             }
-            _ => return Err("a tuple of several types".to_owned()),
+            // Not in the description of the subset, but taken by it.
+            _ => {
+                // Whether there may be more is what the number of items says.
+                if object.get("items").is_some_and(Value::is_boolean) {
+                    object.remove("items");
+                }
+                object.insert("prefixItems".to_owned(), Value::Array(items));
+            }
         }
+    }
+    for schema in object.get_mut("prefixItems").and_then(Value::as_array_mut).into_iter().flatten()
+    {
+        rewrite(schema, root, depth + 1)?;
     }
     for schema in object.get_mut("anyOf").and_then(Value::as_array_mut).into_iter().flatten() {
         rewrite(schema, root, depth + 1)?;
@@ -104,7 +115,7 @@ fn rewrite(schema: &mut Value, root: &Value, depth: usize) -> Result<(), String>
     }
     if let Some(items) = object.get_mut("items") {
         rewrite(items, root, depth + 1)?;
-    } else if names_type(object, "array") {
+    } else if names_type(object, "array") && !object.contains_key("prefixItems") {
         return Err("a list of anything".to_owned());
     }
     if names_type(object, "object") || object.contains_key("properties") {

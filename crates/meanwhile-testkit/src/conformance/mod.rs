@@ -43,13 +43,16 @@ pub struct Target {
     pub client: Client,
 }
 
+/// Makes the provider under test.
+type Connect = Box<dyn Fn(&Target) -> Result<AnyProvider> + Send + Sync>;
+
 /// The conformance suite of one provider.
 ///
 /// Cases are chosen by what the provider [declares](meanwhile_core::Provider::capabilities) for the
 /// model: streaming, tools, images and so on. A capability without an [`Exchange`] that shows it is
 /// a failed case, so that nothing is taken on trust.
 pub struct Conformance {
-    connect: Box<dyn Fn(&Target) -> Result<AnyProvider> + Send + Sync>,
+    connect: Connect,
     model: String,
     exchanges: Vec<Exchange>,
     refusals: Vec<Refusal>,

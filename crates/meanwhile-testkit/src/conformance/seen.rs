@@ -118,15 +118,13 @@ impl Seen {
                 Event::ToolCallDelta { index, .. } => {
                     delta(index, |part| matches!(part, PartStart::ToolCall { .. }))?;
                 }
-                Event::Citation { index, .. } | Event::Logprobs { index, .. } => {
-                    if known.get(index) != Some(&true) {
-                        return wrong("there is no such text part");
-                    }
+                Event::Citation { index, .. } | Event::Logprobs { index, .. }
+                    if known.get(index) != Some(&true) =>
+                {
+                    return wrong("there is no such text part");
                 }
-                Event::PartEnd { index, .. } => {
-                    if open.remove(index).is_none() {
-                        return wrong("the part is not open");
-                    }
+                Event::PartEnd { index, .. } if open.remove(index).is_none() => {
+                    return wrong("the part is not open");
                 }
                 Event::Finish(_) => finished = true,
                 _ => {}

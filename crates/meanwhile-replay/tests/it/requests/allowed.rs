@@ -81,7 +81,6 @@ const ALLOWED: &[Row] = &[
     (ANTHROPIC, "/anthropic_version", added, "a client kept it elsewhere"),
     (ANTHROPIC, "/tools/*/input_schema", object_schema, "the schema of a tool must be an object"),
     (ANTHROPIC, "/tools/*/input_schema/type", added, "the schema of a tool must be an object"),
-    (ANTHROPIC, "/tool_choice/disable_parallel_tool_use", names_output_tool, "a tool of the name of ours for answers"),
 
     (GOOGLE, "/systemInstruction/role", unasked, "instructions have no role"),
     (GOOGLE, "/contents/*/role", is_function, "the retired name of the role of results"),
@@ -407,11 +406,6 @@ fn is_success(difference: &Difference, _: &Context<'_>) -> bool {
 
 fn object_schema(difference: &Difference, _: &Context<'_>) -> bool {
     difference.recorded == Some(Value::Bool(true))
-}
-
-fn names_output_tool(difference: &Difference, context: &Context<'_>) -> bool {
-    context.recorded.body["tool_choice"]["name"] == "structured_output"
-        && difference.recorded.is_none()
 }
 
 fn no_parameters(difference: &Difference, _: &Context<'_>) -> bool {
