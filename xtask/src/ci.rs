@@ -15,6 +15,7 @@ pub(crate) fn all() -> Result<()> {
     features::check()?;
     test()?;
     examples()?;
+    outsider()?;
     eprintln!("\n== CI passed");
     Ok(())
 }
@@ -77,4 +78,20 @@ pub(crate) fn examples() -> Result<()> {
         run(command.env_remove("OPENAI_API_KEY"))?;
     }
     Ok(())
+}
+
+/// The example of a provider from elsewhere: a workspace of its own, with its own tests and lints.
+pub(crate) fn outsider() -> Result<()> {
+    let folder = root().join("examples/third-party-provider");
+    let target = root().join("target/outsider");
+    let here = |arguments: &[&str]| {
+        let mut command = cargo(arguments);
+        command.current_dir(&folder).env("CARGO_TARGET_DIR", &target);
+        // Its tests must not depend on whose machine they run on.
+        command.env_remove("ACME_API_KEY");
+        command
+    };
+    run(&mut here(&["fmt", "--check"]))?;
+    run(&mut here(&["clippy", "--all-targets", "--", "-D", "warnings"]))?;
+    run(&mut here(&["test", "--quiet"]))
 }

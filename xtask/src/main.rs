@@ -3,6 +3,7 @@
 mod ci;
 mod features;
 mod live;
+mod new_provider;
 mod replay;
 mod run;
 
@@ -32,6 +33,8 @@ enum Chore {
     Examples,
     /// Asks real servers on this machine through our providers; see docs/live.md
     Live(live::Arguments),
+    /// Lays out the crate of a provider, with a test that passes
+    NewProvider(new_provider::Arguments),
     /// Decodes recorded traffic through the public codecs and writes what it finds as JSON lines
     Replay(replay::Arguments),
 }
@@ -45,6 +48,7 @@ fn main() -> Result<()> {
         Chore::Features => features::check(),
         Chore::Examples => ci::examples(),
         Chore::Live(arguments) => live::live(&arguments),
+        Chore::NewProvider(arguments) => new_provider::new_provider(&arguments),
         Chore::Replay(arguments) => replay::replay(&arguments),
     }
 }

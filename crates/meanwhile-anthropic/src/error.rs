@@ -126,6 +126,8 @@ fn text(object: &Value, names: &[&str]) -> Option<String> {
 /// The kind that a type of error stands for.
 fn by_type(word: &str) -> Option<ErrorKind> {
     Some(match word {
+        // Of llama-server.
+        "exceed_context_size_error" => ErrorKind::ContextLength,
         "invalid_request_error" | "INVALID_ARGUMENT" | "FAILED_PRECONDITION" => {
             ErrorKind::InvalidRequest
         }
@@ -174,6 +176,13 @@ fn by_text(kind: ErrorKind, message: &str) -> ErrorKind {
             ErrorKind::InsufficientFunds
         }
         ErrorKind::InvalidRequest if says(&filtered) => ErrorKind::ContentFilter,
+        // What llama-server and LiteLLM say in this wire.
+        ErrorKind::InvalidRequest
+            if says(&["invalid model name"])
+                || message.starts_with("model ") && message.ends_with(" not found") =>
+        {
+            ErrorKind::ModelNotFound
+        }
         ErrorKind::NotFound if message.starts_with("model:") || says(&["publisher model"]) => {
             ErrorKind::ModelNotFound
         }

@@ -308,6 +308,14 @@ impl Error {
         self
     }
 
+    /// Names the provider, whatever was named before: a codec knows its wire, not under which id its
+    /// provider goes.
+    #[must_use]
+    pub fn attributed_to(mut self, provider: impl Into<Cow<'static, str>>) -> Self {
+        self.0.provider = Some(provider.into());
+        self
+    }
+
     /// Names the model, unless one is named already.
     #[must_use]
     pub fn with_model(mut self, model: impl Into<String>) -> Self {

@@ -1,8 +1,11 @@
 //! [`gather`]: many calls at once, results in the order of the calls.
 
+use std::fmt;
 use std::future::IntoFuture;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::vec;
 
-use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 
 use crate::Result;
@@ -62,20 +65,6 @@ where
         let _: Result<()> = settled.await;
         results.into_iter().flatten().collect()
     }
-
-    async fn all(self) -> Result<Vec<T>> {
-        let mut values: Vec<Option<T>> = Vec::new();
-        values.resize_with(self.calls.len(), || None);
-        run(self, |index, result| {
-            let value = result?;
-            if let Some(slot) = values.get_mut(index) {
-                *slot = Some(value);
-            }
-            Ok(())
-        })
-        .await?;
-        Ok(values.into_iter().flatten().collect())
-    }
 }
 
 /// Runs the calls, at most `limit` at once, and hands each result on as it comes.
@@ -100,14 +89,90 @@ where
 
 impl<C, T> IntoFuture for Gather<C>
 where
-    C: IntoFuture<Output = Result<T>> + Send + 'static,
-    C::IntoFuture: Send,
-    T: Send + 'static,
+    C: IntoFuture<Output = Result<T>>,
 {
     type Output = Result<Vec<T>>;
-    type IntoFuture = BoxFuture<'static, Self::Output>;
+    type IntoFuture = GatherAll<C, T>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.all())
+        let mut values = Vec::new();
+        values.resize_with(self.calls.len(), || None);
+        let waiting = self.calls.into_iter();
+        GatherAll { waiting, limit: self.limit, running: FuturesUnordered::new(), values, given: 0 }
+    }
+}
+
+/// The future of a [`Gather`]: all values, or the first error. Dropping it cancels the calls.
+#[must_use = "futures do nothing unless polled"]
+pub struct GatherAll<C: IntoFuture, T> {
+    waiting: vec::IntoIter<C>,
+    limit: usize,
+    running: FuturesUnordered<Indexed<C::IntoFuture>>,
+    values: Vec<Option<T>>,
+    /// How many calls have been started.
+    given: usize,
+}
+
+// Nothing in it is pinned in place: the futures are where `FuturesUnordered` put them.
+impl<C: IntoFuture, T> Unpin for GatherAll<C, T> {}
+
+impl<C, T> Future for GatherAll<C, T>
+where
+    C: IntoFuture<Output = Result<T>>,
+{
+    type Output = Result<Vec<T>>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        loop {
+            while this.running.len() < this.limit
+                && let Some(call) = this.waiting.next()
+            {
+                this.running.push(Indexed { index: this.given, future: call.into_future() });
+                this.given += 1;
+            }
+            match ready!(this.running.poll_next_unpin(cx)) {
+                Some((index, Ok(value))) => {
+                    if let Some(slot) = this.values.get_mut(index) {
+                        *slot = Some(value);
+                    }
+                }
+                Some((_, Err(error))) => {
+                    this.waiting = Vec::new().into_iter();
+                    this.running.clear();
+                    return Poll::Ready(Err(error));
+                }
+                None => {
+                    return Poll::Ready(Ok(this.values.drain(..).flatten().collect()));
+                }
+            }
+        }
+    }
+}
+
+impl<C: IntoFuture, T> fmt::Debug for GatherAll<C, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GatherAll")
+            .field("waiting", &self.waiting.len())
+            .field("running", &self.running.len())
+            .finish_non_exhaustive()
+    }
+}
+
+pin_project_lite::pin_project! {
+    /// A call with its place in the list.
+    struct Indexed<F> {
+        index: usize,
+        #[pin]
+        future: F,
+    }
+}
+
+impl<F: Future> Future for Indexed<F> {
+    type Output = (usize, F::Output);
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        this.future.poll(cx).map(|output| (*this.index, output))
     }
 }

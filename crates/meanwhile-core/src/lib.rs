@@ -68,7 +68,7 @@ pub use extract::{Extract, Json, ToolTurn, Turn};
 pub use extract::{read_value, value_output};
 pub use finish::{Finish, FinishReason};
 pub use fold::Fold;
-pub use gather::{Gather, gather};
+pub use gather::{Gather, GatherAll, gather};
 pub use media::{Audio, Document, Image, MediaSource};
 pub use message::{CacheMark, IntoParts, Message, Part, Refusal, Role, Text, Thinking};
 pub use modality::{

@@ -200,7 +200,7 @@ impl Call {
     /// Names the provider and the model, and takes credentials out.
     pub(crate) fn error(&self, error: Error) -> Error {
         let error = self.redactor().error(error);
-        error.with_provider(self.shared.id.clone()).with_model(self.model.clone())
+        error.attributed_to(self.shared.id.clone()).with_model(self.model.clone())
     }
 }
 

@@ -1,7 +1,7 @@
 //! What providers offer beside answers: embeddings, lists of models, counts of tokens.
 
 use anyhow::{Context as _, Result, ensure};
-use meanwhile::provider::{anthropic::Anthropic, google::Google, openai_compatible::presets};
+use meanwhile::provider::{anthropic::Anthropic, openai_compatible::presets};
 use meanwhile::{Message, Request};
 use meanwhile_core::{EmbeddingModel, ListModels};
 
@@ -15,7 +15,6 @@ pub(crate) async fn check(report: &mut Report, servers: &Servers) -> Result<()> 
     let llamacpp = || presets::LLAMACPP.builder().base_url(&llama_v1).api_key(key);
     let litellm = || presets::LITELLM.builder().base_url(&lite_v1).api_key(key);
     let anthropic = Anthropic::builder().base_url(llama).api_key(key).build_api()?;
-    let google = Google::builder().base_url(format!("{lite}/v1beta")).api_key(key).api()?;
 
     let embed = servers.embed.as_str();
     let (at_llama, at_lite) = ("llamacpp @ llama-server", "litellm @ litellm");
@@ -33,11 +32,6 @@ pub(crate) async fn check(report: &mut Report, servers: &Servers) -> Result<()> 
     report
         .check("anthropic @ llama-server", "a count of tokens", async {
             counted(anthropic.count_tokens(&short).await?, anthropic.count_tokens(&long).await?)
-        })
-        .await;
-    report
-        .check("google @ litellm", "a count of tokens", async {
-            counted(google.count_tokens(&short).await?, google.count_tokens(&long).await?)
         })
         .await;
     Ok(())

@@ -44,7 +44,9 @@ async fn check(report: &mut Report, target: &Target) {
     let of = target.name;
     report.check(of, "a whole answer", chat::whole(target)).await;
     report.check(of, "a streamed answer", chat::streamed(target)).await;
-    report.check(of, "an answer cut at the token limit", chat::cut(target)).await;
+    if target.serves(Serves::Cut) {
+        report.check(of, "an answer cut at the token limit", chat::cut(target)).await;
+    }
     report.check(of, "a conversation of several turns", chat::conversation(target)).await;
     if target.serves(Serves::Forced) {
         report.check(of, "text of many scripts, whole", chat::scripts(target, false)).await;
@@ -59,10 +61,11 @@ async fn check(report: &mut Report, target: &Target) {
     if target.serves(Serves::Logprobs) {
         report.check(of, "logprobs", chat::logprobs(target)).await;
     }
-    report.check(of, "a tool call, whole", tools::call(target, false)).await;
-    report.check(of, "a tool call, streamed", tools::call(target, true)).await;
-    report.check(of, "a tool's result goes back", tools::result(target)).await;
-    report.check(of, "a tool loop up to its limit", tools::turns(target)).await;
+    if target.serves(Serves::Tools) {
+        report.check(of, "a tool call, whole", tools::call(target, false)).await;
+        report.check(of, "a tool call, streamed", tools::call(target, true)).await;
+        report.check(of, "a tool's result goes back", tools::result(target)).await;
+    }
     if target.serves(Serves::UnknownModel) {
         report.check(of, "an unknown model", failures::unknown_model(target)).await;
     }

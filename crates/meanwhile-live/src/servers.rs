@@ -37,6 +37,12 @@ pub(crate) struct Servers {
 /// What not every server can do on every wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Serves {
+    /// Counting the tokens of a streamed answer.
+    StreamedUsage,
+    /// Saying that an answer was cut at its limit.
+    Cut,
+    /// Calling tools.
+    Tools,
     /// Holding an answer to a schema, so that it is known beforehand what it says.
     Forced,
     /// The same through the field that the wire has for it.
@@ -49,7 +55,7 @@ pub(crate) enum Serves {
     Limits,
 }
 
-use Serves::{Forced, Limits, Logprobs, Schema, UnknownModel};
+use Serves::{Cut, Forced, Limits, Logprobs, Schema, StreamedUsage, Tools, UnknownModel};
 
 /// One provider at one server.
 #[derive(Debug)]
@@ -100,7 +106,10 @@ impl Servers {
             anyhow::Ok(self.target(name, provider?, None, serves))
         };
         let key = self.key.as_str();
-        let chat = &[Forced, Schema, Logprobs, UnknownModel, Limits];
+        let chat = &[StreamedUsage, Cut, Tools, Forced, Schema, Logprobs, UnknownModel, Limits];
+        let proxy = &[StreamedUsage, Cut, Tools, Forced, Schema, UnknownModel];
+        let responses = &[StreamedUsage, Tools, UnknownModel, Limits];
+        let messages = &[StreamedUsage, Cut, Tools, UnknownModel, Limits];
         Ok(vec![
             direct("llamacpp @ llama-server", chat, &|key| {
                 let llamacpp = openai_compatible::presets::LLAMACPP.builder();
@@ -109,35 +118,41 @@ impl Servers {
             direct("openai @ llama-server", chat, &|key| {
                 openai::OpenAi::builder().base_url(&llama_v1).api_key(key).build()
             })?,
-            direct("mistral @ llama-server", &[Forced, Schema, UnknownModel, Limits], &|key| {
-                mistral::Mistral::builder().base_url(&llama_v1).api_key(key).build()
-            })?,
-            // Takes no schema in the field of this wire.
-            direct("openai-responses @ llama-server", &[UnknownModel, Limits], &|key| {
+            // It counts a stream, and is made to call tools, by other words than Mistral's.
+            direct(
+                "mistral @ llama-server",
+                &[Cut, Forced, Schema, UnknownModel, Limits],
+                &|key| mistral::Mistral::builder().base_url(&llama_v1).api_key(key).build(),
+            )?,
+            // On this wire it takes no schema, and calls an answer complete that was cut.
+            direct("openai-responses @ llama-server", responses, &|key| {
                 openai::OpenAi::responses_builder().base_url(&llama_v1).api_key(key).build()
             })?,
-            direct("llamacpp-responses @ llama-server", &[UnknownModel], &|key| {
+            direct("llamacpp-responses @ llama-server", responses, &|key| {
                 let llamacpp = openai_responses::presets::LLAMACPP.builder();
                 llamacpp.base_url(&llama_v1).api_key(key).build()
             })?,
-            direct("anthropic @ llama-server", &[UnknownModel, Limits], &|key| {
+            direct("anthropic @ llama-server", messages, &|key| {
                 anthropic::Anthropic::builder().base_url(llama).api_key(key).build()
             })?,
-            proxied("google @ litellm", &[Forced, Schema], {
+            // On this wire it counts no streams.
+            proxied("google @ litellm", &[Cut, Tools, Forced, Schema], {
                 let google = google::Google::builder();
                 google.base_url(format!("{lite}/v1beta")).api_key(key).build()
             })?,
-            proxied("litellm @ litellm", &[Forced, Schema, UnknownModel], {
+            proxied("litellm @ litellm", proxy, {
                 let litellm = openai_compatible::presets::LITELLM.builder();
                 litellm.base_url(&lite_v1).api_key(key).build()
             })?,
-            proxied("openai-responses @ litellm", &[Forced, Schema, UnknownModel], {
+            // It hands this wire through to llama-server.
+            proxied("openai-responses @ litellm", &[StreamedUsage, Tools, UnknownModel], {
                 openai::OpenAi::responses_builder().base_url(&lite_v1).api_key(key).build()
             })?,
-            proxied("anthropic @ litellm", &[UnknownModel], {
+            // An unknown model is an invalid request to it on this wire.
+            proxied("anthropic @ litellm", &[StreamedUsage, Cut, Tools], {
                 anthropic::Anthropic::builder().base_url(lite).api_key(key).build()
             })?,
-            proxied("azure @ litellm", &[Forced, Schema, UnknownModel], {
+            proxied("azure @ litellm", proxy, {
                 let azure = azure::Azure::builder().endpoint(lite).api_key(key);
                 azure.api_version("2024-10-21").build()
             })?,

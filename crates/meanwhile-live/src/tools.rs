@@ -5,7 +5,7 @@ use meanwhile::prelude::*;
 use meanwhile::{FinishReason, ToolSet};
 
 use crate::chat::complete;
-use crate::servers::Target;
+use crate::servers::{Serves, Target};
 
 /// Free text would be more than the model can end, so a tool takes one of a few words.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
@@ -35,7 +35,7 @@ pub(crate) async fn call(target: &Target, streamed: bool) -> Result<String> {
     let call = target.tools().call::<Response>(QUESTION).tool::<Desk>();
     let call = call.tool_choice(ToolChoice::Required);
     let response = if streamed { call.stream().await?.finish().await? } else { call.await? };
-    complete(&response)?;
+    complete(&response, !streamed || target.serves(Serves::StreamedUsage))?;
     let mut calls = response.tool_calls();
     let first =
         calls.next().with_context(|| format!("there is no call: {:?}", response.message))?;
@@ -55,15 +55,6 @@ pub(crate) async fn result(target: &Target) -> Result<String> {
     let messages = vec![Message::user(QUESTION), asked.message.clone(), results];
     let call = target.chat().call::<Response>(messages).tool::<Desk>().max_tokens(16);
     let response = call.stream().await?.finish().await?;
-    complete(&response)?;
+    complete(&response, target.serves(Serves::StreamedUsage))?;
     Ok(format!("{:?}", response.text()))
-}
-
-/// The model must call a tool in each turn, so the loop cannot end by itself.
-pub(crate) async fn turns(target: &Target) -> Result<String> {
-    let call = target.tools().call::<String>(QUESTION).tool::<Desk>();
-    let outcome = call.tool_choice(ToolChoice::Required).max_turns(2).await;
-    let error = outcome.err().context("the loop ended")?;
-    ensure!(error.kind() == ErrorKind::TurnLimit, "{error:?}");
-    Ok("two turns".to_owned())
 }

@@ -116,6 +116,10 @@ pub mod provider {
     pub use meanwhile_voyage as voyage;
 }
 
+/// For tests of programs and providers: a conformance suite, record and replay, a bad server.
+#[cfg(feature = "testkit")]
+pub use meanwhile_testkit as testkit;
+
 // What the public API and the derives of users' types refer to.
 pub use {futures_util, schemars, serde, serde_json};
 

@@ -108,6 +108,11 @@ fn a_vendor_whose_codec_is_public_uses_no_host() {
 }
 
 #[test]
+fn the_testkit_depends_on_the_core_and_http() {
+    check(|name| name == "meanwhile-testkit", |dependency, _| [CORE, HTTP].contains(&dependency));
+}
+
+#[test]
 fn the_local_model_needs_no_http() {
     check(|name| name == "meanwhile-local", |dependency, _| dependency == CORE);
 }

@@ -10,6 +10,7 @@
 
 mod arrows;
 mod corpus;
+mod outsider;
 mod tidy;
 mod weight;
 

@@ -35,6 +35,9 @@ fn the_types_of_the_api() {
     check(400, invalid, text, ErrorKind::ContentFilter);
     // An echoed number or word is no reason.
     check(400, invalid, "429 is not a model: rate limit", ErrorKind::InvalidRequest);
+    check(400, invalid, "model 'no-such-model' not found", ErrorKind::ModelNotFound);
+    check(400, invalid, "Invalid model name passed in model=x", ErrorKind::ModelNotFound);
+    check(400, "exceed_context_size_error", "request (9 tokens)", ErrorKind::ContextLength);
     check(401, "authentication_error", "invalid x-api-key", ErrorKind::Authentication);
     check(402, "billing_error", "x", ErrorKind::InsufficientFunds);
     check(403, "permission_error", "x", ErrorKind::PermissionDenied);

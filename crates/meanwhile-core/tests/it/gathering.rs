@@ -79,3 +79,13 @@ async fn give_way() {
     })
     .await;
 }
+
+#[test]
+fn calls_may_borrow() {
+    let texts = ["a".to_owned(), "b".to_owned()];
+    async fn length(text: &str) -> Result<usize> {
+        Ok(text.len())
+    }
+    let lengths = wait(async { gather(texts.iter().map(|text| length(text))).limit(1).await });
+    assert_eq!(lengths.unwrap(), [1, 1]);
+}
