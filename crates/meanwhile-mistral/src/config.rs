@@ -15,7 +15,10 @@ const KEY_VARIABLES: &[&str] = &["MISTRAL_API_KEY"];
 
 /// Mistral, to be registered: its id, its key variable, and how to connect.
 pub const PROVIDER: ProviderInfo =
-    ProviderInfo::new(ID, KEY_VARIABLES, || Mistral::builder().build());
+    ProviderInfo::new(ID, KEY_VARIABLES, || Mistral::builder().build())
+        .with_embedder(|| Mistral::builder().embedder())
+        .with_models(|| Mistral::builder().models())
+        .with_batches(|| Mistral::builder().batches());
 
 /// How Mistral departs from the common dialect.
 pub(crate) const QUIRKS: Quirks = {
@@ -128,5 +131,10 @@ impl Builder {
     /// cannot be used.
     pub fn build(self) -> Result<AnyProvider> {
         self.dialect.build()
+    }
+
+    /// What the dialect needs to know of it.
+    pub(crate) fn into_dialect(self) -> Dialect {
+        self.dialect
     }
 }

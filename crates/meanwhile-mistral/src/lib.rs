@@ -22,6 +22,7 @@
 //! digits, so that others are shortened, always in the same way.
 
 mod config;
+mod modality;
 mod models;
 mod options;
 

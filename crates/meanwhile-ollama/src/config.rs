@@ -1,9 +1,11 @@
 //! [`Ollama`]: from the environment or code to a provider.
 
+use std::sync::Arc;
+
 use meanwhile_core::{AnyProvider, Capabilities, OutputSupport, ProviderInfo, Result, Timeouts};
 use meanwhile_http::{Auth, Client, Endpoint, HttpProvider, Secret};
 
-use crate::{ID, OllamaCodec};
+use crate::{ID, OllamaApi, OllamaCodec};
 
 const HOST: &str = "http://localhost:11434";
 const HOST_VARIABLES: &[&str] = &["OLLAMA_HOST", "OLLAMA_BASE_URL"];
@@ -12,7 +14,9 @@ const KEY_VARIABLES: &[&str] = &["OLLAMA_API_KEY"];
 /// Ollama, to be registered: its id, the variable of the key that only the hosted service needs,
 /// and how to connect.
 pub const PROVIDER: ProviderInfo =
-    ProviderInfo::new(ID, KEY_VARIABLES, || Ollama::builder().build());
+    ProviderInfo::new(ID, KEY_VARIABLES, || Ollama::builder().build())
+        .with_embedder(|| Ok(Arc::new(Ollama::builder().api()?)))
+        .with_models(|| Ok(Arc::new(Ollama::builder().api()?)));
 
 /// A server of [Ollama](https://ollama.com), on this machine or another.
 #[derive(Debug)]
@@ -93,6 +97,19 @@ impl Builder {
     /// [`Config`](meanwhile_core::ErrorKind::Config) when the address, the key or a header cannot
     /// be used.
     pub fn build(self) -> Result<AnyProvider> {
+        self.provider().map(Into::into)
+    }
+
+    /// Makes what is no chat: embeddings and the list of models. Does no network I/O.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build).
+    pub fn api(self) -> Result<OllamaApi> {
+        Ok(OllamaApi::new(self.provider()?.api()))
+    }
+
+    fn provider(self) -> Result<HttpProvider<OllamaCodec>> {
         let mut endpoint = Endpoint::new(base_url(&self.host))?;
         for (name, value) in self.headers {
             endpoint = endpoint.with_header(&name, &value)?;
@@ -111,7 +128,7 @@ impl Builder {
         if let Some(bytes) = self.frame_limit {
             provider = provider.with_frame_limit(bytes);
         }
-        Ok(provider.into())
+        Ok(provider)
     }
 }
 

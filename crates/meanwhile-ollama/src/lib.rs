@@ -26,6 +26,7 @@ mod decode;
 mod encode;
 mod error;
 mod messages;
+mod modality;
 mod options;
 mod time;
 mod wire;
@@ -33,6 +34,7 @@ mod wire;
 pub use codec::OllamaCodec;
 pub use config::{Builder, Ollama, PROVIDER};
 pub use decode::OllamaDecoder;
+pub use modality::OllamaApi;
 pub use options::OllamaOptions;
 
 /// The part before `/` in model strings, and the owner of provider data.

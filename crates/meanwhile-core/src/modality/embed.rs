@@ -209,8 +209,14 @@ impl EmbeddingModel {
                 )));
             }
             all.model = answer.model;
+            if all.vectors.is_empty() {
+                all.usage = answer.usage;
+            } else {
+                all.usage.add(&answer.usage);
+                // The counters of one request are not those of all.
+                all.usage.raw = None;
+            }
             all.vectors.extend(answer.vectors);
-            all.usage.add(&answer.usage);
         }
         Ok(all)
     }

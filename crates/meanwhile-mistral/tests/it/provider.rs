@@ -3,9 +3,12 @@
 use std::sync::Mutex;
 
 use bytes::Bytes;
-use meanwhile_core::{ErrorKind, Message, Provider as _, Request, Result};
+use meanwhile_core::{
+    BatchStatus, EmbeddingModel, ErrorKind, Message, Provider as _, Request, Result,
+};
 use meanwhile_http::{Body, Client, Transport};
 use meanwhile_mistral::{Mistral, PROVIDER};
+use serde_json::json;
 
 #[test]
 fn what_models_can_do() {
@@ -79,4 +82,57 @@ async fn models_and_stored_agents_are_asked_at_their_places() {
         let body: serde_json::Value = serde_json::from_slice(sent.body()).unwrap();
         assert_eq!(body[field], "some-id");
     }
+}
+
+fn answering(body: &'static str) -> (meanwhile_mistral::Builder, &'static Answers) {
+    let answers: &'static Answers = Box::leak(Box::new(Answers {
+        content_type: "application/json",
+        body,
+        asked: Mutex::default(),
+    }));
+    (Mistral::builder().api_key("k-123456").client(Client::new(answers)), answers)
+}
+
+fn body(answers: &Answers) -> serde_json::Value {
+    serde_json::from_slice(answers.asked.lock().unwrap().pop().unwrap().body()).unwrap()
+}
+
+#[tokio::test]
+async fn texts_are_embedded() {
+    let (builder, answers) =
+        answering(r#"{"data":[{"embedding":[1,2],"index":0}],"usage":{"prompt_tokens":4}}"#);
+    let model = EmbeddingModel::of(builder.embedder().unwrap(), "codestral-embed");
+    assert_eq!(model.dimensions(2).embed_one("a").await.unwrap(), [1.0, 2.0]);
+    let sent = json!({ "model": "codestral-embed", "input": ["a"], "output_dimension": 2 });
+    assert_eq!(body(answers), sent);
+}
+
+const JOB: &str = r#"{"id":"ca1c-1","object":"batch","model":"m","status":"SUCCESS",
+    "total_requests":2,"succeeded_requests":1,"failed_requests":1,"outputs":[
+    {"custom_id":"1","response":{"status_code":200,"body":{"model":"m","choices":[
+        {"index":0,"finish_reason":"stop","message":{"role":"assistant","content":"Jupiter"}}]}}},
+    {"custom_id":"0","response":{"status_code":400,"body":{"message":"no"}},"error":null}]}"#;
+
+#[tokio::test]
+async fn a_batch_travels_inline() {
+    let (builder, answers) = answering(JOB);
+    let batches = builder.batches().unwrap();
+    let request = |model: &str| Request::new(model, vec![Message::user("x")]);
+    let batch = batches.create(vec![("0".into(), request("m")), ("1".into(), request("m"))]).await;
+    let batch = batch.unwrap();
+    assert_eq!((batch.status, batch.failed), (BatchStatus::Completed, Some(1)));
+    let messages = json!({ "messages": [{ "role": "user", "content": "x" }] });
+    let requests =
+        json!([{ "custom_id": "0", "body": messages }, { "custom_id": "1", "body": messages }]);
+    let sent = json!({ "endpoint": "/v1/chat/completions", "model": "m", "requests": requests });
+    assert_eq!(body(answers), sent);
+
+    let items = batches.results(&batch.id).await.unwrap();
+    assert_eq!(items[0].response.as_ref().unwrap().text(), "Jupiter");
+    let error = items[1].response.as_ref().unwrap_err();
+    assert_eq!((&*items[1].id, error.kind()), ("0", ErrorKind::InvalidRequest));
+
+    let mixed = vec![("0".into(), request("m")), ("1".into(), request("n"))];
+    let error = batches.create(mixed).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidRequest);
 }

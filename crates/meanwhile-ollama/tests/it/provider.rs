@@ -4,7 +4,8 @@ use std::sync::Mutex;
 
 use bytes::Bytes;
 use meanwhile_core::{
-    ErrorKind, Fold, Message, OutputSupport, Provider as _, Request, Response, Result,
+    EmbeddingModel, ErrorKind, Fold, ListModels as _, Message, OutputSupport, Provider as _,
+    Request, Response, Result,
 };
 use meanwhile_http::{Body, Client, Transport};
 use meanwhile_ollama::{Ollama, PROVIDER};
@@ -80,4 +81,42 @@ async fn fold(mut stream: meanwhile_core::EventStream) -> Response {
         fold.push(&event.unwrap()).unwrap();
     }
     fold.finish().unwrap()
+}
+
+fn answering(body: &'static str) -> (meanwhile_ollama::OllamaApi, &'static Answers) {
+    let answers: &'static Answers = Box::leak(Box::new(Answers {
+        content_type: "application/json",
+        body,
+        asked: Mutex::default(),
+    }));
+    let builder = Ollama::builder().host("box.example:1234");
+    (builder.client(Client::new(answers)).api().unwrap(), answers)
+}
+
+#[tokio::test]
+async fn texts_are_embedded() {
+    let (api, answers) = answering(
+        r#"{"model":"nomic-embed-text","embeddings":[[0.25,-1]],"total_duration":3,"prompt_eval_count":12}"#,
+    );
+    let model = EmbeddingModel::new(api, "nomic-embed-text").dimensions(2);
+    let embeddings = model.embed(["a"]).await.unwrap();
+    assert_eq!(embeddings.vectors, [[0.25, -1.0]]);
+    assert_eq!(embeddings.usage.input.total, Some(12));
+    assert_eq!(embeddings.usage.raw.unwrap()["total_duration"], 3);
+    let sent = answers.asked.lock().unwrap().pop().unwrap();
+    assert_eq!(sent.uri(), "http://box.example:1234/api/embed");
+    assert_eq!(
+        sent.body(),
+        r#"{"model":"nomic-embed-text","input":["a"],"dimensions":2}"#.as_bytes()
+    );
+}
+
+#[tokio::test]
+async fn models_are_listed() {
+    let (api, answers) =
+        answering(r#"{"models":[{"name":"qwen3:8b","model":"qwen3:8b","size":5},{"size":1}]}"#);
+    let models = api.list_models().await.unwrap();
+    assert_eq!(models.iter().map(|model| &*model.id).collect::<Vec<_>>(), ["qwen3:8b"]);
+    let sent = answers.asked.lock().unwrap().pop().unwrap();
+    assert_eq!((sent.method(), sent.uri().path()), (&http::Method::GET, "/api/tags"));
 }

@@ -84,7 +84,7 @@ impl Batches for BatchApi {
             files += 1;
             let path = format!("/files/{}/content", legal(file)?);
             let reply = self.api.send(Wire::get(path), "", Timeouts::default()).await?;
-            self.read(&reply.body, &mut items)?;
+            items.extend(self.read_results(&reply.body)?);
         }
         if files == 0 {
             let status = raw.get("status").and_then(Value::as_str).unwrap_or("unknown");
@@ -107,15 +107,25 @@ impl BatchApi {
         Self { api, codec }
     }
 
-    fn lines(&self, requests: Vec<(String, Request)>) -> Result<Vec<u8>> {
+    /// Checks that there are requests and that no two have the same id.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidRequest`](ErrorKind::InvalidRequest) when not.
+    pub fn check(requests: &[(String, Request)]) -> Result<()> {
         let invalid = |message: String| Err(Error::new(ErrorKind::InvalidRequest, message));
         if requests.is_empty() {
             return invalid("a batch needs at least one request".to_owned());
         }
         let mut ids = HashSet::new();
-        if let Some((id, _)) = requests.iter().find(|(id, _)| !ids.insert(id)) {
-            return invalid(format!("two requests of the batch are called `{id}`"));
+        match requests.iter().find(|(id, _)| !ids.insert(id)) {
+            Some((id, _)) => invalid(format!("two requests of the batch are called `{id}`")),
+            None => Ok(()),
         }
+    }
+
+    fn lines(&self, requests: Vec<(String, Request)>) -> Result<Vec<u8>> {
+        Self::check(&requests)?;
         let written = |source| {
             let message = "the batch cannot be written as JSON";
             Error::new(ErrorKind::InvalidRequest, message).with_source(source)
@@ -164,18 +174,24 @@ impl BatchApi {
         Ok(batch)
     }
 
-    /// Reads a file of answers.
-    fn read(&self, file: &[u8], items: &mut Vec<BatchItem>) -> Result<()> {
-        for line in serde_json::Deserializer::from_slice(file).into_iter::<Answered<'_>>() {
+    /// Reads a file of answers, a JSON object a line.
+    ///
+    /// # Errors
+    ///
+    /// [`Decode`](ErrorKind::Decode) when a line is no answer; what went wrong with a single request
+    /// is in its item.
+    pub fn read_results(&self, file: &[u8]) -> Result<Vec<BatchItem>> {
+        let lines = serde_json::Deserializer::from_slice(file).into_iter::<Answered<'_>>();
+        let items = lines.map(|line| {
             let line = line.map_err(|source| {
                 let message = "a line of the results is not the JSON that was expected";
                 let error = Error::new(ErrorKind::Decode, message).with_source(source);
                 self.named(error.with_body(redact::shown(file)))
             })?;
             let response = self.response(&line).map_err(|error| self.named(error));
-            items.push(BatchItem::new(line.custom_id, response));
-        }
-        Ok(())
+            Ok(BatchItem::new(line.custom_id, response))
+        });
+        items.collect()
     }
 
     /// Reads an answer like one that came alone.
