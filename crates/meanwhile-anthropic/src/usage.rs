@@ -46,7 +46,7 @@ pub(crate) fn usage(counters: &Map<String, Value>) -> Usage {
     let mut usage = Usage::default();
     usage.input = input;
     usage.output = output;
-    usage.raw = Some(Box::new(Value::Object(counters.clone())));
+    usage.raw = Some(Value::Object(counters.clone()).into());
     usage
 }
 

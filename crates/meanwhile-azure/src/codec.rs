@@ -152,16 +152,17 @@ impl AzureCodec {
         ResponsesCodec::new(config::ID, self.responses.quirks(self.model(deployment)))
     }
 
-    fn chat_path(&self, deployment: &str) -> String {
+    /// Where an operation of the dialect is, such as `chat/completions`.
+    pub(crate) fn path(&self, deployment: &str, operation: &str) -> String {
         match &self.surface {
-            Surface::V1 => "/openai/v1/chat/completions".to_owned(),
+            Surface::V1 => format!("/openai/v1/{operation}"),
             Surface::Deployments(version) => format!(
-                "/openai/deployments/{}/chat/completions?api-version={}",
+                "/openai/deployments/{}/{operation}?api-version={}",
                 segment(deployment),
                 segment(version)
             ),
             Surface::Models(version) => {
-                format!("/models/chat/completions?api-version={}", segment(version))
+                format!("/models/{operation}?api-version={}", segment(version))
             }
         }
     }
@@ -201,7 +202,8 @@ impl Codec for AzureCodec {
                 self.responses(deployment).with_path(self.responses_path()).encode(request)
             }
             Route::Chat => {
-                let codec = self.chat(deployment).with_path(self.chat_path(deployment));
+                let codec =
+                    self.chat(deployment).with_path(self.path(deployment, "chat/completions"));
                 let mut wire = codec.encode(request)?;
                 if matches!(self.surface, Surface::Models(_)) {
                     // Otherwise settings beside the common ones are an error.

@@ -1,6 +1,7 @@
 //! [`Azure`]: from the environment or code to a provider.
 
 use std::fmt;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -8,7 +9,7 @@ use http::{HeaderValue, Request};
 use meanwhile_core::{AnyProvider, Error, ErrorKind, ProviderInfo, Result, Timeouts};
 use meanwhile_http::{Auth, Authorize, Client, Endpoint, HttpProvider, Secret};
 
-use crate::{Api, AzureCodec, ClientCredentials, Surface};
+use crate::{Api, AzureApi, AzureCodec, ClientCredentials, Surface};
 
 pub(crate) const ID: &str = "azure";
 const ENDPOINT_VARIABLES: [&str; 3] =
@@ -24,7 +25,8 @@ const MODELS_VERSION: &str = "2024-05-01-preview";
 
 /// Azure, to be registered: its id, its key variables, and how to connect.
 pub const PROVIDER: ProviderInfo =
-    ProviderInfo::new(ID, KEY_VARIABLES, || Azure::builder().build());
+    ProviderInfo::new(ID, KEY_VARIABLES, || Azure::builder().build())
+        .with_embedder(|| Ok(Arc::new(Azure::builder().embedder()?)));
 
 /// The models that one Azure resource serves.
 #[derive(Debug)]
@@ -162,6 +164,21 @@ impl Builder {
     /// application; [`Config`](ErrorKind::Config) when there is no endpoint, or when it, the key or
     /// a header cannot be used.
     pub fn build(self) -> Result<AnyProvider> {
+        self.provider().map(Into::into)
+    }
+
+    /// Makes the embedder of the resource; the model of a request is the name of a deployment. Does
+    /// no network I/O.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build).
+    pub fn embedder(self) -> Result<AzureApi> {
+        let provider = self.provider()?;
+        Ok(AzureApi { api: provider.api(), codec: provider.codec().clone() })
+    }
+
+    fn provider(self) -> Result<HttpProvider<AzureCodec>> {
         let Some(given) = self.endpoint else {
             let message = "no Azure endpoint was found; set the environment variable `AZURE_OPENAI_ENDPOINT` or pass one to the provider";
             return Err(Error::new(ErrorKind::Config, message));
@@ -188,7 +205,7 @@ impl Builder {
         if let Some(client) = self.client {
             provider = provider.with_client(client);
         }
-        Ok(provider.into())
+        Ok(provider)
     }
 }
 

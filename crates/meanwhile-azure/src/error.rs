@@ -31,7 +31,7 @@ pub(crate) fn explain(error: Error, body: &[u8]) -> Error {
 
 /// The same error with another message.
 fn reworded(error: &Error, message: String) -> Error {
-    let mut new = Error::new(error.kind(), message).with_attempts(error.attempts());
+    let mut new = Error::new(error.kind(), message).with_attempts(error.attempts().iter().cloned());
     macro_rules! keep {
         ($($get:ident => $with:ident),*) => {$(
             if let Some(text) = error.$get() {

@@ -18,7 +18,7 @@
 //!
 //! The wires are those of [`meanwhile_openai`] and [`meanwhile_anthropic`]; what is here is which of
 //! them a deployment is asked on and under which path (`codec`), Azure's content filter and its errors
-//! (`filter`, `error`), and who asks (`config`, `entra`): an API key, [`ClientCredentials`] of
+//! (`filter`, `error`), embeddings (`modality`), and who asks (`config`, `entra`): an API key, [`ClientCredentials`] of
 //! Microsoft Entra ID, or a hook of your own.
 //!
 //! The paths are described at <https://learn.microsoft.com/azure/ai-foundry/openai/reference>.
@@ -28,9 +28,11 @@ mod config;
 mod entra;
 mod error;
 mod filter;
+mod modality;
 
 pub use codec::{AzureCodec, AzureDecoder, Surface};
 pub use config::{Azure, Builder, PROVIDER};
 pub use entra::ClientCredentials;
 pub use meanwhile_openai::Api;
 pub use meanwhile_openai_responses::{BuiltInTool, ResponsesOptions, item};
+pub use modality::AzureApi;

@@ -24,7 +24,7 @@ pub(crate) fn usage(raw: Value) -> Option<Usage> {
         uncached.saturating_add(read.unwrap_or(0)).saturating_add(write.unwrap_or(0))
     });
     usage.output.total = output;
-    usage.raw = Some(Box::new(raw));
+    usage.raw = Some(raw.into());
     Some(usage)
 }
 

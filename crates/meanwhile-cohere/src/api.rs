@@ -53,8 +53,18 @@ struct Embedded {
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Vectors {
-    Named { float: Vec<Vec<f32>> },
+    Named(Named),
     Plain(Vec<Vec<f32>>),
+}
+
+/// Floats, unless the options ask for another type. Bits come packed, eight in a number.
+#[derive(Deserialize)]
+struct Named {
+    float: Option<Vec<Vec<f32>>>,
+    int8: Option<Vec<Vec<f32>>>,
+    uint8: Option<Vec<Vec<f32>>>,
+    binary: Option<Vec<Vec<f32>>>,
+    ubinary: Option<Vec<Vec<f32>>>,
 }
 
 #[derive(Deserialize)]
@@ -100,7 +110,15 @@ impl Embedder for CohereApi {
         let body = WithOptions { fields: &body, options: options.get(self.api.id()) }.merged()?;
         let answer: Embedded = self.api.post("/v2/embed", &body, model, *timeouts).await?;
         let vectors = match answer.embeddings {
-            Vectors::Named { float } | Vectors::Plain(float) => float,
+            Vectors::Named(Named { float, int8, uint8, binary, ubinary }) => {
+                float.or(int8).or(uint8).or(binary).or(ubinary).ok_or_else(|| {
+                    let message = "the answer has no vectors of numbers; leave out `embedding_types` or name `float`";
+                    Error::new(ErrorKind::Decode, message)
+                        .with_provider(self.api.id().to_owned())
+                        .with_model(model.clone())
+                })?
+            }
+            Vectors::Plain(vectors) => vectors,
         };
         Ok(Embeddings::new(self.api.id(), model.clone(), vectors, usage(answer.meta)))
     }
@@ -193,7 +211,7 @@ fn usage(meta: Option<Value>) -> Usage {
     let billed = meta.as_ref().and_then(|meta| meta.get("billed_units"));
     usage.input.total =
         billed.and_then(|billed| billed.get("input_tokens")).and_then(Value::as_u64);
-    usage.raw = meta.map(Box::new);
+    usage.raw = meta.map(Into::into);
     usage
 }
 

@@ -27,7 +27,7 @@ pub(crate) fn usage(raw: Value) -> Option<Usage> {
         (Some(output), Some(reasoning)) => Some(output.saturating_sub(reasoning)),
         _ => None,
     };
-    usage.raw = Some(Box::new(raw));
+    usage.raw = Some(raw.into());
     Some(usage)
 }
 

@@ -3,18 +3,21 @@
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::marker::PhantomData;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
+use crate::observe::{Moment, Origin, RunKind, Started};
 use crate::prepare::{Prepared, prepare};
-use crate::run;
+use crate::scope::{Scope, defaults};
 use crate::settings::configure;
 use crate::tool::{ToolChoice, ToolSet, Toolbox};
 use crate::{
-    AnyProvider, Delivery, Extract, Message, ModelRef, OnUnsupported, Params, Prompt, Registry,
-    Request, Response, ResponseStream, Result, Settings, Timeouts,
+    AnyProvider, Delivery, Extract, Layer, Message, ModelRef, Observer, OnUnsupported, Params,
+    Prompt, Registry, Request, Response, ResponseStream, Result, Settings, Timeouts,
 };
+use crate::{Observers, run};
 
 /// A call that is ready to be made: `.await` it for its value, [`stream`](Self::stream) it, or
 /// configure it further. Nothing is sent before the first poll; dropping the future cancels.
@@ -33,6 +36,9 @@ struct State<'a> {
     prompt: Source<'a>,
     call_site: Settings,
     attribute: Settings,
+    // Of the process and the task, as they were when the call was made.
+    defaults: Option<Arc<Settings>>,
+    scope: Scope,
 }
 
 #[expect(clippy::large_enum_variant, reason = "lives in the box of the call")]
@@ -64,6 +70,8 @@ impl<'a, T: Extract> Call<'a, T> {
             prompt,
             call_site: Settings::new(),
             attribute: Settings::new(),
+            defaults: defaults(),
+            scope: Scope::current(),
         };
         Self { state: Box::new(state), output: PhantomData }
     }
@@ -90,7 +98,8 @@ impl<'a, T: Extract> Call<'a, T> {
     ///
     /// Whatever the body of the prompt function fails with.
     pub async fn messages(self) -> Result<Vec<Message>> {
-        Ok(self.state.prompt.get().await?.messages)
+        let State { prompt, scope, .. } = *self.state;
+        Ok(scope.run(prompt.get()).await?.messages)
     }
 
     /// Builds the request without sending it.
@@ -99,7 +108,10 @@ impl<'a, T: Extract> Call<'a, T> {
     ///
     /// Whatever the body of the prompt function, or finding its model, fails with.
     pub async fn request(self) -> Result<Request> {
-        Ok(self.prepare(Delivery::Whole).await?.request)
+        let name = self.state.name;
+        let begun = Begun { scope: self.state.scope.clone(), started: None };
+        let prepared = self.prepare(&begun, Delivery::Whole).await;
+        Ok(prepared.map_err(|error| error.with_operation(name))?.request)
     }
 
     /// Sends the request and returns its answer as it is written, once the provider has accepted it.
@@ -112,16 +124,56 @@ impl<'a, T: Extract> Call<'a, T> {
     /// last item of the stream.
     pub async fn stream(self) -> Result<ResponseStream<T>> {
         let name = self.state.name;
-        run::stream(self.prepare(Delivery::Streamed).await?)
-            .await
-            .map_err(|error| error.with_operation(name))
+        let begun = self.begin();
+        let outcome = match self.prepare(&begun, Delivery::Streamed).await {
+            Ok(prepared) => run::stream(prepared).await,
+            Err(error) => Err(error),
+        };
+        match outcome {
+            Ok(stream) => Ok(stream.part_of(begun.started)),
+            Err(error) => Err(begun.end(Err(error.with_operation(name)))?),
+        }
     }
 
-    async fn prepare(self, delivery: Delivery) -> Result<Prepared> {
-        let State { name: _, registry, prompt, call_site, attribute } = *self.state;
-        let prompt = prompt.get().await?;
-        let settings = call_site.or(prompt.settings).or(attribute);
-        prepare::<T>(&registry, prompt.messages, settings, delivery)
+    /// Starts the chain for those who observe from outside of the body.
+    fn begin(&self) -> Begun {
+        let State { name, call_site, attribute, defaults, scope, .. } = &*self.state;
+        let observers = [Some(&attribute.observers), Some(&call_site.observers)];
+        let observers = observers.into_iter().flatten().cloned();
+        let around = match defaults {
+            None if scope.is_empty() => Observers::default(),
+            _ => scope.origin().observers,
+        };
+        let observers = observers.fold(around, Observers::with_all);
+        if observers.is_empty() {
+            return Begun { scope: scope.clone(), started: None };
+        }
+        let tags = call_site.clone().or(scope.settings()).or(attribute.clone()).tags;
+        let origin = Origin { observers, parent: scope.parent().cloned(), tags };
+        let started = Started::new(&origin, RunKind::Chain, || (*name).into());
+        let scope = match &started {
+            Some(started) => {
+                started.tell(&Moment::ChainStart);
+                scope.inside(started.run())
+            }
+            None => scope.clone(),
+        };
+        Begun { scope, started }
+    }
+
+    async fn prepare(self, begun: &Begun, delivery: Delivery) -> Result<Prepared> {
+        let State { name, registry, prompt, call_site, attribute, defaults, scope } = *self.state;
+        let prompt = match prompt {
+            Source::Ready(prompt) => prompt,
+            Source::Pending(prompt) => begun.scope.clone().run(prompt).await,
+        }?;
+        let mut settings = call_site.or(prompt.settings);
+        if !scope.is_empty() {
+            settings = settings.or(scope.settings());
+        }
+        let settings = settings.or(attribute);
+        let scope = begun.scope.clone();
+        prepare::<T>(name, &registry, prompt.messages, settings, defaults, scope, delivery)
     }
 
     fn settings_mut(&mut self) -> &mut Settings {
@@ -147,13 +199,30 @@ impl<'a, T: Extract> IntoFuture for Call<'a, T> {
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
             let name = self.state.name;
-            let prepared = self.prepare(Delivery::Whole).await;
-            let outcome = match prepared {
+            let begun = self.begin();
+            let outcome = match self.prepare(&begun, Delivery::Whole).await {
                 Ok(prepared) => run::run::<T>(prepared).await,
                 Err(error) => Err(error),
             };
-            outcome.map_err(|error| error.with_operation(name))
+            begun.end(outcome.map_err(|error| error.with_operation(name)))
         })
+    }
+}
+
+/// A call that is being made: the chain that is observed, and the scope of its parts.
+struct Begun {
+    scope: Scope,
+    started: Option<Started>,
+}
+
+impl Begun {
+    fn end<T>(self, outcome: Result<T>) -> Result<T> {
+        match (self.started, &outcome) {
+            (Some(started), Ok(_)) => started.end(&Moment::ChainEnd),
+            (Some(started), Err(error)) => started.fail(error),
+            (None, _) => {}
+        }
+        outcome
     }
 }
 

@@ -4,7 +4,9 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-use crate::Response;
+use serde::{Deserialize, Serialize};
+
+use crate::{Attempt, Response};
 
 /// The result of everything in this workspace that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -30,13 +32,14 @@ struct Inner {
     body: Option<String>,
     retry_after: Option<Duration>,
     retryable: Option<bool>,
-    attempts: u32,
+    attempts: Vec<Attempt>,
     partial: Option<Box<Response>>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
 /// Which class of failure an [`Error`] is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// A setting is missing or contradicts another; nothing was sent.
@@ -96,7 +99,8 @@ pub enum ErrorKind {
 }
 
 /// Which clock ran out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum TimeoutPhase {
     /// Making the connection.
@@ -173,7 +177,7 @@ impl Error {
             body: None,
             retry_after: None,
             retryable: None,
-            attempts: 0,
+            attempts: Vec::new(),
             partial: None,
             source: None,
         }))
@@ -265,10 +269,10 @@ impl Error {
         self.0.retry_after
     }
 
-    /// How many attempts were made; 0 where nothing counted them.
+    /// The tries that failed before this error, oldest first; this error is the last one.
     #[must_use]
-    pub fn attempts(&self) -> u32 {
-        self.0.attempts
+    pub fn attempts(&self) -> &[Attempt] {
+        &self.0.attempts
     }
 
     /// What had arrived before the failure: content, usage and warnings so far.
@@ -296,7 +300,9 @@ impl Error {
             | ErrorKind::Conflict
             | ErrorKind::Connection => true,
             ErrorKind::Timeout(phase) => phase != TimeoutPhase::Whole,
-            ErrorKind::StreamInterrupted => self.0.partial.is_none(),
+            ErrorKind::StreamInterrupted => {
+                self.partial().is_none_or(|partial| partial.message.parts.is_empty())
+            }
             _ => false,
         })
     }
@@ -386,10 +392,10 @@ impl Error {
         self
     }
 
-    /// Sets how many attempts were made.
+    /// Puts earlier tries in front of those that are listed already; give the oldest first.
     #[must_use]
-    pub fn with_attempts(mut self, attempts: u32) -> Self {
-        self.0.attempts = attempts;
+    pub fn with_attempts(mut self, attempts: impl IntoIterator<Item = Attempt>) -> Self {
+        self.0.attempts.splice(0..0, attempts);
         self
     }
 
@@ -438,6 +444,9 @@ impl fmt::Display for Error {
         if let Some(id) = &inner.request_id {
             detail(f, "request id", id)?;
         }
+        if !inner.attempts.is_empty() {
+            detail(f, "attempts", &(inner.attempts.len() + 1))?;
+        }
         if separator == ", " { f.write_str(")") } else { Ok(()) }
     }
 }
@@ -456,6 +465,9 @@ impl fmt::Debug for Error {
         }
         known!(provider, model, operation, request_id, status, code, error_type, param);
         known!(retry_after, body, partial, source);
+        if !inner.attempts.is_empty() {
+            out.field("attempts", &inner.attempts);
+        }
         out.finish()
     }
 }

@@ -1,6 +1,6 @@
 //! [`Event`]: the grammar of an answer. A response is the fold of its events.
 
-use crate::{Citation, Finish, Logprob, Part, ProviderData, Usage, Warning};
+use crate::{Attempt, Citation, Finish, Logprob, Part, ProviderData, Usage, Warning};
 
 /// One step of an answer.
 ///
@@ -84,6 +84,8 @@ pub enum Event {
     Raw(Box<str>),
     /// Something did not go through as asked.
     Warning(Box<Warning>),
+    /// A try that failed before this answer began.
+    Attempt(Box<Attempt>),
     /// The answer is complete.
     Finish(Box<Finish>),
 }
@@ -218,10 +220,27 @@ impl Event {
         Self::Warning(Box::new(warning))
     }
 
+    /// Reports a try that failed before this answer.
+    #[must_use]
+    pub fn attempt(attempt: Attempt) -> Self {
+        Self::Attempt(Box::new(attempt))
+    }
+
     /// Ends the answer.
     #[must_use]
     pub fn finish(finish: Finish) -> Self {
         Self::Finish(Box::new(finish))
+    }
+
+    /// Whether this is part of the answer itself, or its end. What comes before the first such event
+    /// (metadata, warnings, raw frames, counts) can still be taken back: layers that try again do so
+    /// until it.
+    #[must_use]
+    pub fn is_answer(&self) -> bool {
+        !matches!(
+            self,
+            Self::Metadata(_) | Self::Usage(_) | Self::Raw(_) | Self::Warning(_) | Self::Attempt(_)
+        )
     }
 
     /// Whether this is the last event of an answer.

@@ -3,7 +3,7 @@
 use crate::event::PartStart;
 use crate::tool::ToolCall;
 use crate::{
-    Error, ErrorKind, Event, Part, ProviderData, Refusal, Response, Result, Text, Thinking,
+    Error, ErrorKind, Event, Part, ProviderData, Refusal, Response, Result, Text, Thinking, Usage,
 };
 
 /// Puts a [`Response`] together from its events.
@@ -90,6 +90,7 @@ impl Fold {
             Event::Usage(usage) => self.response.usage.update((**usage).clone()),
             Event::Raw(frame) => self.response.raw.push(frame.to_string()),
             Event::Warning(warning) => self.response.warnings.push((**warning).clone()),
+            Event::Attempt(attempt) => self.response.attempts.push((**attempt).clone()),
             Event::Finish(finish) => {
                 self.response.finish = Some((**finish).clone());
                 self.finished = true;
@@ -132,6 +133,18 @@ impl Fold {
             })
             .collect();
         self.response
+    }
+
+    /// Puts what has arrived on the error that ended the answer: content and counts, and the tries
+    /// that had failed before.
+    #[must_use]
+    pub fn fail(mut self, error: Error) -> Error {
+        let attempts = std::mem::take(&mut self.response.attempts);
+        let error = error.with_attempts(attempts);
+        if self.is_empty() && self.response.usage == Usage::default() {
+            return error;
+        }
+        error.with_partial(self.into_partial())
     }
 
     /// Whether nothing of the answer itself has arrived yet: no part, whole or begun.

@@ -31,6 +31,7 @@ pub mod template;
 mod params;
 mod request;
 mod schema;
+mod scope;
 mod settings;
 pub mod tool;
 
@@ -42,6 +43,7 @@ mod registry;
 mod scripted;
 
 // What comes back.
+mod attempt;
 mod error;
 pub mod event;
 mod finish;
@@ -55,9 +57,11 @@ mod warning;
 mod call;
 mod extract;
 mod gather;
+mod observe;
 mod prepare;
 mod run;
 
+pub use attempt::Attempt;
 pub use call::Call;
 pub use citation::{Citation, Logprob};
 pub use data::ProviderData;
@@ -77,6 +81,7 @@ pub use modality::{
     Reranker,
 };
 pub use model::{Model, ModelId, ModelRef};
+pub use observe::{Moment, Observer, Observers, Run, RunId, RunKind};
 pub use params::{Effort, Params, Reasoning, Timeouts};
 pub use prompt::{IntoPrompt, Prompt};
 pub use provider::{AnyProvider, Capabilities, Layer, OutputSupport, Provider};
@@ -84,6 +89,7 @@ pub use registry::{Connect, ProviderInfo, Registry};
 pub use request::{Delivery, OnUnsupported, OutputFormat, OutputSchema, Request};
 pub use response::Response;
 pub use schema::Schema;
+pub use scope::{InScope, Scope, chain, configure, scope};
 pub use scripted::Scripted;
 pub use settings::Settings;
 pub use stream::{EventStream, ResponseStream};

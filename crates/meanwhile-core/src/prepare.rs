@@ -1,5 +1,9 @@
 //! From settings and messages to a [`Request`] for a known model. Pure, but for connecting a provider.
 
+use std::sync::Arc;
+
+use crate::observe::Origin;
+use crate::scope::Scope;
 use crate::tool::{ToolChoice, Toolbox};
 use crate::{
     AnyProvider, Capabilities, Delivery, Error, ErrorKind, Extract, Message, Model, ModelId,
@@ -17,15 +21,26 @@ pub(crate) struct Prepared {
     pub(crate) request: Request,
     pub(crate) tools: Toolbox,
     pub(crate) max_turns: u32,
+    /// Who observes the requests and tools.
+    pub(crate) origin: Origin,
+    /// Where the tools run.
+    pub(crate) scope: Scope,
 }
 
 /// Resolves the model and merges all settings into one request.
 pub(crate) fn prepare<T: Extract>(
+    name: &'static str,
     registry: &Registry,
     messages: Vec<Message>,
     settings: Settings,
+    defaults: Option<Arc<Settings>>,
+    scope: Scope,
     delivery: Delivery,
 ) -> Result<Prepared> {
+    let settings = match defaults {
+        Some(defaults) => settings.or(Arc::unwrap_or_clone(defaults)),
+        None => settings,
+    };
     let Settings {
         model,
         client,
@@ -36,9 +51,14 @@ pub(crate) fn prepare<T: Extract>(
         timeouts,
         unsupported,
         raw,
-        tags: _,
+        tags,
+        layers,
+        observers,
     } = settings;
-    let model = resolve(registry, model, client)?;
+    let mut model = resolve(registry, model, client)?;
+    for layer in layers {
+        model.provider = layer.wrap(model.provider);
+    }
     if messages.is_empty() {
         let message = "the prompt has no messages; return some text or a message from its body";
         return Err(Error::new(ErrorKind::Prompt, message));
@@ -59,11 +79,19 @@ pub(crate) fn prepare<T: Extract>(
     request.timeouts = timeouts;
     request.unsupported = unsupported.unwrap_or_default();
     request.raw = raw;
+    request.operation = name.into();
     request.output = T::output();
     let capabilities = model.provider.capabilities(&request.model);
     ask_for_output(&mut request, capabilities);
     let max_turns = max_turns.unwrap_or(DEFAULT_MAX_TURNS).max(1);
-    Ok(Prepared { provider: model.provider, request, tools, max_turns })
+    let parent = scope.parent().cloned();
+    let origin = if observers.is_empty() {
+        Origin::default()
+    } else {
+        Origin { observers, parent, tags: tags.clone() }
+    };
+    request.tags = tags;
+    Ok(Prepared { provider: model.provider, request, tools, max_turns, origin, scope })
 }
 
 fn resolve(

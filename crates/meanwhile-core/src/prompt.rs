@@ -1,10 +1,14 @@
 //! [`Prompt`]: messages, and the settings that hold for the one call they are used in.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use crate::settings::configure;
 use crate::tool::{ToolChoice, ToolSet, Toolbox};
-use crate::{AnyProvider, Message, ModelRef, Params, Part, Settings, Timeouts};
-use crate::{IntoParts, OnUnsupported};
-use std::time::Duration;
+use crate::{
+    AnyProvider, IntoParts, Layer, Message, ModelRef, Observer, OnUnsupported, Params, Part,
+    Settings, Timeouts,
+};
 
 /// What a prompt function evaluates to: a conversation, and settings for the one call it starts.
 ///

@@ -92,6 +92,9 @@ pub struct Capabilities {
     pub documents: bool,
     /// The model can think before it answers.
     pub thinking: bool,
+    /// Tells where requests go: a digest of the base URL, without credentials. Two providers of one id
+    /// that ask different hosts differ in it. `None` where there is no host, or it is not known.
+    pub endpoint: Option<u64>,
 }
 
 impl Capabilities {
@@ -106,6 +109,7 @@ impl Capabilities {
             audio: false,
             documents: false,
             thinking: false,
+            endpoint: None,
         }
     }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::{
-    AnyProvider, Batches, Embedder, EmbeddingModel, Error, ErrorKind, ListModels, Model, ModelId,
+    AnyProvider, Batches, Embedder, EmbeddingModel, Error, ErrorKind, Layer, ListModels, Model, ModelId,
     ModelInfo, Params, Provider, Reranker, Result,
 };
 
@@ -103,6 +103,10 @@ struct Entries {
     // Ids that exist but are not compiled in, with the feature that brings them.
     features: BTreeMap<&'static str, &'static str>,
     params: Params,
+    // Around every provider; the last one is the outermost.
+    layers: Vec<Arc<dyn Layer>>,
+    // Providers in their layers, made on first use.
+    layered: BTreeMap<String, AnyProvider>,
 }
 
 #[derive(Clone)]
@@ -121,6 +125,7 @@ impl Registry {
     /// Makes `info.id` available; it is connected on first use. An id that exists is replaced.
     pub fn register(&self, info: &ProviderInfo) -> &Self {
         let mut entries = self.write();
+        entries.layered.remove(info.id);
         entries.providers.insert(info.id.to_owned(), Entry::Info(*info));
         entries.infos.insert(info.id.to_owned(), *info);
         drop(entries);
@@ -139,6 +144,7 @@ impl Registry {
         let mut entries = self.write();
         // What was registered under the id spoke to another place.
         entries.infos.remove(&id);
+        entries.layered.remove(&id);
         entries.providers.insert(id, Entry::Connected(provider));
         drop(entries);
         self
@@ -157,6 +163,25 @@ impl Registry {
         self
     }
 
+    /// Puts a layer around every provider, those that are registered later included, outside of the
+    /// layers that are there already.
+    pub fn layer(&self, layer: impl Layer) -> &Self {
+        let mut entries = self.write();
+        entries.layers.push(Arc::new(layer));
+        entries.layered.clear();
+        drop(entries);
+        self
+    }
+
+    /// Takes all layers away again; calls that were made keep theirs.
+    pub fn clear_layers(&self) -> &Self {
+        let mut entries = self.write();
+        entries.layers.clear();
+        entries.layered.clear();
+        drop(entries);
+        self
+    }
+
     /// The params of every call.
     #[must_use]
     pub fn params(&self) -> Params {
@@ -169,31 +194,38 @@ impl Registry {
         self.read().providers.keys().cloned().collect()
     }
 
-    /// Returns the provider called `id`, connecting it on first use.
+    /// Returns the provider called `id` in the layers of the registry, connecting it on first use.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::UnknownProvider`] with the nearest known id or the feature to enable;
     /// whatever connecting fails with, usually [`ErrorKind::MissingCredential`].
     pub fn provider(&self, id: &str) -> Result<AnyProvider> {
-        let entry = self.read().providers.get(id).cloned();
-        match entry {
-            Some(Entry::Connected(provider)) => Ok(provider),
-            Some(Entry::Info(info)) => {
-                let provider = (info.connect)()?;
-                // Two first calls at once may both connect; the first one in is kept.
-                let mut entries = self.write();
-                match entries.providers.get(id) {
-                    Some(Entry::Connected(first)) => Ok(first.clone()),
-                    _ => {
-                        let entry = Entry::Connected(provider.clone());
-                        entries.providers.insert(id.to_owned(), entry);
-                        Ok(provider)
-                    }
-                }
-            }
-            None => Err(self.unknown(id)),
+        let entries = self.read();
+        if let Some(provider) = entries.layered.get(id) {
+            return Ok(provider.clone());
         }
+        let entry = entries.providers.get(id).cloned();
+        drop(entries);
+        let connected = match entry {
+            Some(Entry::Connected(provider)) => provider,
+            Some(Entry::Info(info)) => (info.connect)()?,
+            None => return Err(self.unknown(id)),
+        };
+        let mut entries = self.write();
+        // Two first calls at once may both connect; the first one in is kept.
+        let connected = match entries.providers.get(id) {
+            Some(Entry::Connected(first)) => first.clone(),
+            _ => {
+                let entry = Entry::Connected(connected.clone());
+                entries.providers.insert(id.to_owned(), entry);
+                connected
+            }
+        };
+        let wrap = |inner, layer: &Arc<dyn Layer>| layer.wrap(inner);
+        let layered = entries.layers.iter().fold(connected, wrap);
+        entries.layered.insert(id.to_owned(), layered.clone());
+        Ok(layered)
     }
 
     /// Returns the model that a `provider/model` string names.

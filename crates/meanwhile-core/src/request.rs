@@ -1,7 +1,9 @@
 //! [`Request`]: everything a provider is asked, in one value.
 
+use std::borrow::Cow;
+
 use crate::tool::{ToolChoice, ToolSpec};
-use crate::{Message, Params, Schema, Timeouts, Warning};
+use crate::{Message, Params, Run, Schema, Timeouts, Warning};
 
 /// One question to a model.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,6 +31,12 @@ pub struct Request {
     pub raw: bool,
     /// What was dropped or changed before the provider saw the request; it repeats them as events.
     pub warnings: Vec<Warning>,
+    /// The name of the prompt function that asks, for layers and observers; it is not sent.
+    pub operation: Cow<'static, str>,
+    /// Labels of the call, for layers and observers; they are not sent.
+    pub tags: Vec<(String, String)>,
+    /// The observed run that this request is, where somebody observes.
+    pub run: Option<Run>,
 }
 
 impl Request {
@@ -47,6 +55,9 @@ impl Request {
             unsupported: OnUnsupported::Warn,
             raw: false,
             warnings: Vec::new(),
+            operation: Cow::Borrowed(""),
+            tags: Vec::new(),
+            run: None,
         }
     }
 

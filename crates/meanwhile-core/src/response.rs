@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::tool::ToolCall;
-use crate::{Citation, Finish, FinishReason, Message, Part, Role, Usage, Warning};
+use crate::{Attempt, Citation, Finish, FinishReason, Message, Part, Role, Usage, Warning};
 
 /// One answer of a model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -33,6 +33,9 @@ pub struct Response {
     pub usage: Usage,
     /// What did not go through as asked.
     pub warnings: Vec<Warning>,
+    /// The tries that failed before this answer, oldest first. Empty where the first one succeeded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attempts: Vec<Attempt>,
     /// The frames of the answer as the provider sent them, where the request asked for that.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub raw: Vec<String>,
@@ -53,6 +56,7 @@ impl Response {
             finish: None,
             usage: Usage::default(),
             warnings: Vec::new(),
+            attempts: Vec::new(),
             raw: Vec::new(),
         }
     }

@@ -1,16 +1,18 @@
 //! [`Settings`]: what one call is configured with, and the one rule by which settings are merged.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::tool::{ToolChoice, ToolSet, Toolbox};
-use crate::{AnyProvider, ModelRef, OnUnsupported, Params, Timeouts};
+use crate::{AnyProvider, Layer, ModelRef, Observer, Observers, OnUnsupported, Params, Timeouts};
 
 /// Everything that can be configured for a call, all of it optional.
 ///
 /// The same settings can be given at the call site, in the body of a prompt function (on its
-/// [`Prompt`](crate::Prompt)), in the attribute and as a default of the registry, and win in that
-/// order. Merging is field by field ([`Settings::or`]): a call site that sets the temperature keeps
-/// the attribute's model. Tools and tags add up; of two tools with one name the upper wins.
+/// [`Prompt`](crate::Prompt)), for a task ([`scope`](crate::scope)), in the attribute, and for the
+/// process ([`configure`](crate::configure)), and win in that order. Merging is field by field
+/// ([`Settings::or`]): a call site that sets the temperature keeps the attribute's model. Tools,
+/// tags, layers and observers add up; of two tools with one name the upper wins.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct Settings {
@@ -34,6 +36,10 @@ pub struct Settings {
     pub raw: bool,
     /// Labels for observation, in order; they are not sent.
     pub tags: Vec<(String, String)>,
+    /// Layers around the provider, on top of those it has. The last one is the outermost.
+    pub layers: Vec<Arc<dyn Layer>>,
+    /// Who is told what happens.
+    pub observers: Observers,
 }
 
 impl Settings {
@@ -46,6 +52,8 @@ impl Settings {
     /// Fills what is not set from `lower`.
     #[must_use]
     pub fn or(self, lower: Self) -> Self {
+        let mut layers = lower.layers;
+        layers.extend(self.layers);
         let mut tags = lower.tags;
         for (name, value) in self.tags {
             match tags.iter_mut().find(|(known, _)| *known == name) {
@@ -68,6 +76,8 @@ impl Settings {
             unsupported: self.unsupported.or(lower.unsupported),
             raw: self.raw || lower.raw,
             tags,
+            layers,
+            observers: lower.observers.with_all(self.observers),
         }
     }
 }
@@ -177,6 +187,22 @@ macro_rules! configure {
             #[must_use = "settings are set on the value that is returned"]
             pub fn tag(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
                 self.settings_mut().tags.push((name.into(), value.into()));
+                self
+            }
+
+            /// Puts a layer around the provider, outside of those it already has. What calls share
+            /// (a limit, a cache, a budget) lives in the layer: give clones of one layer to each.
+            #[must_use = "settings are set on the value that is returned"]
+            pub fn layer(mut self, layer: impl Layer) -> Self {
+                self.settings_mut().layers.push(Arc::new(layer));
+                self
+            }
+
+            /// Tells `observer` what happens.
+            #[must_use = "settings are set on the value that is returned"]
+            pub fn observe(mut self, observer: impl Observer) -> Self {
+                let settings = self.settings_mut();
+                settings.observers = std::mem::take(&mut settings.observers).with(observer);
                 self
             }
         }

@@ -9,6 +9,7 @@ use futures_core::Stream;
 use futures_core::stream::FusedStream;
 use futures_util::StreamExt as _;
 
+use crate::observe::{Moment, Started};
 use crate::{Error, ErrorKind, Event, Extract, Fold, Response, Result};
 
 /// The events of one answer, pulled by the reader.
@@ -82,14 +83,39 @@ pub struct ResponseStream<T = Response> {
     // Taken when the stream ends.
     fold: Option<Box<Fold>>,
     done: Option<Box<Response>>,
+    // Only where somebody observes.
+    watch: Option<Box<Watch>>,
     output: PhantomData<fn() -> T>,
+}
+
+/// The observed runs that a stream is: a request, and the call that made it.
+#[derive(Debug, Default)]
+struct Watch {
+    model: Option<Started>,
+    chain: Option<Started>,
 }
 
 impl<T: Extract> ResponseStream<T> {
     /// Folds the events of `provider`'s answer to a request for `model`.
     pub fn new(events: EventStream, provider: impl Into<String>, model: impl Into<String>) -> Self {
         let fold = Some(Box::new(Fold::new(provider, model)));
-        Self { events, fold, done: None, output: PhantomData }
+        Self { events, fold, done: None, watch: None, output: PhantomData }
+    }
+
+    /// Makes the stream tell of its events as a run of a model, which ends with it.
+    pub(crate) fn observed(mut self, model: Option<Started>) -> Self {
+        if model.is_some() {
+            self.watch.get_or_insert_default().model = model;
+        }
+        self
+    }
+
+    /// Makes the stream the end of a chain.
+    pub(crate) fn part_of(mut self, chain: Option<Started>) -> Self {
+        if chain.is_some() {
+            self.watch.get_or_insert_default().chain = chain;
+        }
+        self
     }
 
     /// Waits for the next event; `None` after the finish or an error. Cancel-safe: no event is lost.
@@ -127,7 +153,7 @@ impl<T: Extract> ResponseStream<T> {
         while let Some(event) = self.next().await {
             event?;
         }
-        match self.done {
+        match self.done.take() {
             Some(response) => Ok(*response),
             None => Err(Error::new(
                 ErrorKind::StreamInterrupted,
@@ -148,19 +174,68 @@ impl<T> Stream for ResponseStream<T> {
             None => return Poll::Ready(None),
         };
         match item {
-            Ok(event) if !event.is_terminal() => Poll::Ready(Some(Ok(event))),
+            Ok(event) if !event.is_terminal() => {
+                if let Some(watch) = &this.watch {
+                    watch.event(&event);
+                }
+                Poll::Ready(Some(Ok(event)))
+            }
             Ok(event) => {
                 this.done = this.fold.take().map(|fold| Box::new(fold.into_partial()));
+                if let (Some(watch), Some(response)) = (this.watch.take(), &this.done) {
+                    watch.event(&event);
+                    watch.end(response);
+                }
                 Poll::Ready(Some(Ok(event)))
             }
             Err(error) => {
-                // What arrived rides on the error; an error before the first part carries nothing.
                 let error = match this.fold.take() {
-                    Some(fold) if !fold.is_empty() => error.with_partial(fold.into_partial()),
-                    _ => error,
+                    Some(fold) => fold.fail(error),
+                    None => error,
                 };
+                if let Some(watch) = this.watch.take() {
+                    watch.fail(&error);
+                }
                 Poll::Ready(Some(Err(error)))
             }
+        }
+    }
+}
+
+impl<T> Drop for ResponseStream<T> {
+    fn drop(&mut self) {
+        // Only a stream that has not ended is still watched.
+        if let Some(watch) = self.watch.take() {
+            watch.cancel(self.fold.take().map(|fold| fold.into_partial()));
+        }
+    }
+}
+
+impl Watch {
+    fn event(&self, event: &Event) {
+        if let Some(model) = self.model.as_ref().filter(|model| model.run().wants_events()) {
+            model.tell(&Moment::Event(event));
+        }
+    }
+
+    fn end(self, response: &Response) {
+        if let Some(model) = self.model {
+            model.end(&Moment::ModelEnd { response });
+        }
+        if let Some(chain) = self.chain {
+            chain.end(&Moment::ChainEnd);
+        }
+    }
+
+    fn fail(self, error: &Error) {
+        for started in [self.model, self.chain].into_iter().flatten() {
+            started.fail(error);
+        }
+    }
+
+    fn cancel(self, partial: Option<Response>) {
+        for started in [self.model, self.chain].into_iter().flatten() {
+            started.cancel(partial.clone());
         }
     }
 }

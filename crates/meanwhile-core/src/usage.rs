@@ -1,7 +1,13 @@
 //! [`Usage`]: how many tokens a call took, with "zero" kept apart from "not reported".
 
-use serde::{Deserialize, Serialize};
+use std::fmt;
+
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, ser};
 use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::{Error, ErrorKind, Result};
 
 /// Token counts of one response.
 ///
@@ -15,7 +21,7 @@ pub struct Usage {
     pub output: OutputTokens,
     /// The provider's own counters, verbatim.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub raw: Option<Box<Value>>,
+    pub raw: Option<RawJson>,
 }
 
 /// Tokens read: `total = uncached + cache_read + cache_write` where all are reported.
@@ -101,5 +107,92 @@ impl Usage {
     #[must_use]
     pub fn total(&self) -> Option<u64> {
         Some(self.input.total?.saturating_add(self.output.total?))
+    }
+}
+
+/// JSON as a provider wrote it, kept as text and read when it is asked for.
+///
+/// Two are equal when they hold the same value, however it is written. In a serialised [`Usage`] it
+/// is the value itself.
+#[derive(Clone)]
+pub struct RawJson(Box<str>);
+
+impl RawJson {
+    /// Keeps `text`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Decode`] when it is not one JSON value.
+    pub fn new(text: impl Into<Box<str>>) -> Result<Self> {
+        let text = text.into();
+        serde_json::from_str::<IgnoredAny>(&text).map_err(unreadable)?;
+        Ok(Self(text))
+    }
+
+    /// The JSON text.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.0
+    }
+
+    /// Reads the JSON.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Decode`] when it holds a number that is too large to be kept, or is nested more
+    /// than a hundred levels deep.
+    pub fn json(&self) -> Result<Value> {
+        self.parse()
+    }
+
+    /// Reads the JSON as `T`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Decode`] when it does not fit `T`, and as [`json`](Self::json).
+    pub fn parse<T: DeserializeOwned>(&self) -> Result<T> {
+        serde_json::from_str(&self.0).map_err(unreadable)
+    }
+}
+
+fn unreadable(source: serde_json::Error) -> Error {
+    let message = format!("what the provider wrote cannot be read: {source}");
+    Error::new(ErrorKind::Decode, message).with_source(source)
+}
+
+impl From<&RawValue> for RawJson {
+    fn from(raw: &RawValue) -> Self {
+        Self(raw.get().into())
+    }
+}
+
+impl From<Value> for RawJson {
+    fn from(value: Value) -> Self {
+        Self(value.to_string().into())
+    }
+}
+
+impl PartialEq for RawJson {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+            || matches!((self.json(), other.json()), (Ok(one), Ok(another)) if one == another)
+    }
+}
+
+impl fmt::Debug for RawJson {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Serialize for RawJson {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.json().map_err(ser::Error::custom)?.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for RawJson {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Value::deserialize(deserializer).map(Self::from)
     }
 }

@@ -184,6 +184,6 @@ fn usage(answer: &Answer) -> Usage {
     input.total = reported.and_then(Value::as_u64).or_else(|| counts.reduce(u64::saturating_add));
     let mut usage = Usage::default();
     usage.input = input;
-    usage.raw = answer.usage_metadata.clone().map(Box::new);
+    usage.raw = answer.usage_metadata.clone().map(Into::into);
     usage
 }

@@ -99,7 +99,7 @@ impl Counters {
         let mut raw = self.before.clone();
         raw.extend(serde_json::from_str::<Map<String, Value>>(&self.last).ok()?);
         let mut usage = self.known.usage();
-        usage.raw = Some(Box::new(Value::Object(raw)));
+        usage.raw = Some(Value::Object(raw).into());
         Some(usage)
     }
 }

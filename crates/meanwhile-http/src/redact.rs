@@ -103,7 +103,7 @@ impl Redactor {
             return error;
         }
         let mut clean =
-            Error::new(error.kind(), self.text(error.message())).with_attempts(error.attempts());
+            Error::new(error.kind(), self.text(error.message())).with_attempts(error.attempts().iter().cloned());
         macro_rules! keep {
             ($($get:ident => $with:ident),*) => {$(
                 if let Some(text) = error.$get() {

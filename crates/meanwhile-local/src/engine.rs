@@ -29,7 +29,7 @@ impl Engine {
     /// Finds the weights, fetching them if need be, and loads them. Takes a second or so once the
     /// weights are there.
     pub(crate) fn load(settings: &Settings) -> Result<Self, LocalError> {
-        let path = weights::find(settings)?;
+        let path = weights::find(&weights::SMOLLM2, settings)?;
         let content = model::read_head(&path)?;
         let vocabulary = Vocabulary::load(&path, &content)?;
         let model = Model::load(&path, &content, settings.threads)?;

@@ -13,10 +13,12 @@ use crate::sequence::Clock;
 #[non_exhaustive]
 pub enum LocalError {
     /// No way of finding the weights worked. The text names every way and what each one said.
-    #[error("no weights for the local model were found; {}", list(.tried))]
+    #[error("no weights for the local model were found; tried [{}]; {remedy}", list(.tried))]
     WeightsNotFound {
         /// Each way that was tried and what came of it, in the order of trying.
         tried: Vec<Attempt>,
+        /// What to do about it.
+        remedy: String,
     },
 
     /// A file of weights exists but cannot be used.
@@ -39,6 +41,20 @@ pub enum LocalError {
         /// Tokens asked for as an answer, at least one.
         answer: usize,
         /// Tokens the model's context holds.
+        limit: usize,
+    },
+
+    /// A text is longer than what the embedding model reads.
+    #[error(
+        "text {index} of the list has {tokens} tokens, but the local embedding model reads \
+         {limit}; split it, or set the option `truncate` to have its end left out"
+    )]
+    TextTooLong {
+        /// Where the text is in the list, the first at 0.
+        index: usize,
+        /// Its tokens, with the two around it.
+        tokens: usize,
+        /// The tokens that the model reads.
         limit: usize,
     },
 
@@ -87,7 +103,9 @@ impl LocalError {
 pub(crate) fn to_core(error: LocalError) -> Error {
     let kind = match &error {
         LocalError::WeightsNotFound { .. } | LocalError::Weights { .. } => ErrorKind::Config,
-        LocalError::ContextOverflow { .. } => ErrorKind::ContextLength,
+        LocalError::ContextOverflow { .. } | LocalError::TextTooLong { .. } => {
+            ErrorKind::ContextLength
+        }
         LocalError::Schema { .. } => ErrorKind::Unsupported,
         LocalError::Setting { .. } => ErrorKind::InvalidRequest,
         LocalError::Timeout { clock } => ErrorKind::Timeout(match clock {
@@ -118,9 +136,5 @@ impl Attempt {
 
 fn list(tried: &[Attempt]) -> String {
     let ways: Vec<_> = tried.iter().map(|a| format!("{}: {}", a.way, a.outcome)).collect();
-    format!(
-        "tried [{}]; set MEANWHILE_LOCAL_MODEL to a copy of SmolLM2-135M-Instruct.Q4_1.gguf, \
-         or make python3 with pip available",
-        ways.join("; ")
-    )
+    ways.join("; ")
 }

@@ -78,7 +78,7 @@ impl Local {
     /// [`LocalError::WeightsNotFound`] when every way of finding them failed, with what each said;
     /// [`LocalError::Weights`] when a path was given at which there is no file.
     pub fn fetch(&self) -> Result<PathBuf, LocalError> {
-        weights::find(&self.settings)
+        weights::find(&weights::SMOLLM2, &self.settings)
     }
 }
 

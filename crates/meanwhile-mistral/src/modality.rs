@@ -14,8 +14,8 @@ use serde_json::{Map, Value};
 
 use crate::{Builder, codec};
 
-/// The most texts of one request.
-const BATCH_LIMIT: usize = 512;
+/// The most texts of one request; one more is refused with code 3210.
+const BATCH_LIMIT: usize = 256;
 
 /// Where the answers are asked for, whatever the base URL.
 const ENDPOINT: &str = "/v1/chat/completions";

@@ -282,7 +282,7 @@ fn usage(counters: &[(&str, Option<&RawValue>)]) -> Usage {
     // Missing where the server found the whole prompt in its memory.
     usage.input.total = count("prompt_eval_count");
     usage.output.total = count("eval_count");
-    usage.raw = Some(Box::new(Value::Object(raw)));
+    usage.raw = Some(Value::Object(raw).into());
     usage
 }
 

@@ -62,7 +62,7 @@ impl Embedder for OllamaApi {
             self.api.post("/api/embed", &body, &request.model, request.timeouts).await?;
         let mut usage = Usage::default();
         usage.input.total = answer.counters.get("prompt_eval_count").and_then(Value::as_u64);
-        usage.raw = Some(Box::new(Value::Object(answer.counters)));
+        usage.raw = Some(Value::Object(answer.counters).into());
         let model = answer.model.unwrap_or(request.model);
         Ok(Embeddings::new(self.api.id(), model, answer.embeddings, usage))
     }

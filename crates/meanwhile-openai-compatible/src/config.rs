@@ -52,7 +52,7 @@ pub struct Builder {
     base_url: String,
     auth: Credential,
     headers: Vec<(String, HeaderText)>,
-    quirks: Quirks,
+    pub(crate) quirks: Quirks,
     for_model: fn(&str, Quirks) -> Quirks,
     path: Option<String>,
     capabilities: Option<ByModel>,

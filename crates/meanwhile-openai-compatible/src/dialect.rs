@@ -3,7 +3,7 @@
 
 use http::{HeaderMap, StatusCode};
 use meanwhile_core::{Error, ErrorKind, Usage};
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::{Quirks, error};
 
@@ -44,10 +44,11 @@ pub fn not_understood(message: &'static str, data: &[u8]) -> Error {
     error::decode(message, data)
 }
 
-/// Reads the counters of an answer; inconsistent ones saturate, and the raw ones are kept.
+/// Reads the counters of an answer, where there are any; inconsistent ones saturate, and the raw ones
+/// are kept.
 #[must_use]
-pub fn usage(raw: Value) -> Usage {
-    crate::usage::usage(raw, &Quirks::new())
+pub fn usage(raw: &RawValue) -> Option<Usage> {
+    crate::usage::usage(raw, &Quirks::new()).map(|counted| counted.usage)
 }
 
 fn quirks(codes: ErrorCodes) -> Quirks {

@@ -2,6 +2,8 @@
 
 use meanwhile_core::{Capabilities, Effort, ErrorKind, OutputSupport};
 
+use crate::VectorEncoding;
+
 /// Where one vendor departs from the common dialect.
 ///
 /// [`Quirks::new`] is what nearly every server accepts. All fields are public; change what differs:
@@ -68,6 +70,11 @@ pub struct Quirks {
     pub unsupported: &'static [&'static str],
     /// Switches that every request sets.
     pub switches: &'static [(&'static str, bool)],
+    /// What stands in front of the paths of lists of models and embeddings, where chat has none of
+    /// it.
+    pub version_path: &'static str,
+    /// How vectors are asked for, where the vendor does not write numbers without being told to.
+    pub vectors: Option<VectorEncoding>,
     /// Error codes of this vendor alone.
     pub error_codes: &'static [(&'static str, ErrorKind)],
 }
@@ -172,6 +179,8 @@ impl Quirks {
             reasoning_apart: false,
             unsupported: &["top_k"],
             switches: &[],
+            version_path: "",
+            vectors: None,
             error_codes: &[],
         }
     }

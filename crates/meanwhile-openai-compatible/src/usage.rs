@@ -1,88 +1,142 @@
 //! Token counts and finish reasons: from every vendor's spelling to the one of the core.
 
-use meanwhile_core::{FinishReason, InputTokens, OutputTokens, Usage};
+use meanwhile_core::{FinishReason, Usage};
+use serde::Deserialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::Quirks;
+use crate::fields::{Number, Object, Str};
 
-/// Reads the counters of one answer; inconsistent ones saturate, and the raw ones are kept.
-pub(crate) fn usage(raw: Value, quirks: &Quirks) -> Usage {
-    let prompt = ["prompt_tokens_details", "prompt_token_details", "input_tokens_details"];
-    let completion = ["completion_tokens_details", "output_tokens_details"];
-    let within = |groups: &[&str], names: &[&str]| {
-        groups.iter().filter_map(|group| raw.get(group)).find_map(|group| first(group, names))
-    };
+/// What one answer counted.
+#[derive(Debug)]
+pub(crate) struct Counted {
+    pub(crate) usage: Usage,
+    /// Mistral keeps the tier of service there.
+    pub(crate) service_tier: Option<String>,
+}
 
-    let total = first(&raw, &["prompt_tokens", "input_tokens"]);
-    let read = within(&prompt, &["cached_tokens"]).or_else(|| {
-        let names = [
-            "prompt_cache_hit_tokens",
-            "num_cached_tokens",
-            "cached_tokens",
-            "cache_read_input_tokens",
-        ];
-        first(&raw, &names)
-    });
-    let write = within(&prompt, &["cache_write_tokens", "cache_creation_tokens"])
-        .or_else(|| first(&raw, &["cache_creation_input_tokens"]));
-    let known = read.is_some() || write.is_some();
-    let uncached = total
-        .filter(|_| known)
-        .map(|total| total.saturating_sub(read.unwrap_or(0)).saturating_sub(write.unwrap_or(0)));
+/// The counters, under every name that they are known by.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Counters<'a> {
+    prompt_tokens: Number,
+    input_tokens: Number,
+    completion_tokens: Number,
+    output_tokens: Number,
+    total_tokens: Number,
+    prompt_cache_hit_tokens: Number,
+    num_cached_tokens: Number,
+    cached_tokens: Number,
+    cache_read_input_tokens: Number,
+    cache_creation_input_tokens: Number,
+    reasoning_tokens: Number,
+    prompt_tokens_details: Object<Details>,
+    prompt_token_details: Object<Details>,
+    input_tokens_details: Object<Details>,
+    completion_tokens_details: Object<Details>,
+    output_tokens_details: Object<Details>,
+    #[serde(borrow)]
+    service_tier: Str<'a>,
+}
 
-    let written = first(&raw, &["completion_tokens", "output_tokens"]);
-    let reasoning =
-        within(&completion, &["reasoning_tokens"]).or_else(|| first(&raw, &["reasoning_tokens"]));
-    // Some count reasoning apart, also behind routers; the sum gives it away.
-    let apart = match (reasoning, first(&raw, &["total_tokens"])) {
-        (Some(reasoning), Some(sum)) if reasoning > 0 => {
-            let parts = total.unwrap_or(0).saturating_add(written.unwrap_or(0));
-            sum == parts.saturating_add(reasoning)
-        }
-        _ => quirks.reasoning_apart,
-    };
-    let (output, text) = match (written, reasoning) {
-        (Some(written), Some(reasoning)) if apart => {
-            (Some(written.saturating_add(reasoning)), Some(written))
-        }
-        (Some(written), Some(reasoning)) => {
-            (Some(written), Some(written.saturating_sub(reasoning)))
-        }
-        (written, _) => (written, None),
-    };
+/// The parts of a counter.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Details {
+    cached_tokens: Number,
+    cache_write_tokens: Number,
+    cache_creation_tokens: Number,
+    reasoning_tokens: Number,
+    audio_tokens: Number,
+}
 
-    let mut input = InputTokens::default();
-    input.total = total;
-    input.uncached = uncached;
-    input.cache_read = read;
-    input.cache_write = write;
-    input.audio = within(&prompt, &["audio_tokens"]);
-    let mut written = OutputTokens::default();
-    written.total = output;
-    written.text = text;
-    written.reasoning = reasoning;
-    written.audio = within(&completion, &["audio_tokens"]);
-    let mut usage = Usage::default();
-    usage.input = input;
-    usage.output = written;
-    usage.raw = Some(Box::new(raw));
-    usage
+/// Reads the counters of one answer, where there are any; inconsistent ones saturate, and the raw
+/// ones are kept.
+pub(crate) fn usage(raw: &RawValue, quirks: &Quirks) -> Option<Counted> {
+    let fields = raw.get().trim_ascii().strip_prefix('{')?;
+    if fields.trim_ascii_start() == "}" {
+        return None;
+    }
+    if let Ok(counters) = serde_json::from_str::<Counters<'_>>(raw.get()) {
+        return Some(counters.read(raw, quirks));
+    }
+    // Some name a counter twice; the last one counts.
+    let fields: Value = serde_json::from_str(raw.get()).ok()?;
+    Some(Counters::deserialize(&fields).ok()?.read(raw, quirks))
+}
+
+impl Counters<'_> {
+    fn read(&self, raw: &RawValue, quirks: &Quirks) -> Counted {
+        let prompt =
+            [&self.prompt_tokens_details, &self.prompt_token_details, &self.input_tokens_details];
+        let completion = [&self.completion_tokens_details, &self.output_tokens_details];
+
+        let total = first([self.prompt_tokens, self.input_tokens]);
+        let read = within(prompt, |details| details.cached_tokens.0).or_else(|| {
+            first([
+                self.prompt_cache_hit_tokens,
+                self.num_cached_tokens,
+                self.cached_tokens,
+                self.cache_read_input_tokens,
+            ])
+        });
+        let write = within(prompt, |details| {
+            first([details.cache_write_tokens, details.cache_creation_tokens])
+        })
+        .or(self.cache_creation_input_tokens.0);
+        let known = read.is_some() || write.is_some();
+        let uncached = total.filter(|_| known).map(|total| {
+            total.saturating_sub(read.unwrap_or(0)).saturating_sub(write.unwrap_or(0))
+        });
+
+        let written = first([self.completion_tokens, self.output_tokens]);
+        let reasoning = within(completion, |details| details.reasoning_tokens.0)
+            .or(self.reasoning_tokens.0);
+        // Some count reasoning apart, also behind routers; the sum gives it away.
+        let apart = match (reasoning, self.total_tokens.0) {
+            (Some(reasoning), Some(sum)) if reasoning > 0 => {
+                let parts = total.unwrap_or(0).saturating_add(written.unwrap_or(0));
+                sum == parts.saturating_add(reasoning)
+            }
+            _ => quirks.reasoning_apart,
+        };
+        let (output, text) = match (written, reasoning) {
+            (Some(written), Some(reasoning)) if apart => {
+                (Some(written.saturating_add(reasoning)), Some(written))
+            }
+            (Some(written), Some(reasoning)) => {
+                (Some(written), Some(written.saturating_sub(reasoning)))
+            }
+            (written, _) => (written, None),
+        };
+
+        let mut usage = Usage::default();
+        usage.input.total = total;
+        usage.input.uncached = uncached;
+        usage.input.cache_read = read;
+        usage.input.cache_write = write;
+        usage.input.audio = within(prompt, |details| details.audio_tokens.0);
+        usage.output.total = output;
+        usage.output.text = text;
+        usage.output.reasoning = reasoning;
+        usage.output.audio = within(completion, |details| details.audio_tokens.0);
+        usage.raw = Some(raw.into());
+        Counted { usage, service_tier: self.service_tier.given().map(str::to_owned) }
+    }
 }
 
 /// The first of the fields that holds a count.
-fn first(object: &Value, names: &[&str]) -> Option<u64> {
-    names.iter().filter_map(|name| object.get(name)).find_map(count)
+fn first<const N: usize>(fields: [Number; N]) -> Option<u64> {
+    fields.iter().find_map(|field| field.0)
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "the cast saturates, and counts are whole"
-)]
-fn count(value: &Value) -> Option<u64> {
-    value
-        .as_u64()
-        .or_else(|| value.as_f64().filter(|count| *count >= 0.0).map(|count| count as u64))
+/// The count in the first of the groups that holds it.
+fn within<const N: usize>(
+    groups: [&Object<Details>; N],
+    count: impl Fn(&Details) -> Option<u64>,
+) -> Option<u64> {
+    groups.iter().filter_map(|group| group.0.as_ref()).find_map(count)
 }
 
 /// Reads a finish reason.

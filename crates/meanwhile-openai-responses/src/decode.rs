@@ -265,12 +265,7 @@ impl ResponsesDecoder {
     }
 
     fn usage(&mut self, raw: Option<&RawValue>, events: &mut Events) {
-        match raw.map(|raw| serde_json::from_str(raw.get())) {
-            Some(Ok(Value::Object(counters))) if !counters.is_empty() => {
-                events.push_back(Event::usage(dialect::usage(Value::Object(counters))));
-            }
-            _ => {}
-        }
+        events.extend(raw.and_then(dialect::usage).map(Event::usage));
     }
 }
 

@@ -6,18 +6,19 @@ use serde_json::{Map, Value};
 
 /// Writes the messages that carry these events, each an object whose only field names the event.
 pub(crate) fn frame(events: &[Map<String, Value>]) -> Vec<u8> {
+    let written = events.iter().flatten();
+    written.flat_map(|(name, payload)| event(name, payload.to_string().as_bytes())).collect()
+}
+
+/// Writes the message that carries one event or exception.
+pub(crate) fn event(name: &str, payload: &[u8]) -> Vec<u8> {
+    let is_exception = name.ends_with("Exception");
+    let kind = if is_exception { "exception" } else { "event" };
+    let type_header = if is_exception { ":exception-type" } else { ":event-type" };
+    let headers =
+        [(type_header, name), (":content-type", "application/json"), (":message-type", kind)];
     let mut out = Vec::new();
-    for (name, payload) in events.iter().flatten() {
-        let is_exception = name.ends_with("Exception");
-        let kind = if is_exception { "exception" } else { "event" };
-        let type_header = if is_exception { ":exception-type" } else { ":event-type" };
-        let headers = [
-            (type_header, name.as_str()),
-            (":content-type", "application/json"),
-            (":message-type", kind),
-        ];
-        message(&headers, payload.to_string().as_bytes(), &mut out);
-    }
+    message(&headers, payload, &mut out);
     out
 }
 
@@ -57,6 +58,22 @@ pub(crate) fn spans(body: &[u8]) -> Vec<Range<usize>> {
 pub(crate) fn payload(message: &[u8]) -> Option<&[u8]> {
     let headers = number(message, 4)?;
     message.get(12 + headers..message.len().checked_sub(4)?)
+}
+
+/// The name of a message's event or exception.
+pub(crate) fn name(message: &[u8]) -> Option<String> {
+    let mut headers = message.get(12..12 + number(message, 4)?)?;
+    loop {
+        let (name, rest) = headers.get(1..)?.split_at_checked(usize::from(*headers.first()?))?;
+        // After the kind of value, which is a text in all headers of these streams.
+        let length = rest.get(1..3).and_then(|bytes| bytes.try_into().ok());
+        let length = usize::from(u16::from_be_bytes(length?));
+        let value = rest.get(3..3 + length)?;
+        if name == b":event-type" || name == b":exception-type" {
+            return String::from_utf8(value.to_vec()).ok();
+        }
+        headers = rest.get(3 + length..)?;
+    }
 }
 
 fn number(bytes: &[u8], at: usize) -> Option<usize> {

@@ -93,6 +93,8 @@ pub(crate) struct Recorded {
     pub(crate) body: Value,
     #[serde(default)]
     pub(crate) path: Option<String>,
+    #[serde(default)]
+    pub(crate) method: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -115,6 +117,14 @@ impl Answered {
         pairs.collect()
     }
 
+    /// The body, where it is JSON.
+    pub(crate) fn json(&self) -> Value {
+        self.body
+            .as_deref()
+            .and_then(|raw| serde_json::from_str(raw.get()).ok())
+            .unwrap_or_default()
+    }
+
     /// The bytes of the body as they came over the network; `None` where they are not text.
     pub(crate) fn bytes(&self) -> Option<Vec<u8>> {
         let raw = self.body.as_deref().map_or("null", RawValue::get);
@@ -124,7 +134,7 @@ impl Answered {
             "sse" | "ndjson" | "text" | "jsonl" => {
                 serde_json::from_str::<String>(raw).ok().map(String::into_bytes)
             }
-            "aws-eventstream-base64" => {
+            "aws-eventstream-base64" | "binary-base64" => {
                 STANDARD.decode(serde_json::from_str::<String>(raw).ok()?).ok()
             }
             "events-json" => Some(aws::frame(&serde_json::from_str::<Vec<_>>(raw).ok()?)),

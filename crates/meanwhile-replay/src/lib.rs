@@ -1,12 +1,15 @@
 //! Plays recorded provider traffic through the codecs: what each exchange decodes to, and whether that
 //! depends on how its bytes arrive or survives that they stop early.
 //!
-//! `wires` says which codec answers for which recording, `corpus` reads recordings, `play` decodes one,
-//! `sweep` cuts and splits its bytes, `report` writes what came out, `table`
-//! sums it up for the documentation.
+//! `wires` says which codec answers for which recording, `corpus` reads recordings, `play` decodes one
+//! (`modality` what is no chat),
+//! `sweep` cuts and splits its bytes, `mutate` changes what they say, `report` writes what came out,
+//! `table` sums it up for the documentation.
 
 mod aws;
 mod corpus;
+mod modality;
+mod mutate;
 mod play;
 mod report;
 mod sweep;
@@ -14,6 +17,7 @@ mod table;
 mod wires;
 
 pub use corpus::{Corpus, Exchange};
+pub use modality::{Found, Written, written};
 pub use report::{AnswerFields, Kind, Record, Summary};
 pub use table::table;
 
@@ -26,7 +30,7 @@ pub fn replay(corpus: &Corpus) -> Vec<Record> {
     play_all(corpus, true)
 }
 
-/// As [`replay`], but reads each body once, as a whole: what it decodes to, and no sweeps.
+/// As [`replay`], but reads each body once, as a whole and as it is: no sweeps.
 #[must_use]
 pub fn replay_once(corpus: &Corpus) -> Vec<Record> {
     play_all(corpus, false)
@@ -39,6 +43,7 @@ pub fn response(corpus: &Corpus, file: &str) -> Option<meanwhile_core::Response>
 }
 
 fn play_all(corpus: &Corpus, sweep: bool) -> Vec<Record> {
+    let shapes = sweep.then(|| mutate::Shapes::of(corpus));
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let next = AtomicUsize::new(0);
     let records = Mutex::new(Vec::with_capacity(corpus.files.len()));
@@ -46,7 +51,7 @@ fn play_all(corpus: &Corpus, sweep: bool) -> Vec<Record> {
         for _ in 0..workers {
             scope.spawn(|| {
                 while let Some(file) = corpus.files.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let record = play::play(corpus, file, sweep);
+                    let record = play::play(corpus, file, shapes.as_ref());
                     records.lock().unwrap_or_else(PoisonError::into_inner).push(record);
                 }
             });

@@ -7,38 +7,46 @@ use meanwhile_http::Framing;
 use serde_json::Value;
 
 use crate::corpus::{Corpus, Exchange};
+use crate::modality;
+use crate::mutate::{Shapes, Subject, mutate, mutate_refusal};
 use crate::report::{Kind, Record};
 use crate::sweep;
-use crate::wires::{Wire, wire};
+use crate::wires::{Wire, reasons, wire};
 
-/// Plays one recording; `sweep` says whether to play it in other pieces too.
-pub(crate) fn play(corpus: &Corpus, file: &str, sweep: bool) -> Record {
+/// Plays one recording; with the shapes of its wire, in other pieces and changed too.
+pub(crate) fn play(corpus: &Corpus, file: &str, shapes: Option<&Shapes>) -> Record {
     match corpus.read(file) {
-        Ok(exchange) => play_exchange(file, &exchange, sweep),
+        Ok(exchange) => play_exchange(file, &exchange, shapes),
         Err(error) => Record::skip(file, "", "", &format!("{error:#}")),
     }
 }
 
-fn play_exchange(file: &str, exchange: &Exchange, sweep: bool) -> Record {
+fn play_exchange(file: &str, exchange: &Exchange, shapes: Option<&Shapes>) -> Record {
     let Exchange { provider, api, request, response } = exchange;
     let skip = |reason: &str| Record::skip(file, provider, api, reason);
     let wire = match wire(provider, exchange.wire()) {
-        Ok(wire) => wire,
-        Err(reason) => return skip(reason),
+        Some(wire) => wire,
+        None => {
+            let played = modality::play(file, exchange, shapes.is_some());
+            return played.unwrap_or_else(|| skip(&reasons::reason(exchange)));
+        }
     };
-    let Some(body) = response.bytes() else { return skip("the body is not text") };
+    let Some(body) = response.bytes() else { return skip(reasons::NO_BODY) };
     let Some(status) = StatusCode::from_u16(response.status.unwrap_or(200)).ok() else {
-        return skip("the status is none");
+        return skip(reasons::NO_STATUS);
     };
     let mut record = Record::new(file, provider, api);
-    if !status.is_success() {
-        record.kind = Kind::Error;
-        record.error(&wire.error(status, &response.headers(), &body));
-        return record;
-    }
     let framing = framing(&response.body_kind);
     let request = self::request(&request.body, request.path.as_deref());
     let body = Bytes::from(body);
+    let subject = Subject { file, exchange, wire: &*wire, request: &request, framing, body: &body };
+    if !status.is_success() {
+        record.kind = Kind::Error;
+        record.error(&wire.error(status, &response.headers(), &body));
+        let failed = shapes.and_then(|shapes| mutate_refusal(&subject, shapes, status));
+        record.mutated(failed);
+        return record;
+    }
     let events = decode(&*wire, &request, framing, [body.clone()]);
 
     let mut fold = Fold::new(provider.clone(), request.model.clone());
@@ -65,9 +73,8 @@ fn play_exchange(file: &str, exchange: &Exchange, sweep: bool) -> Record {
         (Some(_), Framing::Whole) => Kind::Error,
         (Some(_), _) => Kind::StreamError,
     };
-    if !sweep {
-        return record;
-    }
+    let Some(shapes) = shapes else { return record };
+    record.mutated(mutate(&subject, shapes, &events));
     record.split_ok = Some(sweep::split(&*wire, &request, framing, &body, &events));
     if matches!(framing, Framing::ServerSentEvents | Framing::AwsEventStream) {
         record.cut_ok = Some(sweep::cut(&*wire, &request, framing, &body));
@@ -78,7 +85,7 @@ fn play_exchange(file: &str, exchange: &Exchange, sweep: bool) -> Record {
 /// What a recording decodes to, where that is a complete answer.
 pub(crate) fn response(corpus: &Corpus, file: &str) -> Option<Response> {
     let exchange = corpus.read(file).ok()?;
-    let wire = wire(&exchange.provider, exchange.wire()).ok()?;
+    let wire = wire(&exchange.provider, exchange.wire())?;
     let Exchange { provider, request, response, .. } = exchange;
     let request = self::request(&request.body, request.path.as_deref());
     let body = response.bytes().filter(|_| response.status.unwrap_or(200) < 300)?;
@@ -89,7 +96,7 @@ pub(crate) fn response(corpus: &Corpus, file: &str) -> Option<Response> {
     fold.finish().ok()
 }
 
-fn framing(body_kind: &str) -> Framing {
+pub(crate) fn framing(body_kind: &str) -> Framing {
     match body_kind {
         "sse" => Framing::ServerSentEvents,
         "ndjson" => Framing::JsonLines,

@@ -7,6 +7,8 @@ use meanwhile_core::{Error, ErrorKind, FinishReason, Part, Response, Text};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::modality::Found;
+
 /// What one exchange decoded to.
 #[derive(Debug, Serialize)]
 #[non_exhaustive]
@@ -25,12 +27,21 @@ pub struct Record {
     /// What arrived; with an error, what had arrived before.
     #[serde(flatten)]
     pub answer: Option<AnswerFields>,
+    /// What arrived, where that is no chat.
+    #[serde(flatten)]
+    pub found: Option<Found>,
     /// The error.
     pub error: Option<Value>,
     /// Whether the events stay the same however the body is split.
     pub split_ok: Option<bool>,
     /// Whether a body that stops before its terminator is always an error.
     pub cut_ok: Option<bool>,
+    /// Whether unknown fields, values, events and parts, `null` for what is absent and another order
+    /// of fields change nothing.
+    pub mutate_ok: Option<bool>,
+    /// Which of these changes did.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub mutate_failed: Vec<&'static str>,
     #[serde(skip)]
     error_kind: Option<ErrorKind>,
 }
@@ -97,9 +108,12 @@ impl Record {
             kind: Kind::Ok,
             skip_reason: None,
             answer: None,
+            found: None,
             error: None,
             split_ok: None,
             cut_ok: None,
+            mutate_ok: None,
+            mutate_failed: Vec::new(),
             error_kind: None,
         }
     }
@@ -109,6 +123,11 @@ impl Record {
         record.kind = Kind::Skip;
         record.skip_reason = Some(reason.to_owned());
         record
+    }
+
+    pub(crate) fn mutated(&mut self, failed: Option<Vec<&'static str>>) {
+        self.mutate_ok = failed.as_ref().map(Vec::is_empty);
+        self.mutate_failed = failed.unwrap_or_default();
     }
 
     pub(crate) fn error(&mut self, error: &Error) {
@@ -189,6 +208,7 @@ struct Counts {
     unreadable: usize,
     split: usize,
     cut: usize,
+    mutate: usize,
 }
 
 impl Summary {
@@ -209,34 +229,53 @@ impl Summary {
             counts.unreadable += usize::from(record.is_unreadable());
             counts.split += usize::from(record.split_ok == Some(false));
             counts.cut += usize::from(record.cut_ok == Some(false));
+            counts.mutate += usize::from(record.mutate_ok == Some(false));
         }
         summary
     }
 
-    /// Whether no exchange depended on how its bytes arrive, and none was complete too early.
+    /// Whether no exchange depended on how its bytes arrive, none was complete too early, and each
+    /// would be read in a newer version of its wire.
     #[must_use]
     pub fn is_clean(&self) -> bool {
-        self.rows.values().all(|counts| counts.split == 0 && counts.cut == 0)
+        self.rows.values().all(|counts| counts.split + counts.cut + counts.mutate == 0)
     }
 }
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let head = ["ok", "error", "str.err", "truncated", "skip", "unreadable", "split!", "cut!"];
+        let head = [
+            "ok",
+            "error",
+            "str.err",
+            "truncated",
+            "skip",
+            "unreadable",
+            "split!",
+            "cut!",
+            "mutate!",
+        ];
         write!(f, "{:<36}", "")?;
         for name in head {
             write!(f, "{name:>11}")?;
         }
         writeln!(f)?;
-        let mut sum = [0; 8];
+        let mut sum = [0; 9];
         for ((provider, api), counts) in &self.rows {
-            let Counts { ok, error, stream_error, truncated, skip, unreadable, split, cut } =
-                counts;
-            let numbers =
-                [*ok, *error, *stream_error, *truncated, *skip, *unreadable, *split, *cut];
+            let numbers = [
+                counts.ok,
+                counts.error,
+                counts.stream_error,
+                counts.truncated,
+                counts.skip,
+                counts.unreadable,
+                counts.split,
+                counts.cut,
+                counts.mutate,
+            ];
             sum.iter_mut().zip(numbers).for_each(|(sum, number)| *sum += number);
             // Wires that cannot be played yet are told in one line.
-            if *skip != numbers.iter().sum::<usize>() {
+            if counts.skip != numbers.iter().sum::<usize>() {
                 line(f, &format!("{provider}/{api}"), &numbers)?;
             }
         }
@@ -244,7 +283,7 @@ impl fmt::Display for Summary {
     }
 }
 
-fn line(f: &mut fmt::Formatter<'_>, name: &str, numbers: &[usize; 8]) -> fmt::Result {
+fn line(f: &mut fmt::Formatter<'_>, name: &str, numbers: &[usize; 9]) -> fmt::Result {
     write!(f, "{name:<36}")?;
     for number in numbers {
         write!(f, "{number:>11}")?;

@@ -85,6 +85,12 @@ pub use meanwhile_core::{
 // What happens next.
 pub use meanwhile_core::{Call, Extract, Gather, Json, ToolTurn, Turn, gather};
 
+// Under which settings it happens, and who is told.
+pub use meanwhile_core::{
+    Attempt, InScope, Moment, Observer, Observers, Run, RunId, RunKind, Scope, chain, configure,
+    scope,
+};
+
 #[cfg(feature = "macros")]
 pub use meanwhile_macros::{Extract, ToolSet, call, prompt, tool};
 

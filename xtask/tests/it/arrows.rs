@@ -25,10 +25,22 @@ const HOSTS: &[(&str, &[&str])] = &[
     ("meanwhile-google", &["meanwhile-anthropic"]),
 ];
 
+/// Crates around calls and providers, which know the contracts only, and what each may use beside the
+/// core.
+const AROUND: &[(&str, &[&str])] = &[
+    ("meanwhile-layers", &[]),
+    ("meanwhile-observe", &[]),
+    ("meanwhile-concurrency", &["meanwhile-layers"]),
+    ("meanwhile-blocking", &[]),
+];
+
 /// Crates that implement a provider; everything else of ours must be named in this file.
 fn is_provider(name: &str) -> bool {
-    let building_blocks = [FACADE, CORE, HTTP, MACROS, "meanwhile-layers", "meanwhile-testkit"];
-    name.starts_with("meanwhile-") && !building_blocks.contains(&name) && !TOOLS.contains(&name)
+    let building_blocks = [FACADE, CORE, HTTP, MACROS, "meanwhile-testkit"];
+    name.starts_with("meanwhile-")
+        && !building_blocks.contains(&name)
+        && !AROUND.iter().any(|(around, _)| *around == name)
+        && !TOOLS.contains(&name)
 }
 
 /// Checks a rule for every normal and build dependency of every crate that `of` selects.
@@ -105,6 +117,15 @@ fn a_vendor_whose_codec_is_public_uses_no_host() {
         |name| vendors.contains(&name) && !hosts().any(|host| host == name),
         |dependency, _| !hosts().any(|host| host == dependency),
     );
+}
+
+#[test]
+fn what_is_around_providers_depends_on_no_provider_and_no_transport() {
+    let allowed = |dependency: &str, of: &str| {
+        let used = AROUND.iter().filter(|(name, _)| *name == of).flat_map(|(_, used)| *used);
+        dependency == CORE || used.into_iter().any(|used| *used == dependency)
+    };
+    check(|name| AROUND.iter().any(|(around, _)| *around == name), allowed);
 }
 
 #[test]

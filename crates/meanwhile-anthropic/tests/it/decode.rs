@@ -243,7 +243,7 @@ fn usage_adds_what_the_cache_took() {
         let found = usage.input;
         assert_eq!([found.total, found.uncached, found.cache_read, found.cache_write], input);
         assert_eq!([usage.output.total, usage.output.text, usage.output.reasoning], output);
-        assert_eq!(*usage.raw.unwrap(), raw);
+        assert_eq!(usage.raw.unwrap().json().unwrap(), raw);
     }
     check(
         json!({ "input_tokens": 3, "output_tokens": 5 }),

@@ -253,7 +253,7 @@ fn counters() {
     assert_eq!((input.total, input.uncached), (Some(3138), Some(386)));
     assert_eq!((input.cache_read, input.cache_write), (Some(2752), Some(0)));
     assert_eq!((found.output.total, found.total()), (Some(4), Some(3142)));
-    assert_eq!(found.raw.unwrap()["cacheReadInputTokenCount"], 2752);
+    assert_eq!(found.raw.unwrap().json().unwrap()["cacheReadInputTokenCount"], 2752);
     let found = usage(json!({ "outputTokens": 50 }));
     assert_eq!((found.input.total, found.output.total), (None, Some(50)));
     let found = usage(json!({ "inputTokens": u64::MAX, "cacheReadInputTokenCount": 5 }));

@@ -60,7 +60,7 @@ async fn ranking() {
     let found = api(&server).await.rerank(request).await.unwrap();
     let order: Vec<usize> = found.documents.iter().map(|ranked| ranked.index).collect();
     assert_eq!(order, [0, 2]);
-    assert_eq!(found.usage.raw.unwrap()["billed_units"]["search_units"], 1);
+    assert_eq!(found.usage.raw.unwrap().json().unwrap()["billed_units"]["search_units"], 1);
 }
 
 #[tokio::test]

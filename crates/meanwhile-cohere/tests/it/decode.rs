@@ -179,7 +179,7 @@ fn counters() {
     assert_eq!(usage.input.uncached, Some(70));
     assert_eq!((usage.output.total, usage.output.reasoning), (Some(20), Some(5)));
     assert_eq!(usage.output.text, Some(15));
-    assert_eq!(usage.raw.unwrap()["billed_units"]["input_tokens"], 9);
+    assert_eq!(usage.raw.unwrap().json().unwrap()["billed_units"]["input_tokens"], 9);
     let body = json!({ "message": {}, "finish_reason": "COMPLETE",
         "usage": { "tokens": { "input_tokens": 12.0 }, "cached_tokens": 40 } });
     let usage = fold(Framing::Whole, &body.to_string()).unwrap().usage;

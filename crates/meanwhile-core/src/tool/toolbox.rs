@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde::Serialize;
 
-use super::set::Adapter;
+use super::set::{Adapter, unknown_tool};
 use super::{FunctionTool, ToolCall, ToolResult, ToolSpec};
 use crate::{Error, ErrorKind, IntoParts, Part, Result};
 
@@ -187,16 +187,22 @@ impl Toolbox {
     /// Runs one call. An unknown tool, unfit arguments or a failed tool are an error result, which
     /// the model sees and may react to; nothing here fails the conversation. Dropping cancels.
     pub async fn run(&self, call: &ToolCall) -> ToolResult {
-        let Some(tool) = self.get(&call.name) else {
-            let names: Vec<&str> = self.specs().map(|spec| spec.name.as_str()).collect();
-            let known = names.join(", ");
-            let message = format!("there is no tool `{}`; the tools are: {known}", call.name);
-            return ToolResult::error(call, message);
-        };
-        match tool.call(call).await {
+        match self.try_run(call).await {
             Ok(output) => ToolResult::new(call, output.parts),
             Err(error) => ToolResult::error(call, error.message().to_owned()),
         }
+    }
+
+    /// Runs one call and keeps its error. Dropping cancels.
+    ///
+    /// # Errors
+    ///
+    /// The tool's own; [`ErrorKind::Output`] when there is no such tool or the arguments do not fit.
+    pub async fn try_run(&self, call: &ToolCall) -> Result<ToolOutput> {
+        let Some(tool) = self.get(&call.name) else {
+            return Err(unknown_tool(call, self));
+        };
+        tool.call(call).await
     }
 }
 

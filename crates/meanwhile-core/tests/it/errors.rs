@@ -3,7 +3,7 @@
 use std::error::Error as _;
 use std::time::Duration;
 
-use meanwhile_core::{Error, ErrorKind, Response, TimeoutPhase};
+use meanwhile_core::{Error, ErrorKind, Message, Response, TimeoutPhase};
 
 #[test]
 fn an_error_is_one_pointer() {
@@ -45,7 +45,10 @@ fn kinds_decide_about_retrying_unless_the_provider_did() {
     check(ErrorKind::Authentication, false);
     check(ErrorKind::InsufficientFunds, false);
     check(ErrorKind::StreamInterrupted, true);
-    let partial = Response::new("p", "m");
+    let mut partial = Response::new("p", "m");
+    let nothing = Error::new(ErrorKind::StreamInterrupted, "x").with_partial(partial.clone());
+    assert!(nothing.is_retryable(), "nothing of the answer had come");
+    partial.message = Message::assistant("half an ans");
     assert!(!Error::new(ErrorKind::StreamInterrupted, "x").with_partial(partial).is_retryable());
     assert!(Error::new(ErrorKind::InvalidRequest, "x").with_retryable(true).is_retryable());
 }

@@ -169,7 +169,7 @@ fn usage_is_in_its_normal_form() {
             output.audio,
         ];
         assert_eq!(counts, expected, "{counters:?}");
-        usage.raw
+        usage.raw.map(|raw| raw.json().unwrap())
     };
     let none = None;
     check(

@@ -50,7 +50,7 @@ fn a_stream_of_thinking_and_text() {
     let finish = response.finish.unwrap();
     assert_eq!((finish.reason, finish.raw.as_deref()), (FinishReason::Stop, Some("stop")));
     assert_eq!((response.usage.input.total, response.usage.output.total), (Some(11), Some(13)));
-    let raw = response.usage.raw.unwrap();
+    let raw = response.usage.raw.unwrap().json().unwrap();
     assert_eq!(
         (&raw["total_duration"], &raw["load_duration"]),
         (&json!(2_000_000_000_u64), &json!(5))
@@ -138,7 +138,7 @@ fn odd_fields_are_no_failure() {
     let response = fold(Framing::Whole, &body.to_string()).unwrap();
     assert_eq!((response.text().as_str(), response.model.as_str()), ("x", "m"));
     assert_eq!((response.usage.input.total, response.usage.output.total), (None, Some(2)));
-    assert_eq!(response.usage.raw.unwrap()["eval_duration"], 1.5);
+    assert_eq!(response.usage.raw.unwrap().json().unwrap()["eval_duration"], 1.5);
 }
 
 #[test]

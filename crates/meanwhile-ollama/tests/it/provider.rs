@@ -102,7 +102,7 @@ async fn texts_are_embedded() {
     let embeddings = model.embed(["a"]).await.unwrap();
     assert_eq!(embeddings.vectors, [[0.25, -1.0]]);
     assert_eq!(embeddings.usage.input.total, Some(12));
-    assert_eq!(embeddings.usage.raw.unwrap()["total_duration"], 3);
+    assert_eq!(embeddings.usage.raw.unwrap().json().unwrap()["total_duration"], 3);
     let sent = answers.asked.lock().unwrap().pop().unwrap();
     assert_eq!(sent.uri(), "http://box.example:1234/api/embed");
     assert_eq!(

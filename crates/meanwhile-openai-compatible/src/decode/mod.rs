@@ -24,6 +24,7 @@ use crate::fields::Content;
 use crate::media::Spoken;
 use crate::sources::Sources;
 use crate::text_chunk::TextChunk;
+use crate::usage::Counted;
 use crate::wire::{Choice, Chunk, Delta};
 use crate::{Quirks, error, usage};
 
@@ -385,26 +386,16 @@ impl ChatDecoder {
     }
 
     fn usage(&mut self, raw: Option<&RawValue>, events: &mut Events) {
-        let Some(raw) = raw.map(RawValue::get) else { return };
-        if raw == self.counters {
-            return;
+        let Some(raw) = raw.filter(|raw| raw.get() != self.counters) else { return };
+        raw.get().clone_into(&mut self.counters);
+        let Some(Counted { usage, service_tier }) = usage::usage(raw, &self.quirks) else { return };
+        if service_tier.is_some() && service_tier != self.metadata.service_tier {
+            let mut news = Metadata::default();
+            news.service_tier = service_tier;
+            self.metadata.update(news.clone());
+            events.push_back(Event::Metadata(Box::new(news)));
         }
-        raw.clone_into(&mut self.counters);
-        match serde_json::from_str(raw) {
-            Ok(Value::Object(counters)) if !counters.is_empty() => {
-                // Mistral keeps the tier there.
-                let tier = counters.get("service_tier").and_then(Value::as_str);
-                if tier.is_some() && tier != self.metadata.service_tier.as_deref() {
-                    let mut news = Metadata::default();
-                    news.service_tier = tier.map(str::to_owned);
-                    self.metadata.update(news.clone());
-                    events.push_back(Event::Metadata(Box::new(news)));
-                }
-                let usage = usage::usage(Value::Object(counters), &self.quirks);
-                events.push_back(Event::usage(usage));
-            }
-            _ => {}
-        }
+        events.push_back(Event::usage(usage));
     }
 
     /// Ends every part and the answer.

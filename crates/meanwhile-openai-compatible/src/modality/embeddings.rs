@@ -1,5 +1,7 @@
 //! [`EmbeddingApi`]: `POST /embeddings`, as in <https://platform.openai.com/docs/api-reference/embeddings>.
 
+use std::borrow::Cow;
+
 use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -17,7 +19,7 @@ use serde_json::{Map, Value};
 #[derive(Debug, Clone)]
 pub struct EmbeddingApi {
     api: Api,
-    path: &'static str,
+    path: Cow<'static, str>,
     encoding: Option<VectorEncoding>,
     batch_limit: usize,
     dimensions_field: &'static str,
@@ -35,6 +37,9 @@ pub enum VectorEncoding {
     Float,
     /// As base64 of 32-bit floats, the lowest byte first: a third of the size.
     Base64,
+    /// As base64 of whole numbers between -128 and 127, a byte each (Perplexity).
+    #[serde(rename = "base64_int8")]
+    Base64Int8,
 }
 
 impl EmbeddingApi {
@@ -43,7 +48,7 @@ impl EmbeddingApi {
     pub fn new(api: Api) -> Self {
         Self {
             api,
-            path: "/embeddings",
+            path: Cow::Borrowed("/embeddings"),
             encoding: None,
             batch_limit: 2048,
             dimensions_field: "dimensions",
@@ -67,8 +72,8 @@ impl EmbeddingApi {
 
     /// Sets the path below the base URL.
     #[must_use]
-    pub fn with_path(mut self, path: &'static str) -> Self {
-        self.path = path;
+    pub fn with_path(mut self, path: impl Into<Cow<'static, str>>) -> Self {
+        self.path = path.into();
         self
     }
 
@@ -146,26 +151,35 @@ impl Embedder for EmbeddingApi {
             more.insert(field.to_owned(), word.into());
         }
         more.extend(request.options.get(self.api.id()).cloned().unwrap_or_default());
-        let body = Body {
-            model: &request.model,
-            input: &request.inputs,
-            encoding_format: self.encoding,
-            more,
+        // The caller's own choice goes before that of the host's row.
+        let encoding = match more.shift_remove("encoding_format") {
+            Some(chosen) => Some(VectorEncoding::named(&chosen).map_err(|error| {
+                error.with_provider(self.api.id().to_owned()).with_model(request.model.clone())
+            })?),
+            None => self.encoding,
         };
-        let answer = self.api.post(self.path, &body, &request.model, request.timeouts).await?;
-        self.read(answer, &request)
+        let body =
+            Body { model: &request.model, input: &request.inputs, encoding_format: encoding, more };
+        let answer = self.api.post(&self.path, &body, &request.model, request.timeouts).await?;
+        self.read(answer, &request, encoding)
     }
 }
 
 impl EmbeddingApi {
-    fn read(&self, mut answer: Answer, request: &EmbedRequest) -> Result<Embeddings> {
+    fn read(
+        &self,
+        mut answer: Answer,
+        request: &EmbedRequest,
+        encoding: Option<VectorEncoding>,
+    ) -> Result<Embeddings> {
         if answer.data.iter().all(|item| item.index.is_some()) {
             answer.data.sort_by_key(|item| item.index);
         }
-        let vectors = answer.data.into_iter().map(|item| match item.embedding {
-            Vector::Numbers(numbers) => Ok(numbers),
-            Vector::Text(text) if self.encoding == Some(VectorEncoding::Base64) => floats(&text),
-            Vector::Text(_) => Err("a vector came as text although numbers were expected"),
+        let vectors = answer.data.into_iter().map(|item| match (item.embedding, encoding) {
+            (Vector::Numbers(numbers), _) => Ok(numbers),
+            (Vector::Text(text), Some(VectorEncoding::Base64)) => floats(&text),
+            (Vector::Text(text), Some(VectorEncoding::Base64Int8)) => bytes(&text),
+            (Vector::Text(_), _) => Err("a vector came as text although numbers were expected"),
         });
         let vectors = vectors.collect::<std::result::Result<Vec<_>, _>>().map_err(|message| {
             Error::new(ErrorKind::Decode, message)
@@ -176,10 +190,32 @@ impl EmbeddingApi {
         let counters = answer.usage.as_ref();
         let count = |name| counters.and_then(|usage: &Value| usage.get(name)?.as_u64());
         usage.input.total = count("prompt_tokens").or_else(|| count("total_tokens"));
-        usage.raw = answer.usage.map(Box::new);
+        usage.raw = answer.usage.map(Into::into);
         let model = answer.model.unwrap_or_else(|| request.model.clone());
         Ok(Embeddings::new(self.api.id(), model, vectors, usage))
     }
+}
+
+impl VectorEncoding {
+    /// The encoding of this name.
+    fn named(name: &Value) -> Result<Self> {
+        match name.as_str() {
+            Some("float") => Ok(Self::Float),
+            Some("base64") => Ok(Self::Base64),
+            Some("base64_int8") => Ok(Self::Base64Int8),
+            _ => {
+                let message = format!(
+                    "vectors cannot be read from the encoding {name}; choose `float`, `base64` or `base64_int8`"
+                );
+                Err(Error::new(ErrorKind::Unsupported, message))
+            }
+        }
+    }
+}
+
+fn bytes(text: &str) -> std::result::Result<Vec<f32>, &'static str> {
+    let bytes = STANDARD.decode(text).map_err(|_| "a vector is not base64")?;
+    Ok(bytes.into_iter().map(|byte| f32::from(byte.cast_signed())).collect())
 }
 
 fn floats(text: &str) -> std::result::Result<Vec<f32>, &'static str> {

@@ -14,7 +14,7 @@ pub use embeddings::{EmbeddingApi, VectorEncoding};
 pub use models::ModelsApi;
 pub use rerank::RerankApi;
 
-use crate::Builder;
+use crate::{Builder, Quirks};
 
 impl Builder {
     /// Makes an embedder of the same host. Does no network I/O.
@@ -23,7 +23,13 @@ impl Builder {
     ///
     /// As [`build`](Self::build).
     pub fn embedder(self) -> Result<Arc<dyn Embedder>> {
-        Ok(Arc::new(EmbeddingApi::new(self.api()?)))
+        let Quirks { version_path, vectors, .. } = self.quirks;
+        let mut embedder =
+            EmbeddingApi::new(self.api()?).with_path(format!("{version_path}/embeddings"));
+        if let Some(encoding) = vectors {
+            embedder = embedder.with_encoding(encoding);
+        }
+        Ok(Arc::new(embedder))
     }
 
     /// Makes a reranker of the same host. Does no network I/O.
@@ -51,6 +57,7 @@ impl Builder {
     ///
     /// As [`build`](Self::build).
     pub fn models(self) -> Result<Arc<dyn ListModels>> {
-        Ok(Arc::new(ModelsApi::new(self.api()?)))
+        let path = format!("{}/models", self.quirks.version_path);
+        Ok(Arc::new(ModelsApi::new(self.api()?).with_path(path)))
     }
 }

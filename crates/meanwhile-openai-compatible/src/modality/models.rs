@@ -1,5 +1,7 @@
 //! [`ModelsApi`]: `GET /models`, as in <https://platform.openai.com/docs/api-reference/models/list>.
 
+use std::borrow::Cow;
+
 use async_trait::async_trait;
 use meanwhile_core::{ListModels, ModelInfo, Result};
 use meanwhile_http::Api;
@@ -10,13 +12,21 @@ use serde_json::Value;
 #[derive(Debug, Clone)]
 pub struct ModelsApi {
     api: Api,
+    path: Cow<'static, str>,
 }
 
 impl ModelsApi {
     /// Lists through `api`, whose base URL is that of the dialect.
     #[must_use]
     pub fn new(api: Api) -> Self {
-        Self { api }
+        Self { api, path: Cow::Borrowed("/models") }
+    }
+
+    /// Sets the path below the base URL.
+    #[must_use]
+    pub fn with_path(mut self, path: impl Into<Cow<'static, str>>) -> Self {
+        self.path = path.into();
+        self
     }
 }
 
@@ -31,7 +41,7 @@ enum Answer {
 #[async_trait]
 impl ListModels for ModelsApi {
     async fn list_models(&self) -> Result<Vec<ModelInfo>> {
-        let (Answer::List { data } | Answer::Bare(data)) = self.api.get("/models").await?;
+        let (Answer::List { data } | Answer::Bare(data)) = self.api.get(&self.path).await?;
         Ok(data.into_iter().filter_map(model).collect())
     }
 }

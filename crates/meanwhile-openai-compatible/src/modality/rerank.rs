@@ -73,7 +73,7 @@ impl Reranker for RerankApi {
         let counters = answer.usage.as_ref();
         let count = |name| counters.and_then(|usage: &Value| usage.get(name)?.as_u64());
         usage.input.total = count("prompt_tokens").or_else(|| count("total_tokens"));
-        usage.raw = answer.usage.map(Box::new);
+        usage.raw = answer.usage.map(Into::into);
         let ranked =
             answer.results.iter().map(|item| Ranked::new(item.index, item.relevance_score));
         let name = answer.model.unwrap_or_else(|| model.clone());

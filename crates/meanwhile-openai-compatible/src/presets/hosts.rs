@@ -3,7 +3,9 @@
 use meanwhile_core::{Effort, ErrorKind};
 
 use super::Preset;
-use crate::{AudioInput, Documents, Quirks, ReasoningField, ReplayThinking, StructuredOutput};
+use crate::{
+    AudioInput, Documents, Quirks, ReasoningField, ReplayThinking, StructuredOutput, VectorEncoding,
+};
 
 /// What hosts of open models have in common.
 const OPEN: Quirks = Quirks {
@@ -94,6 +96,8 @@ pub const PERPLEXITY: Preset = Preset::hosted(
         stream_options: false,
         efforts: &[Effort::Minimal, Effort::Low, Effort::Medium, Effort::High],
         unsupported: &["seed", "logprobs", "user", "service_tier", "prompt_cache_key", "name"],
+        version_path: "/v1",
+        vectors: Some(VectorEncoding::Base64Int8),
         ..OPEN
     },
 );

@@ -122,7 +122,7 @@ fn whole_and_streamed_answers_fold_to_the_same_message() {
     assert_eq!((usage.input.total, usage.input.uncached), (Some(10), Some(6)));
     assert_eq!((usage.input.cache_read, usage.output.total), (Some(4), Some(6)));
     assert_eq!((usage.output.text, usage.output.reasoning), (Some(4), Some(2)));
-    assert_eq!(usage.raw.as_ref().unwrap()["total_tokens"], 16);
+    assert_eq!(usage.raw.as_ref().unwrap().json().unwrap()["total_tokens"], 16);
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod generate_content;
 mod invoke;
 mod messages;
 mod ollama;
+pub(crate) mod reasons;
 mod responses;
 
 use bytes::Bytes;
@@ -47,32 +48,32 @@ impl<D: Decoder> Running for Answer<D> {
     }
 }
 
-/// The codec of a recording, or why it cannot be played yet.
-pub(crate) fn wire(provider: &str, api: &str) -> Result<Box<dyn Wire>, &'static str> {
+/// The codec of a recording; `None` where it is of no chat.
+pub(crate) fn wire(provider: &str, api: &str) -> Option<Box<dyn Wire>> {
     let quirks = match (provider, api) {
-        ("cohere", "chat") => return Ok(cohere::wire()),
-        ("ollama", "chat") => return Ok(ollama::wire()),
+        ("cohere", "chat") => return Some(cohere::wire()),
+        ("ollama", "chat") => return Some(ollama::wire()),
         // Answers about code and of stored agents are those of the chat.
         ("mistral", "chat" | "fim" | "agents") => {
-            return Ok(Box::new(Chat(meanwhile_mistral::codec())));
+            return Some(Box::new(Chat(meanwhile_mistral::codec())));
         }
         ("openai", "chat") => {
-            return Ok(Box::new(Chat(meanwhile_openai::codec())));
+            return Some(Box::new(Chat(meanwhile_openai::codec())));
         }
         (_, "compatibility") => Quirks::new(),
-        ("azure", "chat") => return Ok(azure::chat()),
-        ("azure", "responses") => return Ok(azure::responses()),
+        ("azure", "chat") => return Some(azure::chat()),
+        ("azure", "responses") => return Some(azure::responses()),
         (provider, "chat") => {
             Preset::find(provider).map_or_else(Quirks::new, |preset| preset.quirks)
         }
-        (provider, "generate_content") => return Ok(generate_content::wire(provider)),
-        (provider, "invoke") => return Ok(invoke::wire(provider)),
-        (provider, "converse") => return Ok(converse::wire(provider)),
-        (provider, "messages" | "anthropic_messages") => return Ok(messages::wire(provider)),
-        (provider, "responses") => return Ok(responses::wire(provider)),
-        _ => return Err("wire not implemented yet"),
+        (provider, "generate_content") => return Some(generate_content::wire(provider)),
+        (provider, "invoke") => return Some(invoke::wire(provider)),
+        (provider, "converse") => return Some(converse::wire(provider)),
+        (provider, "messages" | "anthropic_messages") => return Some(messages::wire(provider)),
+        (provider, "responses") => return Some(responses::wire(provider)),
+        _ => return None,
     };
-    Ok(Box::new(Chat(ChatCodec::new(provider, quirks))))
+    Some(Box::new(Chat(ChatCodec::new(provider, quirks))))
 }
 
 /// The Chat Completions dialect.

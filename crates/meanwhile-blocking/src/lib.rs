@@ -1,0 +1,1 @@
+//! Calls, streams and async tools from synchronous code, over one long-lived runtime.

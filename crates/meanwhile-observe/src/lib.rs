@@ -1,0 +1,1 @@
+//! Observers: async callbacks, `tracing` spans, OpenTelemetry and the terminal.
