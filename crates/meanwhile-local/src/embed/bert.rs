@@ -74,10 +74,8 @@ pub(super) struct Bert {
 impl Bert {
     /// Reads the model in a folder. `threads` is how many threads compute.
     pub(super) fn load(folder: &Path, threads: usize) -> Result<Self, LocalError> {
-        let wrong = |name: &str, reason: String| LocalError::Weights {
-            path: folder.join(name),
-            reason,
-        };
+        let wrong =
+            |name: &str, reason: String| LocalError::Weights { path: folder.join(name), reason };
         let config = Config::read(folder).map_err(|reason| wrong("config.json", reason))?;
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(threads.max(1))
@@ -110,11 +108,6 @@ impl Bert {
     /// The most tokens that a text may have.
     pub(super) fn positions(&self) -> usize {
         self.config.max_position_embeddings
-    }
-
-    /// The length of the vectors.
-    pub(super) fn dimensions(&self) -> usize {
-        self.config.hidden_size
     }
 
     /// Computes a vector of length one for each text: the mean over its tokens.
@@ -209,9 +202,8 @@ fn attend_to_text(wide: &[f32], out: &mut [f32], width: usize, heads: usize) {
                 continue;
             };
             weights.clear();
-            weights.extend(
-                keys.chunks_exact(head_width).map(|key| kernels::dot(query, key) * scale),
-            );
+            weights
+                .extend(keys.chunks_exact(head_width).map(|key| kernels::dot(query, key) * scale));
             kernels::softmax(&mut weights);
             for (value, weight) in values.chunks_exact(head_width).zip(&weights) {
                 kernels::add_scaled(sum, value, *weight);
@@ -228,25 +220,26 @@ fn gelu(values: &mut [f32]) {
     }
 }
 
-/// The error function, right to a few units in the last place.
+/// The error function, to within four in ten million.
 ///
 /// This is the quotient of polynomials that Eigen and XLA use. Without branches and calls, unlike
 /// the exact function, so that the compiler computes several at once.
-fn erf(x: f32) -> f32 {
+pub(super) fn erf(x: f32) -> f32 {
     const ABOVE: [f32; 7] = [
         -2.726_142_3e-10,
         2.770_681_4e-8,
         -2.101_024e-6,
         -5.692_506_4e-5,
         -7.349_906_3e-4,
-        -2.954_599_8e-3,
+        -2.954_6e-3,
         -1.609_603_3e-2,
     ];
     const BELOW: [f32; 5] =
         [-1.456_607_2e-5, -2.133_740_5e-4, -1.682_827e-3, -7.373_329_2e-3, -1.426_473_9e-2];
     let x = x.clamp(-4.0, 4.0);
     let square = x * x;
-    let polynomial = |factors: &[f32]| factors.iter().fold(0.0, |sum, factor| sum * square + factor);
+    let polynomial =
+        |factors: &[f32]| factors.iter().fold(0.0, |sum, factor| sum * square + factor);
     x * polynomial(&ABOVE) / polynomial(&BELOW)
 }
 
@@ -271,6 +264,17 @@ impl Config {
                 "{} heads over a width of {} do not fit",
                 config.num_attention_heads, config.hidden_size
             ));
+        }
+        for (name, size) in [
+            ("intermediate_size", config.intermediate_size),
+            ("max_position_embeddings", config.max_position_embeddings),
+            ("num_hidden_layers", config.num_hidden_layers),
+            ("type_vocab_size", config.type_vocab_size),
+            ("vocab_size", config.vocab_size),
+        ] {
+            if size == 0 {
+                return Err(format!("{name} is 0"));
+            }
         }
         // A copy of a whole repository says this too; other ways give other vectors.
         if let Ok(text) = read("1_Pooling/config.json") {
@@ -340,7 +344,8 @@ impl Layer {
         let (width, inner) = (config.hidden_size, config.intermediate_size);
         let name = |part: &str| format!("encoder.layer.{index}.{part}");
         let dense = |part: &str| [name(&format!("{part}.dense"))];
-        let together = ["query", "key", "value"].map(|part| name(&format!("attention.self.{part}")));
+        let together =
+            ["query", "key", "value"].map(|part| name(&format!("attention.self.{part}")));
         Ok(Self {
             attention_in: Linear::read(source, &together, width, width)?,
             attention_out: Linear::read(source, &dense("attention.output"), width, width)?,

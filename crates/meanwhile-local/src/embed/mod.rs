@@ -7,3 +7,6 @@ mod source;
 mod texts;
 
 pub use embedder::{ALL_MINILM_L6_V2, LocalEmbedder};
+
+#[cfg(test)]
+mod tests;

@@ -3,14 +3,17 @@
 //! Loading and computing happen on this thread and on those that it computes with, so that no
 //! async runtime ever waits for them. Requests are admitted in the order of asking; those admitted
 //! share each batch, a text of each in turn, so that a short request does not wait for a long one.
-//! A request whose future was dropped is given up before the next batch.
+//! A request whose future was dropped, or whose time is over, is given up before the next batch,
+//! also one that is not admitted yet.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::iter::Enumerate;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
+use std::vec;
 
 use futures_channel::{mpsc, oneshot};
-use futures_util::{SinkExt, StreamExt};
+use futures_util::StreamExt;
 
 use super::bert::Bert;
 use super::texts::Texts;
@@ -20,10 +23,10 @@ use crate::sequence::Clocks;
 use crate::weights;
 
 /// Requests that are computed at the same time; more wait.
-const ADMITTED: usize = 4;
+const ADMITTED: usize = 32;
 
-/// Requests that wait in the channel to the worker; more wait with their callers.
-const WAITING: usize = 64;
+/// Texts of a request that are turned into tokens in one go.
+const READ: usize = 256;
 
 /// Tokens of a batch, between two looks at what was cancelled; one text may have more.
 const BATCH: usize = 256;
@@ -58,9 +61,12 @@ struct Order {
 type Reply = oneshot::Sender<Result<Vectors, LocalError>>;
 
 /// A handle to the thread of one model.
+///
+/// The channel has no bound: an order holds the same texts there as it would with its caller, and
+/// only there keeps its place in the row.
 #[derive(Debug, Clone)]
 pub(super) struct Worker {
-    orders: mpsc::Sender<Order>,
+    orders: mpsc::UnboundedSender<Order>,
 }
 
 impl Worker {
@@ -74,8 +80,9 @@ impl Worker {
         if let Some(worker) = workers.get(settings).filter(|worker| !worker.orders.is_closed()) {
             return Ok(worker.clone());
         }
-        let (orders, receiver) = mpsc::channel(WAITING);
-        let bench = Bench::new(settings.clone(), receiver);
+        let (orders, receiver) = mpsc::unbounded();
+        let wanted = settings.clone();
+        let bench = Bench::new(move || Engine::load(&wanted), receiver);
         std::thread::Builder::new()
             .name("meanwhile-embed".into())
             .spawn(move || futures_executor::block_on(bench.run()))
@@ -91,7 +98,7 @@ impl Worker {
     pub(super) async fn ask(&self, job: Job) -> Result<Vectors, LocalError> {
         let (reply, vectors) = oneshot::channel();
         let order = Order { job, asked: Instant::now(), reply };
-        self.orders.clone().send(order).await.map_err(|_| LocalError::WorkerStopped)?;
+        self.orders.unbounded_send(order).map_err(|_| LocalError::WorkerStopped)?;
         vectors.await.map_err(|_| LocalError::WorkerStopped)?
     }
 }
@@ -114,7 +121,10 @@ impl Engine {
 
 /// A job on the bench.
 struct Seat {
-    /// The texts that are not computed yet, each with its place.
+    /// The texts that are not turned into tokens yet.
+    unread: Enumerate<vec::IntoIter<String>>,
+    truncate: bool,
+    /// The tokens of texts that are not computed yet, each with the text's place.
     waiting: VecDeque<(usize, Vec<u32>)>,
     done: Vectors,
     clocks: Clocks,
@@ -122,103 +132,142 @@ struct Seat {
     reply: Reply,
 }
 
+impl Seat {
+    /// Takes a job's place on the bench.
+    fn new(Order { job, asked, reply }: Order) -> Self {
+        let vectors = vec![Vec::new(); job.texts.len()];
+        Self {
+            unread: job.texts.into_iter().enumerate(),
+            truncate: job.truncate,
+            waiting: VecDeque::new(),
+            done: Vectors { vectors, tokens: 0, truncated: Vec::new() },
+            clocks: job.clocks,
+            asked,
+            reply,
+        }
+    }
+
+    /// Turns the next texts into tokens. All are read before the first is computed, so that an
+    /// error about one comes soon.
+    fn read(&mut self, texts: &Texts) -> Result<(), LocalError> {
+        for (index, text) in self.unread.by_ref().take(READ) {
+            let tokens = texts.encode(index, &text, self.truncate)?;
+            if tokens.truncated {
+                self.done.truncated.push(index);
+            }
+            self.done.tokens += tokens.ids.len() as u64;
+            self.waiting.push_back((index, tokens.ids));
+        }
+        Ok(())
+    }
+
+    fn is_read(&self) -> bool {
+        self.unread.len() == 0
+    }
+}
+
+impl Order {
+    /// Goes on, unless nobody waits for it or its time is over, which is then told.
+    fn live(self) -> Option<Self> {
+        if self.reply.is_canceled() {
+            return None;
+        }
+        match self.job.clocks.expired(self.asked, None) {
+            None => Some(self),
+            Some(clock) => {
+                _ = self.reply.send(Err(LocalError::Timeout { clock }));
+                None
+            }
+        }
+    }
+}
+
 /// What the thread works at.
-struct Bench {
-    settings: Settings,
-    orders: mpsc::Receiver<Order>,
+struct Bench<L> {
+    /// Loads the engine.
+    load: L,
+    orders: mpsc::UnboundedReceiver<Order>,
     engine: Option<Arc<Engine>>,
+    /// Orders without a seat.
+    waiting: VecDeque<Order>,
     seats: VecDeque<Seat>,
 }
 
-impl Bench {
-    fn new(settings: Settings, orders: mpsc::Receiver<Order>) -> Self {
-        Self { settings, orders, engine: None, seats: VecDeque::new() }
+impl<L: FnMut() -> Result<Engine, LocalError>> Bench<L> {
+    fn new(load: L, orders: mpsc::UnboundedReceiver<Order>) -> Self {
+        Self { load, orders, engine: None, waiting: VecDeque::new(), seats: VecDeque::new() }
     }
 
     /// Works until every handle is gone and every job is done.
     async fn run(mut self) {
         loop {
-            while self.seats.len() < ADMITTED
-                && let Ok(order) = self.orders.try_recv()
-            {
-                self.admit(order);
-            }
-            self.clear();
-            if self.seats.is_empty() {
+            self.collect();
+            self.admit();
+            self.review();
+            if !self.seats.is_empty() {
+                self.step();
+            } else if self.waiting.is_empty() {
                 match self.orders.next().await {
-                    Some(order) => self.admit(order),
+                    Some(order) => self.waiting.push_back(order),
                     None => return,
                 }
-            } else {
-                self.step();
             }
         }
     }
 
-    fn admit(&mut self, Order { job, asked, reply }: Order) {
-        if reply.is_canceled() {
+    /// Takes in what was ordered meanwhile, and gives up what is not wanted any more.
+    fn collect(&mut self) {
+        while let Ok(order) = self.orders.try_recv() {
+            self.waiting.push_back(order);
+        }
+        let orders = std::mem::take(&mut self.waiting);
+        self.waiting = orders.into_iter().filter_map(Order::live).collect();
+    }
+
+    /// Gives seats to those who wait, once there is an engine. Where it cannot be loaded, all who
+    /// wait are told, and the next job tries again.
+    fn admit(&mut self) {
+        if self.waiting.is_empty() {
             return;
         }
-        match self.read(&job, asked) {
-            Ok((waiting, done)) => {
-                let clocks = job.clocks;
-                self.seats.push_back(Seat { waiting, done, clocks, asked, reply });
-            }
-            // If the caller is gone, nobody wants the error.
-            Err(error) => _ = reply.send(Err(error)),
-        }
-    }
-
-    /// The tokens of a job's texts, and its vectors, which are all empty as yet.
-    #[expect(clippy::type_complexity, reason = "the two halves of a seat")]
-    fn read(
-        &mut self,
-        job: &Job,
-        asked: Instant,
-    ) -> Result<(VecDeque<(usize, Vec<u32>)>, Vectors), LocalError> {
-        let engine = self.engine()?;
-        if let Some(clock) = job.clocks.expired(asked, None) {
-            return Err(LocalError::Timeout { clock });
-        }
-        let mut waiting = VecDeque::with_capacity(job.texts.len());
-        let vectors = vec![Vec::new(); job.texts.len()];
-        let mut done = Vectors { vectors, tokens: 0, truncated: Vec::new() };
-        for (index, text) in job.texts.iter().enumerate() {
-            let tokens = engine.texts.encode(index, text, job.truncate)?;
-            if tokens.truncated {
-                done.truncated.push(index);
-            }
-            done.tokens += tokens.ids.len() as u64;
-            waiting.push_back((index, tokens.ids));
-        }
-        Ok((waiting, done))
-    }
-
-    /// The engine, loaded when it is not yet. After a failure, the next job tries again.
-    fn engine(&mut self) -> Result<Arc<Engine>, LocalError> {
-        match &self.engine {
-            Some(engine) => Ok(engine.clone()),
-            None => {
-                let engine = Arc::new(Engine::load(&self.settings)?);
-                self.engine = Some(engine.clone());
-                Ok(engine)
+        if self.engine.is_none() {
+            let loaded = (self.load)();
+            // Loading takes time, in which more may have come, and some have gone.
+            self.collect();
+            match loaded {
+                Ok(engine) => self.engine = Some(Arc::new(engine)),
+                Err(error) => {
+                    for order in self.waiting.drain(..) {
+                        // If the caller goes away meanwhile, nobody wants the error.
+                        _ = order.reply.send(Err(error.clone()));
+                    }
+                }
             }
         }
+        let free = ADMITTED.saturating_sub(self.seats.len()).min(self.waiting.len());
+        self.seats.extend(self.waiting.drain(..free).map(Seat::new));
     }
 
-    /// Sends off what is done, and gives up what nobody waits for or what took too long.
-    fn clear(&mut self) {
+    /// Sends off what is done, gives up what nobody waits for or what took too long, and reads on
+    /// in what remains.
+    fn review(&mut self) {
+        let Some(engine) = self.engine.clone() else { return };
         for _ in 0..self.seats.len() {
-            let Some(seat) = self.seats.pop_front() else { return };
+            let Some(mut seat) = self.seats.pop_front() else { return };
             if seat.reply.is_canceled() {
                 continue;
             }
-            if seat.waiting.is_empty() {
-                _ = seat.reply.send(Ok(seat.done));
-            } else if let Some(clock) = seat.clocks.expired(seat.asked, None) {
-                _ = seat.reply.send(Err(LocalError::Timeout { clock }));
-            } else {
-                self.seats.push_back(seat);
+            let outcome = match seat.clocks.expired(seat.asked, None) {
+                _ if seat.is_read() && seat.waiting.is_empty() => Ok(()),
+                Some(clock) => Err(LocalError::Timeout { clock }),
+                None => seat.read(&engine.texts),
+            };
+            match outcome {
+                Err(error) => _ = seat.reply.send(Err(error)),
+                Ok(()) if seat.is_read() && seat.waiting.is_empty() => {
+                    _ = seat.reply.send(Ok(seat.done));
+                }
+                Ok(()) => self.seats.push_back(seat),
             }
         }
     }
@@ -231,7 +280,8 @@ impl Bench {
         'batch: loop {
             let before = texts.len();
             for (seat, job) in self.seats.iter_mut().enumerate() {
-                let Some((_, next)) = job.waiting.front() else { continue };
+                let next = job.waiting.front().filter(|_| job.unread.len() == 0);
+                let Some((_, next)) = next else { continue };
                 if tokens > 0 && tokens + next.len() > BATCH {
                     break 'batch;
                 }
@@ -244,6 +294,9 @@ impl Bench {
             if texts.len() == before {
                 break;
             }
+        }
+        if texts.is_empty() {
+            return;
         }
         match engine.bert.embed(&texts) {
             Ok(vectors) => {
@@ -259,8 +312,13 @@ impl Bench {
                 }
             }
             Err(error) => {
-                for seat in self.seats.drain(..) {
-                    _ = seat.reply.send(Err(error.clone()));
+                let failed: HashSet<usize> = places.into_iter().map(|(seat, _)| seat).collect();
+                for (index, seat) in std::mem::take(&mut self.seats).into_iter().enumerate() {
+                    if failed.contains(&index) {
+                        _ = seat.reply.send(Err(error.clone()));
+                    } else {
+                        self.seats.push_back(seat);
+                    }
                 }
             }
         }
@@ -268,4 +326,47 @@ impl Bench {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::sequence::Clock;
+
+    /// What loads that all fail tell a row of orders, and how many loads there were.
+    fn failing(clocks: &[Clocks]) -> (Vec<LocalError>, usize) {
+        let (sender, receiver) = mpsc::unbounded();
+        let replies: Vec<_> = clocks
+            .iter()
+            .map(|clocks| {
+                let (reply, vectors) = oneshot::channel();
+                let job = Job { texts: vec!["a".into()], truncate: false, clocks: *clocks };
+                sender.unbounded_send(Order { job, asked: Instant::now(), reply }).unwrap();
+                vectors
+            })
+            .collect();
+        drop(sender);
+        let mut loads = 0;
+        let load = || {
+            loads += 1;
+            Err(LocalError::internal("the disk is on fire"))
+        };
+        futures_executor::block_on(Bench::new(load, receiver).run());
+        let told = replies.into_iter().map(|reply| futures_executor::block_on(reply).unwrap());
+        (told.map(Result::unwrap_err).collect(), loads)
+    }
+
+    #[test]
+    fn all_who_wait_are_told_of_one_failed_load() {
+        let (told, loads) = failing(&[Clocks::default(); 100]);
+        assert_eq!((told.len(), loads), (100, 1));
+        assert!(told.iter().all(|error| error.to_string().contains("the disk is on fire")));
+    }
+
+    #[test]
+    fn nothing_is_loaded_for_a_job_whose_time_is_over() {
+        let over = Clocks { whole: Some(Duration::ZERO), ..Clocks::default() };
+        let (told, loads) = failing(&[over]);
+        assert!(matches!(told[..], [LocalError::Timeout { clock: Clock::Whole }]), "{told:?}");
+        assert_eq!(loads, 0);
+    }
+}

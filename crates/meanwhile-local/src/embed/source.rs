@@ -50,12 +50,18 @@ impl Source {
             ));
         }
         let (first, end) = tensor.data_offsets;
-        let count: usize = shape.iter().product();
-        if end.checked_sub(first) != count.checked_mul(4) {
+        let count = shape.iter().try_fold(1_usize, |count, size| count.checked_mul(*size));
+        let bytes = count.and_then(|count| count.checked_mul(4));
+        let Some(count) = count.filter(|_| bytes.is_some() && end.checked_sub(first) == bytes)
+        else {
             return Err(format!("{name} has another size than its shape says"));
-        }
+        };
         let text = |error: std::io::Error| format!("{name} cannot be read: {error}");
-        self.file.seek(SeekFrom::Start(self.start + first as u64)).map_err(text)?;
+        self.file.seek(SeekFrom::Start(self.start.saturating_add(first as u64))).map_err(text)?;
+        let size = self.file.get_ref().metadata().map_err(text)?.len();
+        if bytes.is_none_or(|bytes| bytes as u64 > size) {
+            return Err(format!("{name} cannot be read: the file ends before it"));
+        }
         let mut values = Vec::with_capacity(count);
         let mut buffer = [0; 1 << 14];
         while values.len() < count {

@@ -96,8 +96,7 @@ impl Hub {
             return Err("HF_HUB_OFFLINE forbids to ask it; unset it".to_owned());
         }
         let all = package.bytes();
-        let what =
-            format!("fetching {} (once, about {})", package.repository, megabytes(all));
+        let what = format!("fetching {} (once, about {})", package.repository, megabytes(all));
         let report = Report::new(progress, what.clone());
         report.measure(what, all);
         let agent = agent(RootCerts::PlatformVerifier);
@@ -109,8 +108,7 @@ impl Hub {
                     "{}/{}/resolve/{}/{}",
                     self.endpoint, package.repository, package.revision, part.name
                 );
-                let name = part.sha256.get(..16).unwrap_or(part.sha256);
-                let partial = models.join(format!(".{name}.part"));
+                let partial = package.partial(models, part);
                 let fetch = Fetch { hub: self, agent: &agent, part, partial: &partial, url: &url };
                 fetch.run(&report, done)?;
                 fs::rename(&partial, path).map_err(|error| error.to_string())?;
@@ -173,8 +171,7 @@ impl Fetch<'_> {
     /// Asks for what is missing and adds it to what is there.
     fn attempt(&self, report: &Report, done: u64) -> Result<(), Failure> {
         let wanted = self.part.bytes;
-        let mut file =
-            OpenOptions::new().create(true).append(true).open(self.partial)?;
+        let mut file = OpenOptions::new().create(true).append(true).open(self.partial)?;
         let mut start = file.metadata()?.len();
         if start > wanted {
             file.set_len(0)?;
@@ -218,9 +215,9 @@ impl Fetch<'_> {
         file.sync_all()?;
         match start == wanted {
             true => Ok(()),
-            false => Err(Failure::Passing(format!(
-                "the transfer ended after {start} of {wanted} bytes"
-            ))),
+            false => {
+                Err(Failure::Passing(format!("the transfer ended after {start} of {wanted} bytes")))
+            }
         }
     }
 

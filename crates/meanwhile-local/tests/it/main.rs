@@ -16,6 +16,9 @@ use meanwhile_core::{EventStream, Fold, Message, Provider, Request, Response, Re
 use meanwhile_local::{Local, SMOLLM2_135M};
 
 mod answers;
+mod embeddings;
+#[cfg(feature = "hub")]
+mod hub;
 mod output;
 mod tools;
 mod weights;
