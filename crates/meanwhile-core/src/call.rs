@@ -10,14 +10,14 @@ use futures_util::future::BoxFuture;
 
 use crate::observe::{Moment, Origin, RunKind, Started};
 use crate::prepare::{Prepared, prepare};
+use crate::run;
 use crate::scope::{Scope, defaults};
 use crate::settings::configure;
 use crate::tool::{ToolChoice, ToolSet, Toolbox};
 use crate::{
-    AnyProvider, Delivery, Extract, Layer, Message, ModelRef, Observer, OnUnsupported, Params,
+    AnyProvider, Delivery, Extract, IntoObserver, Layer, Message, ModelRef, OnUnsupported, Params,
     Prompt, Registry, Request, Response, ResponseStream, Result, Settings, Timeouts,
 };
-use crate::{Observers, run};
 
 /// A call that is ready to be made: `.await` it for its value, [`stream`](Self::stream) it, or
 /// configure it further. Nothing is sent before the first poll; dropping the future cancels.
@@ -130,26 +130,27 @@ impl<'a, T: Extract> Call<'a, T> {
             Err(error) => Err(error),
         };
         match outcome {
-            Ok(stream) => Ok(stream.part_of(begun.started)),
-            Err(error) => Err(begun.end(Err(error.with_operation(name)))?),
+            Ok(stream) => Ok(stream.part_of(name, begun.started)),
+            Err(error) => begun.end(Err(error.with_operation(name))),
         }
     }
 
     /// Starts the chain for those who observe from outside of the body.
     fn begin(&self) -> Begun {
         let State { name, call_site, attribute, defaults, scope, .. } = &*self.state;
-        let observers = [Some(&attribute.observers), Some(&call_site.observers)];
-        let observers = observers.into_iter().flatten().cloned();
-        let around = match defaults {
-            None if scope.is_empty() => Observers::default(),
-            _ => scope.origin().observers,
-        };
-        let observers = observers.fold(around, Observers::with_all);
-        if observers.is_empty() {
+        let around = [defaults.as_deref(), Some(attribute), scope.of(), Some(call_site)];
+        let around = around.into_iter().flatten();
+        // A call that is made in one chain and awaited in another is a part of the latter.
+        let here = Scope::current();
+        if here.parent().is_none() && around.clone().all(|one| one.observers.is_empty()) {
             return Begun { scope: scope.clone(), started: None };
         }
-        let tags = call_site.clone().or(scope.settings()).or(attribute.clone()).tags;
-        let origin = Origin { observers, parent: scope.parent().cloned(), tags };
+        let mut origin = Origin::default();
+        around.for_each(|settings| origin.add(settings));
+        if let Some(parent) = here.parent() {
+            origin.observers = origin.observers.with_all(parent.observers().clone());
+        }
+        origin.parent = here.parent().or(scope.parent()).cloned();
         let started = Started::new(&origin, RunKind::Chain, || (*name).into());
         let scope = match &started {
             Some(started) => {
@@ -171,7 +172,11 @@ impl<'a, T: Extract> Call<'a, T> {
         if !scope.is_empty() {
             settings = settings.or(scope.settings());
         }
-        let settings = settings.or(attribute);
+        let mut settings = settings.or(attribute);
+        if let Some(started) = &begun.started {
+            let around = started.run().observers().clone();
+            settings.observers = around.with_all(settings.observers);
+        }
         let scope = begun.scope.clone();
         prepare::<T>(name, &registry, prompt.messages, settings, defaults, scope, delivery)
     }

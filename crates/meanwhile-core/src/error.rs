@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -16,14 +17,18 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// The kind says which class of thing went wrong ([`Error::kind`]), the accessors carry what is
 /// known about it. Text, tool calls and usage that arrived before the failure ride along in
 /// [`Error::partial`]. `Display` prints no secret and does not repeat [`source`](std::error::Error::source).
+/// A clone shares the source, so that one failure can be told to several who wait for it.
+#[derive(Clone)]
 pub struct Error(Box<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     kind: ErrorKind,
     message: Cow<'static, str>,
     provider: Option<Cow<'static, str>>,
     model: Option<String>,
     operation: Option<Cow<'static, str>>,
+    index: Option<usize>,
     request_id: Option<String>,
     status: Option<u16>,
     code: Option<String>,
@@ -34,7 +39,7 @@ struct Inner {
     retryable: Option<bool>,
     attempts: Vec<Attempt>,
     partial: Option<Box<Response>>,
-    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
 /// Which class of failure an [`Error`] is.
@@ -60,6 +65,8 @@ pub enum ErrorKind {
     PermissionDenied,
     /// The account has no credit or quota left. Waiting does not help.
     InsufficientFunds,
+    /// A budget that this program has set is used up. Nothing was sent.
+    Budget,
     /// The provider does not know the model.
     ModelNotFound,
     /// The provider does not know some other resource.
@@ -136,6 +143,7 @@ impl fmt::Display for ErrorKind {
             Self::Authentication => "authentication failed",
             Self::PermissionDenied => "permission denied",
             Self::InsufficientFunds => "insufficient funds",
+            Self::Budget => "budget used up",
             Self::ModelNotFound => "model not found",
             Self::NotFound => "not found",
             Self::Conflict => "conflict",
@@ -169,6 +177,7 @@ impl Error {
             provider: None,
             model: None,
             operation: None,
+            index: None,
             request_id: None,
             status: None,
             code: None,
@@ -191,7 +200,7 @@ impl Error {
             Err(source) => {
                 let mut error = Self::new(kind, source.to_string());
                 // The message is the source's own text, so the chain continues below it.
-                error.0.source = Some(source);
+                error.0.source = Some(source.into());
                 error
             }
         }
@@ -225,6 +234,12 @@ impl Error {
     #[must_use]
     pub fn operation(&self) -> Option<&str> {
         self.0.operation.as_deref()
+    }
+
+    /// The place, counted from 0, of the call among those that were made together.
+    #[must_use]
+    pub fn index(&self) -> Option<usize> {
+        self.0.index
     }
 
     /// The provider's own id of the request, to quote to its support.
@@ -307,6 +322,13 @@ impl Error {
         })
     }
 
+    /// What the provider has said explicitly about sending the same request again, whatever the kind;
+    /// `None` where it has said nothing.
+    #[must_use]
+    pub fn told_to_retry(&self) -> Option<bool> {
+        self.0.retryable
+    }
+
     /// Names the provider, unless one is named already.
     #[must_use]
     pub fn with_provider(mut self, provider: impl Into<Cow<'static, str>>) -> Self {
@@ -333,6 +355,13 @@ impl Error {
     #[must_use]
     pub fn with_operation(mut self, operation: impl Into<Cow<'static, str>>) -> Self {
         self.0.operation.get_or_insert_with(|| operation.into());
+        self
+    }
+
+    /// Sets the place of the call among those that were made together; the outermost list counts.
+    #[must_use]
+    pub fn with_index(mut self, index: usize) -> Self {
+        self.0.index = Some(index);
         self
     }
 
@@ -392,6 +421,13 @@ impl Error {
         self
     }
 
+    /// Adds to the message, after a semicolon: what a layer has to say about a failure that it hands on.
+    #[must_use]
+    pub fn with_note(mut self, note: impl fmt::Display) -> Self {
+        self.0.message = format!("{}; {note}", self.0.message).into();
+        self
+    }
+
     /// Puts earlier tries in front of those that are listed already; give the oldest first.
     #[must_use]
     pub fn with_attempts(mut self, attempts: impl IntoIterator<Item = Attempt>) -> Self {
@@ -412,7 +448,7 @@ impl Error {
         mut self,
         source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> Self {
-        self.0.source = Some(source.into());
+        self.0.source = Some(Arc::from(source.into()));
         self
     }
 }
@@ -432,6 +468,9 @@ impl fmt::Display for Error {
             separator = ", ";
             written
         };
+        if let Some(index) = inner.index {
+            detail(f, "index", &index)?;
+        }
         if let Some(status) = inner.status {
             detail(f, "status", &status)?;
         }
@@ -463,7 +502,7 @@ impl fmt::Debug for Error {
                 }
             )*};
         }
-        known!(provider, model, operation, request_id, status, code, error_type, param);
+        known!(provider, model, operation, index, request_id, status, code, error_type, param);
         known!(retry_after, body, partial, source);
         if !inner.attempts.is_empty() {
             out.field("attempts", &inner.attempts);

@@ -115,6 +115,8 @@ pub enum PartStart {
 pub struct Metadata {
     /// The provider's id of the response.
     pub id: Option<String>,
+    /// The provider that answered, where it is another one than was asked.
+    pub provider: Option<String>,
     /// The model that answered, as the provider names it.
     pub model: Option<String>,
     /// The provider's id of the request (usually from a header).
@@ -123,6 +125,8 @@ pub struct Metadata {
     pub created: Option<u64>,
     /// The tier of service that answered.
     pub service_tier: Option<String>,
+    /// Whether the answer was had before, and comes out of a cache of this program.
+    pub cached: bool,
 }
 
 impl Metadata {
@@ -134,10 +138,12 @@ impl Metadata {
             }
         }
         take(&mut self.id, later.id);
+        take(&mut self.provider, later.provider);
         take(&mut self.model, later.model);
         take(&mut self.request_id, later.request_id);
         take(&mut self.created, later.created);
         take(&mut self.service_tier, later.service_tier);
+        self.cached |= later.cached;
     }
 }
 

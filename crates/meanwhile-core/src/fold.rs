@@ -3,7 +3,8 @@
 use crate::event::PartStart;
 use crate::tool::ToolCall;
 use crate::{
-    Error, ErrorKind, Event, Part, ProviderData, Refusal, Response, Result, Text, Thinking, Usage,
+    Error, ErrorKind, Event, Metadata, Part, ProviderData, Refusal, Response, Result, Text,
+    Thinking, Usage,
 };
 
 /// Puts a [`Response`] together from its events.
@@ -77,16 +78,7 @@ impl Fold {
             }
             Event::PartEnd { index, data } => self.close(*index, data.clone())?,
             Event::Part { index, part } => self.insert(*index, false, (**part).clone())?,
-            Event::Metadata(metadata) => {
-                let metadata = (**metadata).clone();
-                let response = &mut self.response;
-                response.id = metadata.id.or(response.id.take());
-                response.model =
-                    metadata.model.unwrap_or_else(|| std::mem::take(&mut response.model));
-                response.request_id = metadata.request_id.or(response.request_id.take());
-                response.created = metadata.created.or(response.created);
-                response.service_tier = metadata.service_tier.or(response.service_tier.take());
-            }
+            Event::Metadata(metadata) => self.describe((**metadata).clone()),
             Event::Usage(usage) => self.response.usage.update((**usage).clone()),
             Event::Raw(frame) => self.response.raw.push(frame.to_string()),
             Event::Warning(warning) => self.response.warnings.push((**warning).clone()),
@@ -95,6 +87,27 @@ impl Fold {
                 self.response.finish = Some((**finish).clone());
                 self.finished = true;
             }
+        }
+        Ok(())
+    }
+
+    /// Adds one event that nobody else needs: what it holds is moved instead of copied.
+    pub(crate) fn absorb(&mut self, event: Event) -> Result<()> {
+        match event {
+            Event::TextDelta { index, text } if !self.finished => match self.open(index)? {
+                Part::Text(part) if part.text.is_empty() => part.text = text,
+                Part::Text(part) => part.text.push_str(&text),
+                _ => return Err(mismatch("text", index)),
+            },
+            Event::Part { index, part } if !self.finished => self.insert(index, false, *part)?,
+            Event::PartEnd { index, data } if !self.finished => self.close(index, data)?,
+            Event::Metadata(metadata) if !self.finished => self.describe(*metadata),
+            Event::Usage(usage) if !self.finished => self.response.usage.update(*usage),
+            Event::Finish(finish) if !self.finished => {
+                self.response.finish = Some(*finish);
+                self.finished = true;
+            }
+            event => self.push(&event)?,
         }
         Ok(())
     }
@@ -135,13 +148,24 @@ impl Fold {
         self.response
     }
 
-    /// Puts what has arrived on the error that ended the answer: content and counts, and the tries
-    /// that had failed before.
+    /// Puts what is known on the error that ended the answer: who gave it, the id of the request, what
+    /// had arrived (content, counts, warnings), and the tries that had failed before.
     #[must_use]
     pub fn fail(mut self, error: Error) -> Error {
         let attempts = std::mem::take(&mut self.response.attempts);
         let error = error.with_attempts(attempts);
-        if self.is_empty() && self.response.usage == Usage::default() {
+        let error = match &self.response.request_id {
+            Some(id) if error.request_id().is_none() => error.with_request_id(id.clone()),
+            _ => error,
+        };
+        let Response { provider, model, usage, warnings, raw, .. } = &self.response;
+        let error = match error.provider() {
+            None => error.with_provider(provider.clone()),
+            Some(_) => error,
+        };
+        let error = if error.model().is_none() { error.with_model(model.clone()) } else { error };
+        let heard = *usage != Usage::default() || !warnings.is_empty() || !raw.is_empty();
+        if self.is_empty() && !heard {
             return error;
         }
         error.with_partial(self.into_partial())
@@ -151,6 +175,18 @@ impl Fold {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.slots.is_empty()
+    }
+
+    fn describe(&mut self, metadata: Metadata) {
+        let response = &mut self.response;
+        response.id = metadata.id.or(response.id.take());
+        response.provider =
+            metadata.provider.unwrap_or_else(|| std::mem::take(&mut response.provider));
+        response.model = metadata.model.unwrap_or_else(|| std::mem::take(&mut response.model));
+        response.request_id = metadata.request_id.or(response.request_id.take());
+        response.created = metadata.created.or(response.created);
+        response.service_tier = metadata.service_tier.or(response.service_tier.take());
+        response.cached |= metadata.cached;
     }
 
     fn slot(&mut self, index: u32) -> Option<&mut Slot> {

@@ -56,7 +56,6 @@ mod warning;
 // What happens next.
 mod call;
 mod extract;
-mod gather;
 mod observe;
 mod prepare;
 mod run;
@@ -72,16 +71,18 @@ pub use extract::{Extract, Json, ToolTurn, Turn};
 pub use extract::{read_value, value_output};
 pub use finish::{Finish, FinishReason};
 pub use fold::Fold;
-pub use gather::{Gather, GatherAll, gather};
 pub use media::{Audio, Document, Image, MediaSource};
 pub use message::{CacheMark, IntoParts, Message, Part, Refusal, Role, Text, Thinking};
 pub use modality::{
     Batch, BatchId, BatchItem, BatchStatus, Batches, EmbedPurpose, EmbedRequest, Embedder,
-    EmbeddingModel, Embeddings, ListModels, ModelInfo, Ranked, RankedDocuments, RerankRequest,
-    Reranker,
+    EmbeddingModel, Embeddings, GeneratedImage, GeneratedImages, ImageGenerator, ImageRequest,
+    ListModels, ModelInfo, Moderation, ModerationCategory, ModerationRequest, Moderations,
+    Moderator, Ranked, RankedDocuments, RerankRequest, Reranker, Speech, SpeechRequest,
+    SpeechStream, SpeechSynthesizer, TimedText, TimestampUnit, Transcriber, Transcription,
+    TranscriptionRequest,
 };
 pub use model::{Model, ModelId, ModelRef};
-pub use observe::{Moment, Observer, Observers, Run, RunId, RunKind};
+pub use observe::{IntoObserver, Moment, Observer, Observers, Run, RunId, RunKind};
 pub use params::{Effort, Params, Reasoning, Timeouts};
 pub use prompt::{IntoPrompt, Prompt};
 pub use provider::{AnyProvider, Capabilities, Layer, OutputSupport, Provider};
@@ -97,5 +98,5 @@ pub use tool::{
     AnyTool, FunctionTool, IntoToolOutput, Tool, ToolCall, ToolChoice, ToolOutput, ToolResult,
     ToolSet, ToolSpec, Toolbox, TypedCall,
 };
-pub use usage::{InputTokens, OutputTokens, Usage};
+pub use usage::{InputTokens, OutputTokens, RawJson, Usage};
 pub use warning::{Warning, WarningKind};

@@ -7,8 +7,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use crate::settings::merge_tags;
 use crate::tool::{ToolCall, ToolResult};
-use crate::{Attempt, Error, ErrorKind, Event, Request, Response};
+use crate::{Attempt, Error, ErrorKind, Event, Request, Response, Settings};
 
 /// Is told, in order, what happens in the runs it observes.
 ///
@@ -17,6 +18,29 @@ use crate::{Attempt, Error, ErrorKind, Event, Request, Response};
 /// place, between two polls: do no more than hand the observation on. An observer for which time
 /// matters belongs behind a queue, which `meanwhile-observe` has. A panic in an observer is caught
 /// and loses that one observation; it never fails the run.
+///
+/// ```
+/// use std::sync::{Arc, Mutex};
+/// use meanwhile_core::{Model, Moment, Observer, Run, Scripted};
+///
+/// #[derive(Debug, Default)]
+/// struct Starts(Mutex<Vec<String>>);
+///
+/// impl Observer for Starts {
+///     fn observe(&self, run: &Run, moment: &Moment<'_>) {
+///         if matches!(moment, Moment::ChainStart | Moment::ModelStart { .. }) {
+///             self.0.lock().unwrap().push(run.name().to_owned());
+///         }
+///     }
+/// }
+///
+/// # futures::executor::block_on(async {
+/// let starts = Arc::new(Starts::default());
+/// let model = Model::new(Scripted::new().reply("hello"), "any");
+/// model.call::<String>("Say hello").observe(starts.clone()).await?;
+/// assert_eq!(*starts.0.lock().unwrap(), ["call", "scripted/any"]);
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 pub trait Observer: fmt::Debug + Send + Sync + 'static {
     /// Is told of one moment of `run`.
     fn observe(&self, run: &Run, moment: &Moment<'_>);
@@ -24,6 +48,33 @@ pub trait Observer: fmt::Debug + Send + Sync + 'static {
     /// Whether single events of answers, tokens among them, are wanted ([`Moment::Event`]).
     fn wants_events(&self) -> bool {
         true
+    }
+}
+
+/// What can be added as an [`Observer`]: an observer, a shared one, or a handle of one.
+///
+/// An observer that is given by itself is a new one each time. A shared one, and clones of a handle,
+/// are the same one wherever they are added, and are told once.
+pub trait IntoObserver {
+    /// Returns the observer.
+    fn into_observer(self) -> Arc<dyn Observer>;
+}
+
+impl<O: Observer> IntoObserver for O {
+    fn into_observer(self) -> Arc<dyn Observer> {
+        Arc::new(self)
+    }
+}
+
+impl<O: Observer> IntoObserver for Arc<O> {
+    fn into_observer(self) -> Arc<dyn Observer> {
+        self
+    }
+}
+
+impl IntoObserver for Arc<dyn Observer> {
+    fn into_observer(self) -> Arc<dyn Observer> {
+        self
     }
 }
 
@@ -175,6 +226,10 @@ impl Run {
     pub(crate) fn wants_events(&self) -> bool {
         self.0.observers.events
     }
+
+    pub(crate) fn observers(&self) -> &Observers {
+        &self.0.observers
+    }
 }
 
 impl fmt::Debug for Run {
@@ -207,15 +262,10 @@ impl Observers {
         self.all.is_none()
     }
 
-    /// Adds an observer.
+    /// Adds an observer. One that is there already is not added twice.
     #[must_use]
-    pub fn with(self, observer: impl Observer) -> Self {
-        self.with_shared(Arc::new(observer))
-    }
-
-    /// Adds an observer that the program also keeps. One that is there already is not added twice.
-    #[must_use]
-    pub fn with_shared(self, observer: Arc<dyn Observer>) -> Self {
+    pub fn with(self, observer: impl IntoObserver) -> Self {
+        let observer = observer.into_observer();
         let events = observer.wants_events();
         self.with_all(Self { all: Some(Arc::new([observer])), events })
     }
@@ -226,13 +276,12 @@ impl Observers {
         let (Some(mine), Some(theirs)) = (&self.all, &other.all) else {
             return if self.is_empty() { other } else { self };
         };
-        let mut all = mine.to_vec();
-        for observer in theirs.iter() {
-            if !all.iter().any(|known| Arc::ptr_eq(known, observer)) {
-                all.push(Arc::clone(observer));
-            }
+        let is_new = |one: &&Arc<_>| !mine.iter().any(|known| Arc::ptr_eq(known, one));
+        if !theirs.iter().any(|one| is_new(&one)) {
+            return self;
         }
-        Self { all: Some(all.into()), events: self.events || other.events }
+        let all = mine.iter().chain(theirs.iter().filter(is_new)).cloned().collect();
+        Self { all: Some(all), events: self.events || other.events }
     }
 
     fn tell(&self, run: &Run, moment: &Moment<'_>) {
@@ -262,6 +311,14 @@ pub(crate) struct Origin {
     pub(crate) observers: Observers,
     pub(crate) parent: Option<Run>,
     pub(crate) tags: Vec<(String, String)>,
+}
+
+impl Origin {
+    /// Adds the observers and tags of settings; those added later are the upper ones.
+    pub(crate) fn add(&mut self, settings: &Settings) {
+        self.observers = std::mem::take(&mut self.observers).with_all(settings.observers.clone());
+        self.tags = merge_tags(std::mem::take(&mut self.tags), &settings.tags);
+    }
 }
 
 impl Started {

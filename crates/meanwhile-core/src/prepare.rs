@@ -74,15 +74,16 @@ pub(crate) fn prepare<T: Extract>(
         let message = format!("the tool choice names `{name}`, which is not one of the tools");
         return Err(Error::new(ErrorKind::Config, message));
     }
-    request.params = params.or(model.params).or(registry.params());
+    request.merge_params(params, &model.params, registry.params());
     request.delivery = delivery;
     request.timeouts = timeouts;
     request.unsupported = unsupported.unwrap_or_default();
     request.raw = raw;
     request.operation = name.into();
     request.output = T::output();
-    let capabilities = model.provider.capabilities(&request.model);
-    ask_for_output(&mut request, capabilities);
+    if matches!(request.output, OutputFormat::Schema(_)) {
+        request.adapt_output(model.provider.capabilities(&request.model));
+    }
     let max_turns = max_turns.unwrap_or(DEFAULT_MAX_TURNS).max(1);
     let parent = scope.parent().cloned();
     let origin = if observers.is_empty() {
@@ -114,31 +115,35 @@ fn resolve(
     }
 }
 
-/// Where the provider cannot hold an answer to a schema, asks for it in the prompt instead.
-fn ask_for_output(request: &mut Request, capabilities: Capabilities) {
-    let OutputFormat::Schema(output) = &request.output else { return };
-    let output = output.clone();
-    let (format, message) = match capabilities.output {
-        OutputSupport::Schema => return,
-        OutputSupport::Json => (
-            OutputFormat::Json,
-            "the provider guarantees JSON only; its shape is asked for in the prompt",
-        ),
-        OutputSupport::Prompted => (
-            OutputFormat::Text,
-            "the provider guarantees no shape; JSON is asked for in the prompt",
-        ),
-    };
-    request.output = format;
-    request.warnings.push(Warning::changed("output schema", message));
-    let instruction = format!(
-        "Answer with one JSON value that fits this JSON Schema, and with nothing else:\n{}",
-        output.schema.as_value()
-    );
-    match request.messages.first_mut() {
-        Some(first) if first.role == Role::System => {
-            first.parts.push(Part::text(format!("\n\n{instruction}")));
+impl Request {
+    /// Asks in the prompt for what a provider of these capabilities cannot guarantee: the schema of
+    /// the answer. Says so in a warning of the request; does nothing where nothing is to be done.
+    ///
+    /// Calls do this for the provider that they ask. A layer that asks another one does it again.
+    pub fn adapt_output(&mut self, capabilities: Capabilities) {
+        let OutputFormat::Schema(output) = &self.output else { return };
+        let (format, message) = match capabilities.output {
+            OutputSupport::Schema => return,
+            OutputSupport::Json => (
+                OutputFormat::Json,
+                "the provider guarantees JSON only; its shape is asked for in the prompt",
+            ),
+            OutputSupport::Prompted => (
+                OutputFormat::Text,
+                "the provider guarantees no shape; JSON is asked for in the prompt",
+            ),
+        };
+        let instruction = format!(
+            "Answer with one JSON value that fits this JSON Schema, and with nothing else:\n{}",
+            output.schema.as_value()
+        );
+        self.output = format;
+        self.warnings.push(Warning::changed("output schema", message));
+        match self.messages.first_mut() {
+            Some(first) if first.role == Role::System => {
+                first.parts.push(Part::text(format!("\n\n{instruction}")));
+            }
+            _ => self.messages.insert(0, Message::system(instruction)),
         }
-        _ => request.messages.insert(0, Message::system(instruction)),
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::settings::configure;
 use crate::tool::{ToolChoice, ToolSet, Toolbox};
 use crate::{
-    AnyProvider, IntoParts, Layer, Message, ModelRef, Observer, OnUnsupported, Params, Part,
+    AnyProvider, IntoObserver, IntoParts, Layer, Message, ModelRef, OnUnsupported, Params, Part,
     Settings, Timeouts,
 };
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures_util::future::BoxFuture;
 
 use crate::{EventStream, Request, Result};
 
@@ -51,9 +52,14 @@ impl AnyProvider {
     pub fn layer(self, layer: &impl Layer) -> Self {
         layer.wrap(self)
     }
+
+    /// Whether both are the same provider, not only two of the same kind: clones are.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
 }
 
-#[async_trait]
 impl Provider for AnyProvider {
     fn id(&self) -> &str {
         self.0.id()
@@ -63,8 +69,16 @@ impl Provider for AnyProvider {
         self.0.capabilities(model)
     }
 
-    async fn send(&self, request: Request) -> Result<EventStream> {
-        self.0.send(request).await
+    // Hands on the inner provider's own future instead of one around it.
+    fn send<'life, 'future>(
+        &'life self,
+        request: Request,
+    ) -> BoxFuture<'future, Result<EventStream>>
+    where
+        'life: 'future,
+        Self: 'future,
+    {
+        self.0.send(request)
     }
 }
 

@@ -5,8 +5,9 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::{
-    AnyProvider, Batches, Embedder, EmbeddingModel, Error, ErrorKind, Layer, ListModels, Model, ModelId,
-    ModelInfo, Params, Provider, Reranker, Result,
+    AnyProvider, Batches, Embedder, EmbeddingModel, Error, ErrorKind, ImageGenerator, Layer,
+    ListModels, Model, ModelId, ModelInfo, Moderator, Params, Provider, Reranker, Result,
+    SpeechSynthesizer, Transcriber,
 };
 
 /// Makes one thing that a provider offers from the environment. Does no network I/O.
@@ -32,6 +33,14 @@ pub struct ProviderInfo {
     pub models: Option<Connect<dyn ListModels>>,
     /// Makes the batches from the environment, for providers that have them.
     pub batches: Option<Connect<dyn Batches>>,
+    /// Makes the moderator from the environment, for providers that have one.
+    pub moderator: Option<Connect<dyn Moderator>>,
+    /// Makes the speech synthesizer from the environment, for providers that have one.
+    pub speech: Option<Connect<dyn SpeechSynthesizer>>,
+    /// Makes the transcriber from the environment, for providers that have one.
+    pub transcriber: Option<Connect<dyn Transcriber>>,
+    /// Makes the image generator from the environment, for providers that have one.
+    pub images: Option<Connect<dyn ImageGenerator>>,
 }
 
 impl ProviderInfo {
@@ -50,6 +59,10 @@ impl ProviderInfo {
             reranker: None,
             models: None,
             batches: None,
+            moderator: None,
+            speech: None,
+            transcriber: None,
+            images: None,
         }
     }
 
@@ -78,6 +91,34 @@ impl ProviderInfo {
     #[must_use]
     pub const fn with_batches(mut self, connect: Connect<dyn Batches>) -> Self {
         self.batches = Some(connect);
+        self
+    }
+
+    /// Adds how to make the moderator.
+    #[must_use]
+    pub const fn with_moderator(mut self, connect: Connect<dyn Moderator>) -> Self {
+        self.moderator = Some(connect);
+        self
+    }
+
+    /// Adds how to make the speech synthesizer.
+    #[must_use]
+    pub const fn with_speech(mut self, connect: Connect<dyn SpeechSynthesizer>) -> Self {
+        self.speech = Some(connect);
+        self
+    }
+
+    /// Adds how to make the transcriber.
+    #[must_use]
+    pub const fn with_transcriber(mut self, connect: Connect<dyn Transcriber>) -> Self {
+        self.transcriber = Some(connect);
+        self
+    }
+
+    /// Adds how to make the image generator.
+    #[must_use]
+    pub const fn with_images(mut self, connect: Connect<dyn ImageGenerator>) -> Self {
+        self.images = Some(connect);
         self
     }
 }
@@ -276,6 +317,42 @@ impl Registry {
     /// [`ErrorKind::Unsupported`] when it has none; otherwise as [`provider`](Self::provider).
     pub fn batches(&self, id: &str) -> Result<Arc<dyn Batches>> {
         self.sibling(id, "batches", |info| info.batches)
+    }
+
+    /// Returns the moderator of the provider called `id`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unsupported`] when it has none; otherwise as [`provider`](Self::provider).
+    pub fn moderator(&self, id: &str) -> Result<Arc<dyn Moderator>> {
+        self.sibling(id, "moderation", |info| info.moderator)
+    }
+
+    /// Returns the speech synthesizer of the provider called `id`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unsupported`] when it has none; otherwise as [`provider`](Self::provider).
+    pub fn speech(&self, id: &str) -> Result<Arc<dyn SpeechSynthesizer>> {
+        self.sibling(id, "speech", |info| info.speech)
+    }
+
+    /// Returns the transcriber of the provider called `id`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unsupported`] when it has none; otherwise as [`provider`](Self::provider).
+    pub fn transcriber(&self, id: &str) -> Result<Arc<dyn Transcriber>> {
+        self.sibling(id, "transcription", |info| info.transcriber)
+    }
+
+    /// Returns the image generator of the provider called `id`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unsupported`] when it has none; otherwise as [`provider`](Self::provider).
+    pub fn images(&self, id: &str) -> Result<Arc<dyn ImageGenerator>> {
+        self.sibling(id, "images", |info| info.images)
     }
 
     fn sibling<T: ?Sized>(

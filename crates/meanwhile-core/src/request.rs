@@ -37,6 +37,15 @@ pub struct Request {
     pub tags: Vec<(String, String)>,
     /// The observed run that this request is, where somebody observes.
     pub run: Option<Run>,
+    // Where the params are more than what the call itself set.
+    origins: Option<Box<Origins>>,
+}
+
+/// What the params of a request were merged from, apart from the model's own.
+#[derive(Debug, Clone, PartialEq)]
+struct Origins {
+    call: Params,
+    registry: Params,
 }
 
 impl Request {
@@ -58,6 +67,29 @@ impl Request {
             operation: Cow::Borrowed(""),
             tags: Vec::new(),
             run: None,
+            origins: None,
+        }
+    }
+
+    /// Sets the params: what the call set, then the model's defaults, then the registry's.
+    pub(crate) fn merge_params(&mut self, call: Params, model: &Params, registry: Params) {
+        let none = Params::default();
+        if *model == none && registry == none {
+            self.params = call;
+            return;
+        }
+        self.params = call.clone().or(model.clone()).or(registry.clone());
+        self.origins = Some(Box::new(Origins { call, registry }));
+    }
+
+    /// The params with which another model is asked the same: what the call set, then `defaults`,
+    /// which are that model's, then the registry's. The defaults of the model that the request was
+    /// made for stay behind.
+    #[must_use]
+    pub fn params_for(&self, defaults: &Params) -> Params {
+        match &self.origins {
+            Some(origins) => origins.call.clone().or(defaults.clone()).or(origins.registry.clone()),
+            None => self.params.clone().or(defaults.clone()),
         }
     }
 

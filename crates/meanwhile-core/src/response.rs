@@ -25,6 +25,10 @@ pub struct Response {
     /// The tier of service that answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service_tier: Option<String>,
+    /// Whether the answer was had before, and comes out of a cache of this program: its counts are
+    /// those of the answer as it was first given, and nothing was paid for them again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cached: bool,
     /// The assistant message, ready to be appended to a conversation.
     pub message: Message,
     /// Why the model stopped; `None` where the provider did not say or the answer is partial.
@@ -52,6 +56,7 @@ impl Response {
             request_id: None,
             created: None,
             service_tier: None,
+            cached: false,
             message: Message::new(Role::Assistant, Vec::new()),
             finish: None,
             usage: Usage::default(),

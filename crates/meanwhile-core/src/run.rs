@@ -6,6 +6,7 @@ use futures_util::future::BoxFuture;
 use crate::observe::{Moment, Origin, RunKind, Started};
 use crate::prepare::Prepared;
 use crate::scope::Scope;
+use crate::stream::extract;
 use crate::tool::{ToolCall, ToolChoice, ToolResult, Toolbox};
 use crate::{
     AnyProvider, Error, ErrorKind, Extract, FinishReason, Message, Provider as _, Request,
@@ -52,12 +53,19 @@ pub(crate) async fn run<T: Extract>(prepared: Prepared) -> Result<T> {
     }
     let Prepared { provider, mut request, tools, max_turns, origin, scope } = prepared;
     let mut spent = Usage::default();
-    for _ in 0..max_turns {
-        let answered = send::<Response>(&provider, request.clone(), &origin).await?;
-        let response = answered.response().await?;
+    let mut turn = 1;
+    loop {
+        let answered = send::<Response>(&provider, request.clone(), &origin).await;
+        let answered = answered.map_err(|error| with_spent(error, &spent, &provider, &request))?;
+        let response = answered.response().await;
+        let response = response.map_err(|error| with_spent(error, &spent, &provider, &request))?;
         let runs = response.tool_calls().next().is_some() && !is_cut(&response);
         if !runs {
-            return T::extract(add_usage(response, &spent));
+            return extract(add_usage(response, &spent)).await;
+        }
+        if turn >= max_turns {
+            // Nobody would read what the tools answer, so they do not run.
+            return Err(turn_limit(&provider, add_usage(response, &spent), max_turns));
         }
         spent.add(&response.usage);
         let results = answer(&tools, &response, &origin, &scope).await;
@@ -65,19 +73,27 @@ pub(crate) async fn run<T: Extract>(prepared: Prepared) -> Result<T> {
         request.messages.push(Message::tool_results(results));
         // A forced call is made once; forcing it again would never end.
         request.tool_choice = ToolChoice::Auto;
+        turn += 1;
     }
+}
+
+fn turn_limit(provider: &AnyProvider, last: Response, max_turns: u32) -> Error {
     let message = format!(
-        "the model still asked for tools after {} turns; raise `max_turns` or look at its calls",
-        max_turns
+        "the model still asked for tools after {max_turns} turns; raise `max_turns` or look at its calls"
     );
-    let mut partial = Response::new(provider.id(), request.model);
-    partial.usage = spent;
-    if let Some(last) = request.messages.into_iter().rev().nth(1) {
-        partial.message = last;
-    }
-    Err(Error::new(ErrorKind::TurnLimit, message)
+    Error::new(ErrorKind::TurnLimit, message)
         .with_provider(provider.id().to_owned())
-        .with_partial(partial))
+        .with_partial(last)
+}
+
+/// Puts on an error what the turns before it used.
+fn with_spent(mut error: Error, spent: &Usage, provider: &AnyProvider, request: &Request) -> Error {
+    if *spent == Usage::default() {
+        return error;
+    }
+    let partial = error.take_partial();
+    let partial = partial.unwrap_or_else(|| Response::new(provider.id(), request.model.clone()));
+    error.with_partial(add_usage(partial, spent))
 }
 
 /// Runs the calls of one answer concurrently; the results are in call order.
@@ -96,12 +112,7 @@ async fn answer(
 }
 
 /// Runs one tool in the scope of the call; what it calls in turn is a part of its run.
-async fn run_tool(
-    tools: &Toolbox,
-    call: &ToolCall,
-    origin: &Origin,
-    scope: &Scope,
-) -> ToolResult {
+async fn run_tool(tools: &Toolbox, call: &ToolCall, origin: &Origin, scope: &Scope) -> ToolResult {
     let Some(started) = Started::new(origin, RunKind::Tool, || call.name.clone().into()) else {
         return scope.clone().run(tools.run(call)).await;
     };

@@ -51,9 +51,22 @@ pub fn scope<F: Future>(settings: Settings, future: F) -> InScope<F> {
     Scope::current().with(settings).run(future)
 }
 
-/// Runs a piece of the program as one named chain: the calls in it are its parts for observers.
+/// Runs a piece of the program as one named chain: the calls that are awaited in it are its parts
+/// for observers.
 ///
 /// Costs nothing where nobody observes. Dropping the future ends the chain as cancelled.
+///
+/// ```
+/// # use meanwhile_core::{Model, Scripted, chain};
+/// # futures::executor::block_on(async {
+/// let model = Model::new(Scripted::new().reply("a draft").reply("a story"), "any");
+/// let story = chain("write", async {
+///     let draft: String = model.call("Draft a story").await?;
+///     model.call::<String>(draft).await
+/// });
+/// assert_eq!(story.await?, "a story");
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 ///
 /// # Errors
 ///
@@ -63,7 +76,9 @@ pub async fn chain<T>(
     future: impl Future<Output = Result<T>>,
 ) -> Result<T> {
     let scope = Scope::current();
-    let Some(started) = Started::new(&scope.origin(), RunKind::Chain, || name.into()) else {
+    let Some(started) =
+        Started::new(&scope.origin(defaults().as_deref()), RunKind::Chain, || name.into())
+    else {
         return future.await;
     };
     started.tell(&Moment::ChainStart);
@@ -148,27 +163,27 @@ impl Scope {
         self.0.is_none()
     }
 
+    pub(crate) fn of(&self) -> Option<&Settings> {
+        self.0.as_ref().map(|inner| &inner.settings)
+    }
+
     pub(crate) fn parent(&self) -> Option<&Run> {
         self.0.as_ref().and_then(|inner| inner.parent.as_ref())
     }
 
-    /// The same scope as a part of `run`.
+    /// The same scope as a part of `run`, whose observers are told of what happens in it.
     pub(crate) fn inside(&self, run: &Run) -> Self {
-        let below = self.0.as_deref().cloned().unwrap_or_default();
-        Self(Some(Arc::new(Inner { parent: Some(run.clone()), ..below })))
+        let mut inner = self.0.as_deref().cloned().unwrap_or_default();
+        inner.settings.observers = inner.settings.observers.with_all(run.observers().clone());
+        inner.parent = Some(run.clone());
+        Self(Some(Arc::new(inner)))
     }
 
-    /// Who observes what starts here.
-    pub(crate) fn origin(&self) -> Origin {
-        let mut settings = self.settings();
-        if let Some(defaults) = defaults() {
-            settings.observers = settings.observers.with_all(defaults.observers.clone());
-        }
-        Origin {
-            observers: settings.observers,
-            parent: self.parent().cloned(),
-            tags: settings.tags,
-        }
+    /// Who observes what starts here, with these settings of the process.
+    pub(crate) fn origin(&self, defaults: Option<&Settings>) -> Origin {
+        let mut origin = Origin { parent: self.parent().cloned(), ..Origin::default() };
+        [defaults, self.of()].into_iter().flatten().for_each(|settings| origin.add(settings));
+        origin
     }
 }
 

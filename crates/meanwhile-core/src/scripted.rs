@@ -5,6 +5,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use futures_util::StreamExt as _;
+use futures_util::future::BoxFuture;
 
 use crate::event::Metadata;
 use crate::tool::ToolCall;
@@ -34,14 +36,17 @@ pub struct Scripted(Arc<Mutex<Script>>);
 struct Script {
     answers: VecDeque<Answer>,
     fallback: Option<Responder>,
+    later: Option<LateResponder>,
     requests: Vec<Request>,
     capabilities: Option<Capabilities>,
 }
 
 type Responder = Arc<dyn Fn(&Request) -> Vec<Result<Event>> + Send + Sync>;
+type LateResponder = Arc<dyn Fn(&Request) -> BoxFuture<'static, Result<String>> + Send + Sync>;
 
 enum Answer {
     Events(Vec<Result<Event>>),
+    Silence(Vec<Event>),
     Refused(Error),
 }
 
@@ -101,6 +106,14 @@ impl Scripted {
         self
     }
 
+    /// Adds an answer that falls silent after some events, for tests of time limits and of dropping.
+    #[must_use]
+    pub fn silence_after(self, events: impl IntoIterator<Item = Event>) -> Self {
+        let answer = Answer::Silence(events.into_iter().collect());
+        self.lock().answers.push_back(answer);
+        self
+    }
+
     /// Adds a refusal: the request fails with `error` before an answer begins.
     #[must_use]
     pub fn error(self, error: Error) -> Self {
@@ -112,6 +125,33 @@ impl Scripted {
     #[must_use]
     pub fn reply_with(self, reply: impl Fn(&Request) -> String + Send + Sync + 'static) -> Self {
         self.lock().fallback = Some(Arc::new(move |request| text_events(&reply(request))));
+        self
+    }
+
+    /// Answers everything that no prepared answer is left for when the future is ready, or fails with
+    /// its error. What the future waits for is how slow the model is; a runtime's paused clock makes
+    /// it wait no real time.
+    ///
+    /// ```
+    /// # use meanwhile_core::{Model, Scripted};
+    /// # futures::executor::block_on(async {
+    /// let slow = Scripted::new().reply_later(|request| {
+    ///     let echo = request.messages[0].text();
+    ///     async move {
+    ///         // In a program with a runtime: `tokio::time::sleep(…).await`.
+    ///         std::future::ready(()).await;
+    ///         Ok(echo)
+    ///     }
+    /// });
+    /// assert_eq!(Model::new(slow, "any").call::<String>("hello").await?, "hello");
+    /// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+    /// ```
+    #[must_use]
+    pub fn reply_later<F>(self, reply: impl Fn(&Request) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Result<String>> + Send + 'static,
+    {
+        self.lock().later = Some(Arc::new(move |request| Box::pin(reply(request))));
         self
     }
 
@@ -144,6 +184,14 @@ fn text_events(text: &str) -> Vec<Result<Event>> {
     events.into_iter().map(Ok).collect()
 }
 
+/// What comes before every answer.
+fn head(request: &Request) -> Vec<Result<Event>> {
+    let metadata = Metadata { model: Some(request.model.clone()), ..Metadata::default() };
+    let head = [Event::Metadata(Box::new(metadata))];
+    let warnings = request.warnings.iter().cloned().map(Event::warning);
+    head.into_iter().chain(warnings).map(Ok).collect()
+}
+
 #[async_trait]
 impl Provider for Scripted {
     fn id(&self) -> &str {
@@ -161,9 +209,25 @@ impl Provider for Scripted {
     }
 
     async fn send(&self, request: Request) -> Result<EventStream> {
+        let later = {
+            let script = self.lock();
+            if script.answers.is_empty() { script.later.clone() } else { None }
+        };
+        if let Some(later) = later {
+            let reply = later(&request);
+            let head = head(&request);
+            self.lock().requests.push(request);
+            let events = text_events(&reply.await?);
+            return Ok(EventStream::from_events(head.into_iter().chain(events)));
+        }
         let mut script = self.lock();
+        let mut silence = false;
         let answer = match script.answers.pop_front() {
             Some(Answer::Events(events)) => Ok(events),
+            Some(Answer::Silence(events)) => {
+                silence = true;
+                Ok(events.into_iter().map(Ok).collect())
+            }
             Some(Answer::Refused(error)) => Err(error),
             None => match script.fallback.clone() {
                 Some(fallback) => {
@@ -179,15 +243,15 @@ impl Provider for Scripted {
                 )),
             },
         };
-        let warnings = request.warnings.clone();
-        let model = request.model.clone();
+        let head = head(&request);
         script.requests.push(request);
         drop(script);
-        let metadata = Metadata { model: Some(model), ..Metadata::default() };
-        let head = [Event::Metadata(Box::new(metadata))];
-        let head = head.into_iter().chain(warnings.into_iter().map(Event::warning));
-        let head: Vec<Result<Event>> = head.map(Ok).collect();
-        Ok(EventStream::from_events(head.into_iter().chain(answer?)))
+        let events = head.into_iter().chain(answer?);
+        if silence {
+            let events = futures_util::stream::iter(events);
+            return Ok(EventStream::new(events.chain(futures_util::stream::pending())));
+        }
+        Ok(EventStream::from_events(events))
     }
 }
 

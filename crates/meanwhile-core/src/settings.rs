@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::tool::{ToolChoice, ToolSet, Toolbox};
-use crate::{AnyProvider, Layer, ModelRef, Observer, Observers, OnUnsupported, Params, Timeouts};
+use crate::{
+    AnyProvider, IntoObserver, Layer, ModelRef, Observers, OnUnsupported, Params, Timeouts,
+};
 
 /// Everything that can be configured for a call, all of it optional.
 ///
@@ -12,7 +14,9 @@ use crate::{AnyProvider, Layer, ModelRef, Observer, Observers, OnUnsupported, Pa
 /// [`Prompt`](crate::Prompt)), for a task ([`scope`](crate::scope)), in the attribute, and for the
 /// process ([`configure`](crate::configure)), and win in that order. Merging is field by field
 /// ([`Settings::or`]): a call site that sets the temperature keeps the attribute's model. Tools,
-/// tags, layers and observers add up; of two tools with one name the upper wins.
+/// tags, layers and observers add up; of two tools with one name the upper wins. A
+/// [`Model`](crate::Model) brings its provider, so that it also wins against clients set below it; a
+/// `provider/model` string leaves the client as it is.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct Settings {
@@ -52,18 +56,14 @@ impl Settings {
     /// Fills what is not set from `lower`.
     #[must_use]
     pub fn or(self, lower: Self) -> Self {
+        // A model by value brings its provider, and is not asked through a client from below.
+        let brings_provider = matches!(self.model, Some(ModelRef::Model(_)));
+        let client = self.client.or(if brings_provider { None } else { lower.client });
         let mut layers = lower.layers;
         layers.extend(self.layers);
-        let mut tags = lower.tags;
-        for (name, value) in self.tags {
-            match tags.iter_mut().find(|(known, _)| *known == name) {
-                Some(tag) => tag.1 = value,
-                None => tags.push((name, value)),
-            }
-        }
         Self {
             model: self.model.or(lower.model),
-            client: self.client.or(lower.client),
+            client,
             params: self.params.or(lower.params),
             tools: if lower.tools.is_empty() {
                 self.tools
@@ -75,11 +75,25 @@ impl Settings {
             timeouts: self.timeouts.or(lower.timeouts),
             unsupported: self.unsupported.or(lower.unsupported),
             raw: self.raw || lower.raw,
-            tags,
+            tags: merge_tags(lower.tags, &self.tags),
             layers,
             observers: lower.observers.with_all(self.observers),
         }
     }
+}
+
+/// Adds labels to others; of two with one name the upper wins.
+pub(crate) fn merge_tags(
+    mut lower: Vec<(String, String)>,
+    upper: &[(String, String)],
+) -> Vec<(String, String)> {
+    for (name, value) in upper {
+        match lower.iter_mut().find(|(known, _)| known == name) {
+            Some(tag) => tag.1.clone_from(value),
+            None => lower.push((name.clone(), value.clone())),
+        }
+    }
+    lower
 }
 
 /// Writes the same configuration methods for everything that carries [`Settings`].
@@ -198,9 +212,11 @@ macro_rules! configure {
                 self
             }
 
-            /// Tells `observer` what happens.
+            /// Tells `observer` what happens in this call, and in the calls that its body and its tools
+            /// make. One that is given in several places is told once: see
+            /// [`IntoObserver`](crate::IntoObserver).
             #[must_use = "settings are set on the value that is returned"]
-            pub fn observe(mut self, observer: impl Observer) -> Self {
+            pub fn observe(mut self, observer: impl IntoObserver) -> Self {
                 let settings = self.settings_mut();
                 settings.observers = std::mem::take(&mut settings.observers).with(observer);
                 self

@@ -85,6 +85,8 @@ pub struct ResponseStream<T = Response> {
     done: Option<Box<Response>>,
     // Only where somebody observes.
     watch: Option<Box<Watch>>,
+    // The name of the call, for errors.
+    operation: &'static str,
     output: PhantomData<fn() -> T>,
 }
 
@@ -93,13 +95,15 @@ pub struct ResponseStream<T = Response> {
 struct Watch {
     model: Option<Started>,
     chain: Option<Started>,
+    // Whether the value is read when the stream has ended, and is a part of the chain.
+    reads_value: bool,
 }
 
 impl<T: Extract> ResponseStream<T> {
     /// Folds the events of `provider`'s answer to a request for `model`.
     pub fn new(events: EventStream, provider: impl Into<String>, model: impl Into<String>) -> Self {
         let fold = Some(Box::new(Fold::new(provider, model)));
-        Self { events, fold, done: None, watch: None, output: PhantomData }
+        Self { events, fold, done: None, watch: None, operation: "", output: PhantomData }
     }
 
     /// Makes the stream tell of its events as a run of a model, which ends with it.
@@ -110,8 +114,9 @@ impl<T: Extract> ResponseStream<T> {
         self
     }
 
-    /// Makes the stream the end of a chain.
-    pub(crate) fn part_of(mut self, chain: Option<Started>) -> Self {
+    /// Makes the stream the end of a call, which names its errors, and of a chain.
+    pub(crate) fn part_of(mut self, operation: &'static str, chain: Option<Started>) -> Self {
+        self.operation = operation;
         if chain.is_some() {
             self.watch.get_or_insert_default().chain = chain;
         }
@@ -140,8 +145,21 @@ impl<T: Extract> ResponseStream<T> {
     ///
     /// Whatever ended the stream, or [`ErrorKind::Output`] when the value cannot be read from the
     /// answer; both carry the response as far as it came.
-    pub async fn finish(self) -> Result<T> {
-        T::extract(self.response().await?)
+    pub async fn finish(mut self) -> Result<T> {
+        if let Some(watch) = &mut self.watch {
+            watch.reads_value = true;
+        }
+        let outcome = match self.read().await {
+            Ok(response) => extract(response).await,
+            Err(error) => Err(error),
+        };
+        if let Some(chain) = self.watch.take().and_then(|watch| watch.chain) {
+            match &outcome {
+                Ok(_) => chain.end(&Moment::ChainEnd),
+                Err(error) => chain.fail(error),
+            }
+        }
+        outcome
     }
 
     /// Reads the rest and returns the whole answer.
@@ -150,6 +168,31 @@ impl<T: Extract> ResponseStream<T> {
     ///
     /// Whatever ended the stream, with the partial response.
     pub async fn response(mut self) -> Result<Response> {
+        self.read().await
+    }
+
+    async fn read(&mut self) -> Result<Response> {
+        // Nobody else sees the events, so that they need not be copied.
+        while self.watch.is_none()
+            && let Some(fold) = &mut self.fold
+            && let Some(event) = self.events.next().await
+        {
+            let outcome = event.and_then(|event| {
+                let ends = event.is_terminal();
+                fold.absorb(event).map(|()| ends)
+            });
+            match outcome {
+                Ok(false) => {}
+                Ok(true) => {
+                    if let Some(fold) = self.fold.take() {
+                        return Ok(fold.into_partial());
+                    }
+                }
+                Err(error) => {
+                    return Err(self.fail(error));
+                }
+            }
+        }
         while let Some(event) = self.next().await {
             event?;
         }
@@ -160,6 +203,35 @@ impl<T: Extract> ResponseStream<T> {
                 "the stream had already ended with an error",
             )),
         }
+    }
+}
+
+/// From so many bytes on, reading a value from an answer is enough work for a turn of the task.
+const LARGE: usize = 64 << 10;
+
+/// Reads the value of an answer. Before it does so with a large one, other tasks have a turn.
+pub(crate) async fn extract<T: Extract>(response: Response) -> Result<T> {
+    let texts = response.message.parts.iter().filter_map(|part| part.as_text());
+    let mut waits = texts.map(str::len).sum::<usize>() > LARGE;
+    std::future::poll_fn(|cx| {
+        if !std::mem::take(&mut waits) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+    T::extract(response)
+}
+
+impl<T> ResponseStream<T> {
+    /// Puts on the error what is known here: who was asked, for what, and what had arrived.
+    fn fail(&mut self, error: Error) -> Error {
+        let error = match self.fold.take() {
+            Some(fold) => fold.fail(error),
+            None => error,
+        };
+        if self.operation.is_empty() { error } else { error.with_operation(self.operation) }
     }
 }
 
@@ -182,17 +254,15 @@ impl<T> Stream for ResponseStream<T> {
             }
             Ok(event) => {
                 this.done = this.fold.take().map(|fold| Box::new(fold.into_partial()));
-                if let (Some(watch), Some(response)) = (this.watch.take(), &this.done) {
+                if let (Some(mut watch), Some(response)) = (this.watch.take(), &this.done) {
                     watch.event(&event);
                     watch.end(response);
+                    this.watch = watch.reads_value.then_some(watch);
                 }
                 Poll::Ready(Some(Ok(event)))
             }
             Err(error) => {
-                let error = match this.fold.take() {
-                    Some(fold) => fold.fail(error),
-                    None => error,
-                };
+                let error = this.fail(error);
                 if let Some(watch) = this.watch.take() {
                     watch.fail(&error);
                 }
@@ -204,7 +274,7 @@ impl<T> Stream for ResponseStream<T> {
 
 impl<T> Drop for ResponseStream<T> {
     fn drop(&mut self) {
-        // Only a stream that has not ended is still watched.
+        // Only a stream that has not ended, or whose value has not been read, is still watched.
         if let Some(watch) = self.watch.take() {
             watch.cancel(self.fold.take().map(|fold| fold.into_partial()));
         }
@@ -218,11 +288,11 @@ impl Watch {
         }
     }
 
-    fn end(self, response: &Response) {
-        if let Some(model) = self.model {
+    fn end(&mut self, response: &Response) {
+        if let Some(model) = self.model.take() {
             model.end(&Moment::ModelEnd { response });
         }
-        if let Some(chain) = self.chain {
+        if let Some(chain) = self.chain.take_if(|_| !self.reads_value) {
             chain.end(&Moment::ChainEnd);
         }
     }

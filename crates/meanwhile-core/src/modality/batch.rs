@@ -6,12 +6,14 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Request, Response, Result};
+use crate::{Request, Response, Result, Warning};
 
 /// Hands over many requests at once and fetches their answers later.
 #[async_trait]
 pub trait Batches: fmt::Debug + Send + Sync + 'static {
-    /// Hands over requests, each with an id of the caller's choice, unique within the batch.
+    /// Hands over requests, each with an id of the caller's choice, unique within the batch. A setting
+    /// that a request cannot carry is told in [`Batch::warnings`], or an error where the request asks
+    /// for that.
     ///
     /// # Errors
     ///
@@ -31,7 +33,9 @@ pub trait Batches: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// Whatever the provider reports; what went wrong with a single request is in its item.
+    /// Whatever the provider reports; what went wrong with a single request is in its item. Where
+    /// some answers have been read already, a failure to read the others is an item, too, with an
+    /// empty id where nothing tells which request it is about.
     async fn results(&self, id: &BatchId) -> Result<Vec<BatchItem>>;
 
     /// Asks the provider to stop; requests that are done keep their answers.
@@ -74,6 +78,10 @@ pub struct Batch {
     pub succeeded: Option<u64>,
     /// How many failed.
     pub failed: Option<u64>,
+    /// What did not go through as asked, each with the id of its request. Only
+    /// [`create`](Batches::create) knows; the provider does not keep it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<(String, Warning)>,
     /// Everything the provider said, verbatim.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub raw: Option<Box<Value>>,
@@ -83,7 +91,15 @@ impl Batch {
     /// Makes a batch without counts.
     #[must_use]
     pub fn new(id: BatchId, status: BatchStatus) -> Self {
-        Self { id, status, total: None, succeeded: None, failed: None, raw: None }
+        let warnings = Vec::new();
+        Self { id, status, total: None, succeeded: None, failed: None, warnings, raw: None }
+    }
+
+    /// Adds what did not go through as asked, each with the id of its request.
+    #[must_use]
+    pub fn with_warnings(mut self, warnings: Vec<(String, Warning)>) -> Self {
+        self.warnings = warnings;
+        self
     }
 }
 

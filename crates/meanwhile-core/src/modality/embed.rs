@@ -182,7 +182,8 @@ impl EmbeddingModel {
     ///
     /// # Errors
     ///
-    /// The first error of a request, which cancels the others; [`Decode`](ErrorKind::Decode) when
+    /// Of the requests that fail, the error of the one whose texts stand first, once those before it
+    /// have been answered; the others are cancelled then. [`Decode`](ErrorKind::Decode) when
     /// there are too few vectors or they are not of one length, the asked one where one was asked.
     pub async fn embed<I>(&self, inputs: I) -> Result<Embeddings>
     where

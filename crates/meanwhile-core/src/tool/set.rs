@@ -3,8 +3,10 @@
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
+use std::panic::AssertUnwindSafe;
 
 use async_trait::async_trait;
+use futures_util::FutureExt as _;
 use serde::de::DeserializeOwned;
 
 use super::{Tool, ToolCall, ToolOutput, ToolResult, ToolSpec, Toolbox};
@@ -15,6 +17,9 @@ use crate::{Error, ErrorKind, IntoParts, Result};
 pub trait FunctionTool: DeserializeOwned + Send + 'static {
     /// The tool's name.
     const NAME: &'static str;
+
+    /// Whether running it waits for something: whether the function is `async`.
+    const IS_ASYNC: bool = true;
 
     /// Describes the tool to the model.
     fn spec() -> ToolSpec;
@@ -70,7 +75,7 @@ impl<S: ToolSet> TypedCall<S> {
     /// Runs the tool and answers the call; a failure becomes an error result for the model.
     pub async fn run(self) -> ToolResult {
         let outcome = match self.tool {
-            Ok(tool) => tool.run().await,
+            Ok(tool) => caught(&self.call.name, tool.run()).await,
             Err(error) => Err(error),
         };
         match outcome {
@@ -87,6 +92,24 @@ pub fn unknown_tool(call: &ToolCall, known: &Toolbox) -> Error {
     let names: Vec<&str> = known.specs().map(|spec| spec.name.as_str()).collect();
     let message = format!("there is no tool `{}`; the tools are: {}", call.name, names.join(", "));
     Error::new(ErrorKind::Output, message)
+}
+
+/// Runs a tool; a panic in it is an error like any other, and the conversation goes on.
+pub(super) async fn caught(
+    name: &str,
+    run: impl Future<Output = Result<ToolOutput>>,
+) -> Result<ToolOutput> {
+    // What the tool left half done is its own; it is not run again here.
+    let panic = match AssertUnwindSafe(run).catch_unwind().await {
+        Ok(outcome) => return outcome,
+        Err(panic) => panic,
+    };
+    let said = match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
+        (Some(said), _) => (*said).to_owned(),
+        (_, Some(said)) => said.clone(),
+        _ => "it did not say why".to_owned(),
+    };
+    Err(Error::new(ErrorKind::Tool, format!("the tool `{name}` panicked: {said}")))
 }
 
 /// Runs a [`FunctionTool`] as a [`Tool`].
@@ -108,6 +131,10 @@ impl<T: FunctionTool> fmt::Debug for Adapter<T> {
 impl<T: FunctionTool> Tool for Adapter<T> {
     fn spec(&self) -> ToolSpec {
         T::spec()
+    }
+
+    fn is_async(&self) -> bool {
+        T::IS_ASYNC
     }
 
     async fn call(&self, call: &ToolCall) -> Result<ToolOutput> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde::Serialize;
 
-use super::set::{Adapter, unknown_tool};
+use super::set::{Adapter, caught, unknown_tool};
 use super::{FunctionTool, ToolCall, ToolResult, ToolSpec};
 use crate::{Error, ErrorKind, IntoParts, Part, Result};
 
@@ -18,6 +18,12 @@ use crate::{Error, ErrorKind, IntoParts, Part, Result};
 pub trait Tool: fmt::Debug + Send + Sync + 'static {
     /// Describes the tool to the model.
     fn spec(&self) -> ToolSpec;
+
+    /// Whether running the tool waits for something, so that synchronous code has to ask before it
+    /// does. A tool that never waits says no.
+    fn is_async(&self) -> bool {
+        true
+    }
 
     /// Runs the tool. An error is shown to the model, which may try again; dropping cancels.
     async fn call(&self, call: &ToolCall) -> Result<ToolOutput>;
@@ -113,13 +119,20 @@ impl AnyTool {
         self.0.spec()
     }
 
+    /// Whether running the tool waits for something.
+    #[must_use]
+    pub fn is_async(&self) -> bool {
+        self.0.is_async()
+    }
+
     /// Runs the tool.
     ///
     /// # Errors
     ///
-    /// The tool's own, or [`ErrorKind::Output`] when the arguments do not fit.
+    /// The tool's own, [`ErrorKind::Output`] when the arguments do not fit, or [`ErrorKind::Tool`] when
+    /// it panics.
     pub async fn call(&self, call: &ToolCall) -> Result<ToolOutput> {
-        self.0.call(call).await
+        caught(&call.name, self.0.call(call)).await
     }
 }
 

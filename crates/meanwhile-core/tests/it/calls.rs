@@ -174,3 +174,15 @@ fn a_conversation_survives_serialisation() {
     assert!(json.contains("\"AQL/\""), "{json}");
     assert_eq!(serde_json::from_str::<Vec<Message>>(&json).unwrap(), history);
 }
+
+#[test]
+fn another_model_is_asked_with_its_own_defaults() {
+    let registry = Registry::new();
+    registry.set_params(Params::new().seed(7));
+    let first = model(&Scripted::new()).with_params(Params::new().max_tokens(100_000));
+    let call = Call::<String>::new("ask", &registry, Ok("hi".into())).temperature(0.5).model(first);
+    let request = wait(call.request()).unwrap();
+    assert_eq!(request.params, Params::new().temperature(0.5).max_tokens(100_000).seed(7));
+    let other = request.params_for(&Params::new().max_tokens(9));
+    assert_eq!(other, Params::new().temperature(0.5).max_tokens(9).seed(7));
+}

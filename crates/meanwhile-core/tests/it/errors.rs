@@ -3,7 +3,12 @@
 use std::error::Error as _;
 use std::time::Duration;
 
-use meanwhile_core::{Error, ErrorKind, Message, Response, TimeoutPhase};
+use meanwhile_core::{
+    Call, Error, ErrorKind, Event, Message, Model, Registry, Response, Scripted, TimeoutPhase,
+    Warning,
+};
+
+use crate::wait;
 
 #[test]
 fn an_error_is_one_pointer() {
@@ -60,4 +65,49 @@ fn boxing_and_unboxing_changes_nothing() {
     assert_eq!((error.kind(), error.status()), (ErrorKind::Overloaded, Some(529)));
     let foreign = Error::from_boxed(ErrorKind::Prompt, "plain text".into());
     assert_eq!(foreign.to_string(), "prompt error: plain text");
+}
+
+#[test]
+fn an_error_at_the_end_of_a_stream_says_whose_it_is() {
+    let broken = Error::new(ErrorKind::StreamInterrupted, "gone");
+    let scripted = Scripted::new()
+        .events([Ok(Event::warning(Warning::dropped("top_k", "not here"))), Err(broken)]);
+    let call = Call::<String>::new("greet", &Registry::new(), Ok("hi".into()));
+    let error = wait(async {
+        let mut stream = call.model(Model::new(scripted, "any")).stream().await?;
+        while let Some(event) = stream.next().await {
+            event?;
+        }
+        Ok::<(), Error>(())
+    });
+    let error = error.unwrap_err();
+    assert_eq!(error.operation(), Some("greet"));
+    assert_eq!((error.provider(), error.model()), (Some("scripted"), Some("any")));
+    assert_eq!(error.partial().unwrap().warnings.len(), 1, "warnings ride on the error");
+}
+
+#[test]
+fn what_the_provider_has_said_is_told_apart_from_what_the_kind_says() {
+    for (kind, told) in [
+        (ErrorKind::Server, None),
+        (ErrorKind::Server, Some(false)),
+        (ErrorKind::Decode, None),
+        (ErrorKind::Decode, Some(false)),
+        (ErrorKind::Decode, Some(true)),
+    ] {
+        let error = Error::new(kind, "as the test says");
+        let expected = told.unwrap_or(error.is_retryable());
+        let error = match told {
+            Some(told) => error.with_retryable(told),
+            None => error,
+        };
+        assert_eq!((error.told_to_retry(), error.is_retryable()), (told, expected), "{kind}");
+    }
+}
+
+#[test]
+fn a_note_is_added_to_the_message() {
+    let error = Error::new(ErrorKind::Server, "down").with_status(503).with_note("not sent again");
+    assert_eq!(error.message(), "down; not sent again");
+    assert_eq!((error.kind(), error.status()), (ErrorKind::Server, Some(503)));
 }

@@ -1,13 +1,27 @@
 //! Tests of the core through its public surface, on the scripted provider.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    missing_docs,
+    missing_debug_implementations,
+    reason = "a test fails by panicking, and a bench prints"
+)]
+
+mod allocations;
 mod calls;
 mod errors;
 mod folding;
-mod gathering;
+mod observe;
 mod outputs;
 mod registry;
+mod scope;
 mod templates;
 mod tools;
+mod usage;
 
 use std::future::IntoFuture;
 

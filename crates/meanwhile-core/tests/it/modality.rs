@@ -1,10 +1,12 @@
 //! Embeddings and rankings: batches, order, and what is checked before a caller sees it.
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use futures::executor::block_on;
 use meanwhile_core::{
-    EmbedRequest, Embedder, EmbeddingModel, Embeddings, ErrorKind, Ranked, RankedDocuments,
-    Registry, Result, Usage,
+    EmbedRequest, Embedder, EmbeddingModel, Embeddings, Error, ErrorKind, Moderation,
+    ModerationCategory, Moderations, Ranked, RankedDocuments, Registry, Result, SpeechStream,
+    Usage,
 };
 
 /// Embeds a text as its length, as often as asked.
@@ -75,4 +77,49 @@ fn what_a_provider_lacks_is_said() {
     assert_eq!(kind("acme/x"), ErrorKind::Unsupported);
     assert_eq!(kind("other/x"), ErrorKind::UnknownProvider);
     assert_eq!(kind("x"), ErrorKind::Config);
+    for (id, expected) in [("acme", ErrorKind::Unsupported), ("other", ErrorKind::UnknownProvider)]
+    {
+        let errors = [
+            registry.reranker(id).map(drop),
+            registry.batches(id).map(drop),
+            registry.moderator(id).map(drop),
+            registry.speech(id).map(drop),
+            registry.transcriber(id).map(drop),
+            registry.images(id).map(drop),
+        ];
+        for error in errors {
+            assert_eq!(error.unwrap_err().kind(), expected);
+        }
+    }
+}
+
+#[test]
+fn judgements_say_what_was_found() {
+    let category = |name: &str, flagged| ModerationCategory::new(name, flagged, Some(0.5));
+    let clean = Moderation::new(vec![category("hate", false)]);
+    let flagged = Moderation::new(vec![category("hate", false), category("violence", true)]);
+    assert_eq!((clean.flagged, clean.found().count()), (false, 0));
+    assert_eq!(flagged.found().collect::<Vec<_>>(), ["violence"]);
+    let all = Moderations::new("acme", "m", vec![clean.clone(), flagged], Usage::default());
+    assert!(all.flagged());
+    let text = serde_json::to_string(&all).unwrap();
+    assert_eq!(serde_json::from_str::<Moderations>(&text).unwrap(), all);
+    let none = Moderations::new("acme", "m", vec![clean], Usage::default());
+    assert!(!none.flagged());
+}
+
+#[test]
+fn speech_arrives_in_order_and_stops_at_an_error() {
+    let broken = || Error::new(ErrorKind::StreamInterrupted, "gone");
+    let chunks = [Ok(Bytes::from("a")), Ok(Bytes::from("b")), Err(broken())];
+    let mut stream =
+        SpeechStream::new(Some("audio/mpeg".to_owned()), futures::stream::iter(chunks));
+    assert!(format!("{stream:?}").contains("audio/mpeg"));
+    futures::executor::block_on(async {
+        assert_eq!(stream.chunk().await.unwrap().unwrap(), "a");
+        assert_eq!(stream.chunk().await.unwrap().unwrap(), "b");
+        let error = stream.chunk().await.unwrap().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::StreamInterrupted);
+        assert!(stream.chunk().await.is_none());
+    });
 }

@@ -1,10 +1,13 @@
 //! Tools and the loop that runs them.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use async_trait::async_trait;
 use meanwhile_core::{
-    AnyTool, Call, ErrorKind, Event, Finish, FinishReason, FunctionTool, Part, Response, Result,
-    Role, Schema, Scripted, Tool, ToolCall, ToolChoice, ToolOutput, ToolSet, ToolSpec, Toolbox,
-    Turn,
+    AnyTool, Call, Error, ErrorKind, Event, Finish, FinishReason, FunctionTool, Part, Response,
+    Result, Role, Schema, Scripted, Tool, ToolCall, ToolChoice, ToolOutput, ToolSet, ToolSpec,
+    Toolbox, Turn,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -131,6 +134,40 @@ fn an_endless_loop_ends_with_the_last_calls_attached() {
     assert_eq!(error.kind(), ErrorKind::TurnLimit);
     assert_eq!(error.partial().unwrap().tool_calls().count(), 1);
     assert_eq!(error.partial().unwrap().usage.total(), Some(6));
+}
+
+#[test]
+fn a_turn_that_fails_keeps_what_the_turns_before_it_used() {
+    let broken = Error::new(ErrorKind::Server, "down");
+    let scripted = Scripted::new().tool_call("1", "add", r#"{"a":1,"b":2}"#).error(broken);
+    let error = wait(ask(&scripted)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Server);
+    assert_eq!(error.partial().unwrap().usage.total(), Some(2));
+}
+
+#[test]
+fn tools_do_not_run_where_nobody_would_read_their_answer() {
+    #[derive(Debug)]
+    struct Counting(Arc<AtomicU32>);
+
+    #[async_trait]
+    impl Tool for Counting {
+        fn spec(&self) -> ToolSpec {
+            ToolSpec::new("count", "Counts.", Schema::from(serde_json::json!({"type": "object"})))
+        }
+
+        async fn call(&self, _: &ToolCall) -> Result<ToolOutput> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            Ok(ToolOutput::default())
+        }
+    }
+
+    let runs = Arc::new(AtomicU32::new(0));
+    let scripted = Scripted::new().tool_call("1", "count", "{}").tool_call("2", "count", "{}");
+    let tools = Toolbox::new().with(AnyTool::new(Counting(Arc::clone(&runs))));
+    let call = model(&scripted).call::<String>("go").tools(tools).max_turns(2);
+    assert_eq!(wait(call).unwrap_err().kind(), ErrorKind::TurnLimit);
+    assert_eq!(runs.load(Ordering::Relaxed), 1);
 }
 
 #[test]

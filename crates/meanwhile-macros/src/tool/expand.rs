@@ -24,7 +24,6 @@ pub(super) fn expand(
 
     let span = Span::mixed_site();
     let asynchronous = function.sig.asyncness.is_some();
-    let wait = asynchronous.then(|| quote_spanned!(span=> .await));
     // Errors about the output belong on the type that the user wrote.
     let output = match &function.sig.output {
         ReturnType::Default => quote_spanned!(span=> #root::tool_output(output)),
@@ -37,6 +36,22 @@ pub(super) fn expand(
             }
         }
     };
+    let run = if asynchronous {
+        quote_spanned! {span=>
+            #[allow(clippy::let_unit_value)]
+            let output = self.call().await;
+            #output
+        }
+    } else {
+        quote_spanned! {span=>
+            #root::off_runtime(move || {
+                #[allow(clippy::let_unit_value)]
+                let output = self.call();
+                #output
+            })
+            .await
+        }
+    };
     quote_spanned! {span=>
         #function
 
@@ -47,6 +62,7 @@ pub(super) fn expand(
         #[automatically_derived]
         impl #root::FunctionTool for #type_name {
             const NAME: &'static ::core::primitive::str = #name;
+            const IS_ASYNC: ::core::primitive::bool = #asynchronous;
 
             fn spec() -> #root::ToolSpec {
                 static SPEC: ::std::sync::OnceLock<#root::ToolSpec> = ::std::sync::OnceLock::new();
@@ -56,9 +72,7 @@ pub(super) fn expand(
             }
 
             async fn run(self) -> #root::Result<#root::ToolOutput> {
-                #[allow(clippy::let_unit_value)]
-                let output = self.call() #wait;
-                #output
+                #run
             }
         }
 
