@@ -237,17 +237,27 @@ impl<D: Decoder> Answer<D> {
             Frames::Whole { first, all, .. } => {
                 Some(Frame::Body(if all.is_empty() { first } else { all }))
             }
-            Frames::Sse(frames) => frames.end()?,
+            Frames::Sse(frames) => match frames.end()? {
+                Some(frame) => Some(frame),
+                None => Some(frames.other()).filter(|other| !other.is_empty()).map(Frame::Body),
+            },
             Frames::JsonLines(frames) => frames.end()?,
             #[cfg(feature = "aws-event-stream")]
             Frames::Aws(frames) => frames.end()?,
         };
-        if let Some(frame) = last {
+        let is_empty =
+            |frame: &Frame<'_>| matches!(frame, Frame::Body(body) if body.trim_ascii().is_empty());
+        if let Some(frame) = last.filter(|frame| !is_empty(frame)) {
             self.frame_count += 1;
             if self.raw {
                 self.events.push_back(raw(frame));
             }
             self.decoder.frame(frame, &mut self.events).map_err(|error| match frame {
+                Frame::Body(body) if error.kind() == ErrorKind::Decode && breaks_off(body) => {
+                    let message = "the answer broke off in the middle; send the request again";
+                    let broken = Error::new(ErrorKind::StreamInterrupted, message);
+                    broken.with_body(shown(body)).with_source(error)
+                }
                 Frame::Body(_) => explain(error, frame),
                 _ if error.kind() == ErrorKind::Decode => {
                     let message =
@@ -258,6 +268,10 @@ impl<D: Decoder> Answer<D> {
             })?;
         }
         let finished = |events: &VecDeque<Event>| events.iter().any(Event::is_terminal);
+        if self.frame_count == 0 && !finished(&self.events) {
+            let message = "the answer ended before it began; send the request again";
+            return Err(Error::new(ErrorKind::StreamInterrupted, message));
+        }
         if !finished(&self.events) {
             self.decoder.end(&mut self.events)?;
             if !finished(&self.events) {
@@ -274,6 +288,11 @@ impl<D: Decoder> Answer<D> {
         while self.error.is_none() && self.read_frame() {}
         self.input = input;
     }
+}
+
+/// Whether a body is the beginning of JSON, and no more.
+fn breaks_off(body: &[u8]) -> bool {
+    serde_json::from_slice::<serde::de::IgnoredAny>(body).is_err_and(|error| error.is_eof())
 }
 
 /// Shows the beginning of what could not be decoded.

@@ -1,7 +1,7 @@
 //! [`decide`] and [`look`]: what the body of a successful answer is, whatever was asked for.
 
-use http::HeaderMap;
 use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue};
 use meanwhile_core::{Error, ErrorKind};
 
 use crate::status::{html_title, looks_like_html};
@@ -24,20 +24,31 @@ pub(crate) enum Decision {
 
 /// Decides by the content type. A gateway may ignore whether a stream was asked for.
 pub(crate) fn decide(asked: Framing, headers: &HeaderMap) -> Decision {
-    let content_type = content_type(headers);
     // Nearly all answers; the rest may be spelled in many ways.
-    match content_type {
-        "text/event-stream" => return Decision::Cut(Framing::ServerSentEvents),
-        "application/json" if asked != Framing::JsonLines => return Decision::Cut(Framing::Whole),
+    match headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes) {
+        Some(b"text/event-stream" | b"text/event-stream; charset=utf-8") => {
+            return Decision::Cut(Framing::ServerSentEvents);
+        }
+        Some(b"application/json") if asked == Framing::Whole => {
+            return Decision::Cut(Framing::Whole);
+        }
         _ => {}
     }
-    let content_type = content_type.to_ascii_lowercase();
+    let content_type = content_type(headers).to_ascii_lowercase();
     let lines = ["ndjson", "jsonl", "json-seq", "stream+json"];
     match content_type.as_str() {
         "text/event-stream" => Decision::Cut(Framing::ServerSentEvents),
         #[cfg(feature = "aws-event-stream")]
         AWS_EVENT_STREAM => Decision::Cut(Framing::AwsEventStream),
         "text/html" | "application/xhtml+xml" => Decision::Reject,
+        // Some gateways pass a stream on under the name of what it is made of.
+        other
+            if asked != Framing::Whole
+                && asked != Framing::JsonLines
+                && other.ends_with("json") =>
+        {
+            Decision::Look
+        }
         // One JSON value is one line, too; but a stream of them is often called plain JSON.
         other if asked == Framing::JsonLines && other.contains("json") => Decision::Cut(asked),
         other if lines.iter().any(|lines| other.contains(lines)) => Decision::Look,

@@ -1,6 +1,7 @@
 //! [`Endpoint`]: where a provider's requests go, and the headers that all of them carry.
 
 use std::fmt::{self, Write as _};
+use std::sync::OnceLock;
 
 use http::header::HeaderName;
 use http::{HeaderMap, HeaderValue, Uri};
@@ -26,6 +27,8 @@ pub struct Endpoint {
     base: String,
     query: Option<String>,
     headers: HeaderMap,
+    // The first path that was asked for, and its URL. Most providers ask for no other.
+    first: OnceLock<(String, Uri)>,
 }
 
 impl Endpoint {
@@ -59,7 +62,7 @@ impl Endpoint {
         let scheme = uri.scheme_str().unwrap_or("https");
         let base = format!("{scheme}://{authority}{}", uri.path().trim_end_matches('/'));
         let query = uri.query().filter(|query| !query.is_empty()).map(str::to_owned);
-        Ok(Self { base, query, headers: HeaderMap::new() })
+        Ok(Self { base, query, headers: HeaderMap::new(), first: OnceLock::new() })
     }
 
     /// Takes the base URL from the first of the environment variables that is set and not blank,
@@ -127,6 +130,19 @@ impl Endpoint {
     ///
     /// [`ErrorKind::Config`] when the path holds a character that a URL cannot carry.
     pub fn url(&self, path: &str) -> Result<Uri> {
+        match self.first.get() {
+            Some((known, url)) if known == path => Ok(url.clone()),
+            Some(_) => self.join(path),
+            None => {
+                let url = self.join(path)?;
+                // Another path may have been faster.
+                let _ = self.first.set((path.to_owned(), url.clone()));
+                Ok(url)
+            }
+        }
+    }
+
+    fn join(&self, path: &str) -> Result<Uri> {
         let slash = if path.is_empty() || path.starts_with(['/', '?']) { "" } else { "/" };
         let mut url = String::with_capacity(
             self.base.len()

@@ -29,22 +29,34 @@ const REFUSAL_TIME: Duration = Duration::from_secs(10);
 // connection whose body was not read to its end cannot be used again.
 const GRACE: Duration = Duration::from_millis(50);
 
+// Most events that are handed out in one turn of the task, however many have arrived: other tasks of
+// the thread have work, too.
+const BURST: u8 = 64;
+
 /// Sends `request` and returns its events. Nothing runs between polls.
 pub(crate) async fn exchange<C: Codec>(
     codec: &C,
     shared: &Arc<Shared>,
-    request: Request,
+    mut request: Request,
 ) -> Result<EventStream> {
     let mut call = Call::new(shared, "");
-    match call.send(codec, request).await {
-        Ok((answer, body, clock)) => {
-            Ok(EventStream::new(Reading { call, answer, body: Some(body), clock, held: None }))
-        }
+    let sent = call.send(codec, &mut request).await;
+    call.model = request.model;
+    match sent {
+        Ok((answer, body, clock)) => Ok(EventStream::new(Reading {
+            call,
+            answer,
+            body: Some(body),
+            clock,
+            held: None,
+            burst: 0,
+        })),
         Err(error) => Err(call.error(error)),
     }
 }
 
 /// What errors need to know about a request.
+#[derive(Clone)]
 pub(crate) struct Call {
     shared: Arc<Shared>,
     model: String,
@@ -75,30 +87,37 @@ impl Call {
     async fn send<C: Codec>(
         &mut self,
         codec: &C,
-        request: Request,
+        request: &mut Request,
     ) -> Result<(Answer<C::Decoder>, Body, Clock)> {
         let shared = self.shared.clone();
-        self.model.clone_from(&request.model);
-        let mut wire = codec.encode(&request)?;
+        let mut wire = codec.encode(request)?;
         let warnings = std::mem::take(&mut wire.warnings);
         let framing = wire.framing;
-        let message = self.message(wire).await?;
         let client = shared.client()?;
 
+        // Refreshing a token takes time, too.
         let mut clock = Clock::start(request.timeouts.or(shared.timeouts));
+        let message = clock.run(self.message(wire)).await??;
         let (head, mut body) = clock.run(client.send(message)).await??.into_parts();
         if !head.status.is_success() {
             let refusal = |status, headers: &_, body: &_| codec.error(status, headers, body);
             return Err(self.refusal(&refusal, &head, &mut body).await);
         }
+        let named = |error: Error| match request_id(&head.headers) {
+            Some(id) => error.with_request_id(id),
+            None => error,
+        };
         let mut first = Bytes::new();
         let framing = match content::decide(framing, &head.headers) {
             Decision::Cut(framing) => Some(framing),
             Decision::Reject => None,
             Decision::Look => {
                 while first.trim_ascii_start().is_empty() {
-                    let Some(chunk) = clock.run(body.chunk()).await? else { break };
-                    first = chunk?;
+                    let chunk = clock.run(body.chunk()).await;
+                    let Some(chunk) = chunk.and_then(Option::transpose).map_err(named)? else {
+                        break;
+                    };
+                    first = chunk;
                 }
                 content::look(framing, &first)
             }
@@ -110,7 +129,7 @@ impl Call {
             return Err(with_headers(error, &head.headers).with_body(self.redactor().shown(&page)));
         };
 
-        let mut answer = Answer::with_limit(codec.decoder(&request), framing, shared.frame_limit);
+        let mut answer = Answer::with_limit(codec.decoder(request), framing, shared.frame_limit);
         if request.raw {
             answer.keep_raw();
         }
@@ -119,7 +138,7 @@ impl Call {
             metadata.request_id = Some(id.to_owned());
             answer.announce(Event::Metadata(Box::new(metadata)));
         }
-        for warning in request.warnings.into_iter().chain(warnings) {
+        for warning in request.warnings.drain(..).chain(warnings) {
             answer.announce(Event::warning(warning));
         }
         answer.push(first);
@@ -129,22 +148,24 @@ impl Call {
     /// Completes the headers. Those of the codec go before those of the endpoint.
     fn headers(&mut self, mut headers: HeaderMap, framing: Framing) -> HeaderMap {
         self.keep_secrets(&headers);
+        // With room for those below, the credential, the host and the length.
+        headers.reserve(self.shared.endpoint.headers().len() + 6);
         for (name, value) in self.shared.endpoint.headers() {
             if !headers.contains_key(name) {
                 headers.insert(name, value.clone());
             }
         }
         let accept = match framing {
-            Framing::Whole => "application/json",
-            Framing::ServerSentEvents => "text/event-stream",
-            Framing::JsonLines => "application/x-ndjson, application/json",
+            Framing::Whole => JSON,
+            Framing::ServerSentEvents => EVENTS,
+            Framing::JsonLines => LINES,
             #[cfg(feature = "aws-event-stream")]
-            Framing::AwsEventStream => content::AWS_EVENT_STREAM,
+            Framing::AwsEventStream => {
+                const { HeaderValue::from_static(content::AWS_EVENT_STREAM) }
+            }
         };
-        let usual =
-            [(CONTENT_TYPE, "application/json"), (ACCEPT, accept), (USER_AGENT, USER_AGENT_VALUE)];
-        for (name, value) in usual {
-            headers.entry(name).or_insert(HeaderValue::from_static(value));
+        for (name, value) in [(CONTENT_TYPE, JSON), (ACCEPT, accept), (USER_AGENT, OURSELVES)] {
+            headers.entry(name).or_insert(value);
         }
         headers
     }
@@ -187,7 +208,7 @@ impl Call {
         self.secrets.extend(headers.values().filter(|value| value.is_sensitive()).cloned());
     }
 
-    fn redactor(&self) -> Redactor {
+    pub(crate) fn redactor(&self) -> Redactor {
         let mut redactor = Redactor::new();
         redactor.add_headers(self.shared.endpoint.headers());
         self.shared.auth.secrets(&mut |secret| redactor.add(secret));
@@ -204,7 +225,11 @@ impl Call {
     }
 }
 
-const USER_AGENT_VALUE: &str = concat!("meanwhile/", env!("CARGO_PKG_VERSION"));
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const EVENTS: HeaderValue = HeaderValue::from_static("text/event-stream");
+const LINES: HeaderValue = HeaderValue::from_static("application/x-ndjson, application/json");
+const OURSELVES: HeaderValue =
+    HeaderValue::from_static(concat!("meanwhile/", env!("CARGO_PKG_VERSION")));
 
 /// Redirects are not followed: the credential would go along.
 fn redirect(headers: &HeaderMap) -> Error {
@@ -231,6 +256,8 @@ struct Reading<D> {
     clock: Clock,
     // The finish, and since when the end of the body is waited for.
     held: Option<(Event, Instant)>,
+    // Events since the task last had to wait.
+    burst: u8,
 }
 
 // Nothing in it is pinned in place.
@@ -244,13 +271,21 @@ impl<D: Decoder> Stream for Reading<D> {
         if this.held.is_some() {
             return this.poll_end(cx);
         }
+        if this.burst >= BURST {
+            this.burst = 0;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         loop {
             match this.answer.next() {
                 Some(Ok(event)) if event.is_terminal() && this.body.is_some() => {
                     this.held = Some((event, Instant::now()));
                     return this.poll_end(cx);
                 }
-                Some(Ok(event)) => return Poll::Ready(Some(Ok(event))),
+                Some(Ok(event)) => {
+                    this.burst += 1;
+                    return Poll::Ready(Some(Ok(event)));
+                }
                 Some(Err(error)) => {
                     this.body = None;
                     return Poll::Ready(Some(Err(this.call.error(error))));
@@ -273,7 +308,10 @@ impl<D: Decoder> Stream for Reading<D> {
                         this.body = None;
                         this.answer.fail(error);
                     }
-                    Poll::Pending => return Poll::Pending,
+                    Poll::Pending => {
+                        this.burst = 0;
+                        return Poll::Pending;
+                    }
                 },
             }
         }

@@ -11,6 +11,7 @@ mod codec;
 mod content;
 mod endpoint;
 mod exchange;
+mod form;
 pub mod frame;
 pub mod lenient;
 mod provider;
@@ -20,10 +21,11 @@ pub mod status;
 mod transport;
 
 pub use answer::Answer;
-pub use api::{Api, Reply};
+pub use api::{Api, Opened, Reply};
 pub use auth::{Auth, Authorize};
 pub use codec::{Codec, Decoder, Frame, Framing, Wire};
 pub use endpoint::Endpoint;
+pub use form::Form;
 pub use provider::HttpProvider;
 pub use secret::Secret;
 #[cfg(feature = "reqwest")]

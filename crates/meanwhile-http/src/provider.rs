@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use meanwhile_core::{AnyProvider, Capabilities, EventStream, Provider, Request, Result, Timeouts};
 
 use crate::frame::FRAME_LIMIT;
@@ -20,6 +20,9 @@ use crate::{Auth, Codec, Endpoint, exchange};
 /// not streamed is one event. Comments in a stream keep no silence from counting, events without
 /// content do.
 ///
+/// Redirects are not followed, neither to another host nor to another path of the same one: requests
+/// go where the program says and nowhere else. The error says where the server points to.
+///
 /// Must be polled inside a tokio runtime with its timers enabled.
 pub struct HttpProvider<C> {
     pub(crate) codec: Arc<C>,
@@ -31,6 +34,8 @@ pub struct HttpProvider<C> {
 pub(crate) struct Shared {
     pub(crate) id: Cow<'static, str>,
     pub(crate) endpoint: Endpoint,
+    // Of the base URL, for `Capabilities::endpoint`.
+    digest: u64,
     pub(crate) auth: Auth,
     pub(crate) timeouts: Timeouts,
     pub(crate) frame_limit: usize,
@@ -46,6 +51,7 @@ impl<C: Codec> HttpProvider<C> {
     pub fn new(id: impl Into<Cow<'static, str>>, codec: C, endpoint: Endpoint) -> Self {
         let shared = Shared {
             id: id.into(),
+            digest: digest(&endpoint.to_string()),
             endpoint,
             auth: Auth::none(),
             timeouts: Timeouts::default().first_event(TIMEOUT).idle(TIMEOUT),
@@ -120,18 +126,34 @@ impl Shared {
     }
 }
 
-#[async_trait]
+/// FNV-1a: the same in every process, and enough to tell addresses apart.
+fn digest(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
+}
+
 impl<C: Codec> Provider for HttpProvider<C> {
     fn id(&self) -> &str {
         &self.shared.id
     }
 
     fn capabilities(&self, model: &str) -> Capabilities {
-        (self.shared.capabilities)(model)
+        let mut capabilities = (self.shared.capabilities)(model);
+        capabilities.endpoint = Some(self.shared.digest);
+        capabilities
     }
 
-    async fn send(&self, request: Request) -> Result<EventStream> {
-        exchange::exchange(&*self.codec, &self.shared, request).await
+    // Boxes the exchange itself instead of a future around it.
+    fn send<'life, 'future>(
+        &'life self,
+        request: Request,
+    ) -> Pin<Box<dyn Future<Output = Result<EventStream>> + Send + 'future>>
+    where
+        'life: 'future,
+        Self: 'future,
+    {
+        Box::pin(exchange::exchange(&*self.codec, &self.shared, request))
     }
 }
 

@@ -102,8 +102,8 @@ impl Redactor {
         {
             return error;
         }
-        let mut clean =
-            Error::new(error.kind(), self.text(error.message())).with_attempts(error.attempts().iter().cloned());
+        let mut clean = Error::new(error.kind(), self.text(error.message()))
+            .with_attempts(error.attempts().iter().cloned());
         macro_rules! keep {
             ($($get:ident => $with:ident),*) => {$(
                 if let Some(text) = error.$get() {
@@ -120,8 +120,8 @@ impl Redactor {
         if let Some(wait) = error.retry_after() {
             clean = clean.with_retry_after(wait);
         }
-        if error.is_retryable() != clean.is_retryable() {
-            clean = clean.with_retryable(error.is_retryable());
+        if let Some(word) = error.told_to_retry() {
+            clean = clean.with_retryable(word);
         }
         clean
     }

@@ -5,14 +5,20 @@
 
 use std::time::{Duration, SystemTime};
 
+use http::header::{AsHeaderName, HeaderName};
 use http::{HeaderMap, StatusCode};
 use meanwhile_core::{Error, ErrorKind, TimeoutPhase};
 
 use crate::redact::shown;
 
 // Where services put their id of a request, the more specific names first.
-const REQUEST_ID: [&str; 5] =
-    ["x-request-id", "request-id", "apim-request-id", "x-amzn-requestid", "cf-ray"];
+static REQUEST_ID: [HeaderName; 5] = [
+    HeaderName::from_static("x-request-id"),
+    HeaderName::from_static("request-id"),
+    HeaderName::from_static("apim-request-id"),
+    HeaderName::from_static("x-amzn-requestid"),
+    HeaderName::from_static("cf-ray"),
+];
 
 // A server that asks for more than this is out of its mind or its clock is.
 const LONGEST_WAIT: Duration = Duration::from_secs(366 * 24 * 3600);
@@ -57,9 +63,11 @@ pub fn error(status: StatusCode, body: &[u8]) -> Error {
     Error::new(kind(status), message).with_status(status.as_u16())
 }
 
-/// Adds what the headers say about a failure: request id, wait, and whether to try again.
+/// Adds what status and headers say about a failure: request id, wait, and whether to try again.
 ///
-/// What the error says already stays, except that `x-should-retry` overrides the kind.
+/// The wait of the headers goes before one that the body hints at. `x-should-retry` decides about trying
+/// again; without it, a status that blames the request (4xx but 408, 409 and 429) is not worth another
+/// try, whatever the body calls the failure.
 #[must_use]
 pub fn with_headers(mut error: Error, headers: &HeaderMap) -> Error {
     if error.request_id().is_none()
@@ -67,14 +75,14 @@ pub fn with_headers(mut error: Error, headers: &HeaderMap) -> Error {
     {
         error = error.with_request_id(id);
     }
-    if error.retry_after().is_none()
-        && let Some(wait) = retry_after(headers, SystemTime::now())
-    {
+    if let Some(wait) = retry_after(headers, SystemTime::now()) {
         error = error.with_retry_after(wait);
     }
+    let blamed = matches!(error.status(), Some(400..=407 | 410..=428 | 430..=499));
     match text(headers, "x-should-retry") {
         Some("true") => error.with_retryable(true),
         Some("false") => error.with_retryable(false),
+        _ if blamed && error.is_retryable() => error.with_retryable(false),
         _ => error,
     }
 }
@@ -118,6 +126,6 @@ pub(crate) fn html_title(page: &str) -> Option<&str> {
     (!title.is_empty() && title.len() <= 100).then_some(title)
 }
 
-fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+fn text(headers: &HeaderMap, name: impl AsHeaderName) -> Option<&str> {
     headers.get(name)?.to_str().ok()
 }

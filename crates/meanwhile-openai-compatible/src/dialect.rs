@@ -10,7 +10,7 @@ use crate::{Quirks, error};
 pub use crate::fields::{Arguments, List, Number, Object, Present, Str};
 pub use crate::notes::Notes;
 pub use crate::schema::strict as strict_schema;
-pub use crate::written::{Data, Url, url};
+pub use crate::written::{BETWEEN, Data, Url, url};
 
 /// Error codes of one wire or vendor, which count before those of the family.
 pub type ErrorCodes = &'static [(&'static str, ErrorKind)];

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use meanwhile_core::{
-    Effort, Error, ErrorKind, OutputFormat, OutputSchema, Params, Reasoning, Request, Result,
+    Effort, Error, ErrorKind, OutputFormat, OutputSchema, Params, Part, Reasoning, Request, Result,
     ToolChoice, ToolSpec,
 };
 use meanwhile_http::{Framing, Wire};
@@ -23,7 +23,7 @@ pub(crate) fn request(
     path: &str,
 ) -> Result<Wire> {
     let mut notes = Notes::new(request.unsupported);
-    let mut body = Body { fields: Vec::with_capacity(12) };
+    let mut body = Body { fields: Vec::with_capacity(8) };
     body.push(quirks.model_field, Out::Text(&request.model));
     let messages = messages::messages(&request.messages, provider, quirks, &mut notes)?;
     body.push("messages", Out::Messages(messages));
@@ -44,7 +44,8 @@ pub(crate) fn request(
         body.fields.retain(|(known, _)| known != name);
         body.fields.push((Cow::Borrowed(name), Out::Borrowed(value)));
     }
-    let bytes = serde_json::to_vec(&body).map_err(|source| {
+    let mut bytes = Vec::with_capacity(room(request));
+    serde_json::to_writer(&mut bytes, &body).map_err(|source| {
         Error::new(ErrorKind::InvalidRequest, "the request cannot be written as JSON")
             .with_source(source)
     })?;
@@ -52,6 +53,16 @@ pub(crate) fn request(
     let mut wire = Wire::post(path, bytes, framing);
     wire.warnings = notes.into_warnings();
     Ok(wire)
+}
+
+/// How long the body of a conversation of texts will be at least.
+fn room(request: &Request) -> usize {
+    let parts = request.messages.iter().flat_map(|message| &message.parts);
+    let texts = parts.map(|part| match part {
+        Part::Text(text) => text.text.len() + 64,
+        _ => 64,
+    });
+    texts.sum::<usize>() + 256
 }
 
 fn tools<'a>(

@@ -33,7 +33,8 @@ pub(crate) fn of_status(
     body: &[u8],
     quirks: &Quirks,
 ) -> Error {
-    let error = match serde_json::from_slice(body).ok().as_ref().and_then(report) {
+    let whole = || serde_json::from_slice(body).ok().as_ref().and_then(report);
+    let error = match whole().or_else(|| in_events(body)) {
         Some(report) => {
             let kind = classify(&report, status, quirks);
             let error = build(report, kind).with_status(status.as_u16());
@@ -52,6 +53,14 @@ pub(crate) fn of_status(
         }
     };
     status::with_headers(error, headers)
+}
+
+/// Finds the error in a body of server-sent events, which some gateways send with the status of an
+/// error.
+fn in_events(body: &[u8]) -> Option<Report> {
+    let lines = body.split(|byte| *byte == b'\n');
+    let mut data = lines.filter_map(|line| line.strip_prefix(b"data:"));
+    data.find_map(|data| report(&serde_json::from_slice(data).ok()?))
 }
 
 /// Reads an error that came inside an answer with a successful status.
@@ -238,7 +247,14 @@ fn classify(report: &Report, status: StatusCode, quirks: &Quirks) -> ErrorKind {
     let known = || words.into_iter().flatten().find_map(by_code);
     if let Some(kind) = vendor.or_else(known) {
         // `rate_limit_exceeded` is said of an empty account too; what is decided stays decided.
-        return if kind == ErrorKind::RateLimit { by_text(kind, &report.message) } else { kind };
+        return match kind {
+            ErrorKind::RateLimit => by_text(kind, &report.message),
+            // `server_error` is said of every status; what is temporary stays so.
+            ErrorKind::Server if status::kind(status) == ErrorKind::Overloaded => {
+                ErrorKind::Overloaded
+            }
+            kind => kind,
+        };
     }
     let kind = by_text(status::kind(status), &report.message);
     match (kind, report.param.as_deref()) {

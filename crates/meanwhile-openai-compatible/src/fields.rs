@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 /// Fills in the visitor methods for the types that a field does not expect: it is then absent.
 macro_rules! otherwise_absent {
@@ -146,35 +147,49 @@ pub(crate) enum Content<'a> {
 
 impl<'de: 'a, 'a> Deserialize<'de> for Content<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ContentVisitor;
-        impl<'de> Visitor<'de> for ContentVisitor {
-            type Value = Content<'de>;
-
-            fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<Self::Value, E> {
-                Ok(Content::Text(Cow::Borrowed(text)))
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(Content::Text(Cow::Owned(text.to_owned())))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-                let mut parts = Vec::new();
-                while let Some(part) = seq.next_element::<Value>()? {
-                    parts.push(part);
-                }
-                Ok(Content::Parts(parts))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-                let part = Value::deserialize(MapAccessDeserializer::new(map))?;
-                Ok(Content::Parts(vec![part]))
-            }
-
-            otherwise_absent!(expecting bool number null);
-        }
-        deserializer.deserialize_any(ContentVisitor)
+        let raw = <&'de RawValue>::deserialize(deserializer)?.get();
+        let content = match raw.as_bytes().first() {
+            Some(b'"') => unescape(raw).map(Content::Text),
+            Some(b'[') => serde_json::from_str(raw).map(Content::Parts),
+            Some(b'{') => serde_json::from_str(raw).map(|part| Content::Parts(vec![part])),
+            _ => Ok(Content::Absent),
+        };
+        content.map_err(de::Error::custom)
     }
+}
+
+/// Reads a JSON string, which may be most of an answer, into one piece of memory of the right size.
+fn unescape(raw: &str) -> serde_json::Result<Cow<'_, str>> {
+    let quoted = raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    let Some(mut rest) = quoted else { return serde_json::from_str(raw).map(Cow::Owned) };
+    let mut text = String::new();
+    while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
+        let plain = rest.get(..at).unwrap_or_default();
+        let escaped = rest.get(at + 1..).unwrap_or_default();
+        let escaped_char = match escaped.as_bytes().first() {
+            Some(b'n') => '\n',
+            Some(b'"') => '"',
+            Some(b'\\') => '\\',
+            Some(b't') => '\t',
+            Some(b'r') => '\r',
+            Some(b'/') => '/',
+            Some(b'b') => '\u{8}',
+            Some(b'f') => '\u{c}',
+            // A code point, or half of one.
+            _ => return serde_json::from_str(raw).map(Cow::Owned),
+        };
+        if text.capacity() == 0 {
+            text.reserve_exact(rest.len());
+        }
+        text.push_str(plain);
+        text.push(escaped_char);
+        rest = escaped.get(1..).unwrap_or_default();
+    }
+    if text.capacity() == 0 {
+        return Ok(Cow::Borrowed(rest));
+    }
+    text.push_str(rest);
+    Ok(Cow::Owned(text))
 }
 
 /// A whole number from 0 up, however it is spelled.

@@ -50,6 +50,11 @@ mod written;
 pub use codec::ChatCodec;
 pub use config::{Builder, OpenAiCompatible};
 pub use decode::ChatDecoder;
-pub use modality::{BatchApi, EmbeddingApi, ModelsApi, RerankApi, VectorEncoding};
+pub use modality::{
+    BatchApi, EmbeddingApi, ImageApi, ImageSize, ModelsApi, ModerationApi, RerankApi, SpeechApi,
+    TranscriptionApi, VectorEncoding,
+};
 pub use presets::{PROVIDERS, Preset};
-pub use quirks::{AudioInput, Documents, Quirks, ReasoningField, ReplayThinking, StructuredOutput};
+pub use quirks::{
+    AudioInput, Documents, Quirks, ReasoningField, ReplayThinking, StructuredOutput, TextLists,
+};

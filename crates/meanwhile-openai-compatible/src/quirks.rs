@@ -2,7 +2,7 @@
 
 use meanwhile_core::{Capabilities, Effort, ErrorKind, OutputSupport};
 
-use crate::VectorEncoding;
+use crate::{ImageSize, VectorEncoding};
 
 /// Where one vendor departs from the common dialect.
 ///
@@ -59,6 +59,8 @@ pub struct Quirks {
     /// Whether tool results may carry more than text; otherwise the rest follows in a message of the
     /// user.
     pub tool_result_parts: bool,
+    /// Which messages may carry several texts as a list. Where they may not, the texts are joined.
+    pub text_lists: TextLists,
     /// The field that marks a message of the model at the end as the beginning of its answer:
     /// `prefix`, `partial`.
     pub answer_prefix: Option<&'static str>,
@@ -75,6 +77,8 @@ pub struct Quirks {
     pub version_path: &'static str,
     /// How vectors are asked for, where the vendor does not write numbers without being told to.
     pub vectors: Option<VectorEncoding>,
+    /// How the size of images is told.
+    pub image_size: ImageSize,
     /// Error codes of this vendor alone.
     pub error_codes: &'static [(&'static str, ErrorKind)],
 }
@@ -121,6 +125,21 @@ pub enum ReplayThinking {
     Details,
     /// As parts of the content, in their place, as are references and unknown parts (Mistral).
     Content,
+}
+
+/// Which messages may carry several texts as a list of parts. One text alone is always written as text.
+///
+/// Where a list is not taken, a blank line goes between the texts; only texts of the model that follow
+/// each other directly are one text in pieces, and are put together as they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TextLists {
+    /// None.
+    None,
+    /// Those of the user.
+    User,
+    /// All: of the user, the system, the model and tools.
+    All,
 }
 
 /// How messages may carry audio.
@@ -174,6 +193,7 @@ impl Quirks {
             audio: AudioInput::Object,
             documents: Documents::File,
             tool_result_parts: false,
+            text_lists: TextLists::User,
             answer_prefix: None,
             short_tool_call_ids: false,
             reasoning_apart: false,
@@ -181,6 +201,7 @@ impl Quirks {
             switches: &[],
             version_path: "",
             vectors: None,
+            image_size: ImageSize::Text,
             error_codes: &[],
         }
     }
@@ -192,6 +213,7 @@ impl Quirks {
             max_tokens_field: "max_completion_tokens",
             structured_output: StructuredOutput::Strict,
             refusals: true,
+            text_lists: TextLists::All,
             ..Self::new()
         }
     }

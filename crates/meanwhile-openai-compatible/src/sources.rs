@@ -39,6 +39,9 @@ impl Sources {
         text: Option<u32>,
         events: &mut VecDeque<Event>,
     ) {
+        if raw.get() == "[]" {
+            return;
+        }
         let Ok(Value::Array(annotations)) = serde_json::from_str(raw.get()) else { return };
         for annotation in annotations {
             match (text, is_web(&annotation)) {

@@ -9,6 +9,8 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use crate::wire;
+
 /// A piece that adds text, and repeats what the pieces before it said.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -77,7 +79,7 @@ struct TextDelta<'a> {
 impl<'a> TextChunk<'a> {
     /// Reads a piece; `None` where it is of any other shape.
     pub(crate) fn read(data: &'a [u8]) -> Option<Self> {
-        serde_json::from_slice::<Self>(data).ok().filter(|chunk| chunk.choices.0.index == 0)
+        wire::read::<Self>(data).ok().filter(|chunk| chunk.choices.0.index == 0)
     }
 
     /// The tier of service, where it is given.

@@ -1,12 +1,14 @@
 //! Token counts and finish reasons: from every vendor's spelling to the one of the core.
 
+use std::borrow::Cow;
+use std::fmt;
+
 use meanwhile_core::{FinishReason, Usage};
-use serde::Deserialize;
-use serde_json::Value;
+use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::Quirks;
-use crate::fields::{Number, Object, Str};
+use crate::fields::{Number, Str, otherwise_absent};
 
 /// What one answer counted.
 #[derive(Debug)]
@@ -16,9 +18,8 @@ pub(crate) struct Counted {
     pub(crate) service_tier: Option<String>,
 }
 
-/// The counters, under every name that they are known by.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+/// The counters, under every name that they are known by. Of one that is named twice, the last counts.
+#[derive(Debug, Default)]
 struct Counters<'a> {
     prompt_tokens: Number,
     input_tokens: Number,
@@ -31,24 +32,138 @@ struct Counters<'a> {
     cache_read_input_tokens: Number,
     cache_creation_input_tokens: Number,
     reasoning_tokens: Number,
-    prompt_tokens_details: Object<Details>,
-    prompt_token_details: Object<Details>,
-    input_tokens_details: Object<Details>,
-    completion_tokens_details: Object<Details>,
-    output_tokens_details: Object<Details>,
-    #[serde(borrow)]
+    prompt_tokens_details: Details,
+    prompt_token_details: Details,
+    input_tokens_details: Details,
+    completion_tokens_details: Details,
+    output_tokens_details: Details,
     service_tier: Str<'a>,
 }
 
-/// The parts of a counter.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+/// The parts of a counter; none where they are no object.
+#[derive(Debug, Default)]
 struct Details {
     cached_tokens: Number,
     cache_write_tokens: Number,
     cache_creation_tokens: Number,
     reasoning_tokens: Number,
     audio_tokens: Number,
+}
+
+/// The name of a field.
+#[derive(serde::Deserialize)]
+#[serde(field_identifier, rename_all = "snake_case")]
+enum Name {
+    AudioTokens,
+    CacheCreationInputTokens,
+    CacheCreationTokens,
+    CacheReadInputTokens,
+    CacheWriteTokens,
+    CachedTokens,
+    CompletionTokens,
+    CompletionTokensDetails,
+    InputTokens,
+    InputTokensDetails,
+    NumCachedTokens,
+    OutputTokens,
+    OutputTokensDetails,
+    PromptCacheHitTokens,
+    PromptTokenDetails,
+    PromptTokens,
+    PromptTokensDetails,
+    ReasoningTokens,
+    TotalTokens,
+    ServiceTier,
+    #[serde(other)]
+    Other,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Counters<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct CountersVisitor;
+        impl<'de> Visitor<'de> for CountersVisitor {
+            type Value = Counters<'de>;
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut found = Counters::default();
+                while let Some(name) = map.next_key()? {
+                    match name {
+                        Name::PromptTokens => found.prompt_tokens = map.next_value()?,
+                        Name::InputTokens => found.input_tokens = map.next_value()?,
+                        Name::CompletionTokens => found.completion_tokens = map.next_value()?,
+                        Name::OutputTokens => found.output_tokens = map.next_value()?,
+                        Name::TotalTokens => found.total_tokens = map.next_value()?,
+                        Name::PromptCacheHitTokens => {
+                            found.prompt_cache_hit_tokens = map.next_value()?
+                        }
+                        Name::NumCachedTokens => found.num_cached_tokens = map.next_value()?,
+                        Name::CachedTokens => found.cached_tokens = map.next_value()?,
+                        Name::CacheReadInputTokens => {
+                            found.cache_read_input_tokens = map.next_value()?
+                        }
+                        Name::CacheCreationInputTokens => {
+                            found.cache_creation_input_tokens = map.next_value()?
+                        }
+                        Name::ReasoningTokens => found.reasoning_tokens = map.next_value()?,
+                        Name::PromptTokensDetails => {
+                            found.prompt_tokens_details = map.next_value()?
+                        }
+                        Name::PromptTokenDetails => {
+                            found.prompt_token_details = map.next_value()?
+                        }
+                        Name::InputTokensDetails => {
+                            found.input_tokens_details = map.next_value()?
+                        }
+                        Name::CompletionTokensDetails => {
+                            found.completion_tokens_details = map.next_value()?
+                        }
+                        Name::OutputTokensDetails => {
+                            found.output_tokens_details = map.next_value()?
+                        }
+                        Name::ServiceTier => found.service_tier = map.next_value()?,
+                        _ => {
+                            map.next_value::<IgnoredAny>()?;
+                        }
+                    }
+                }
+                Ok(found)
+            }
+
+            otherwise_absent!(expecting bool number str null seq);
+        }
+        deserializer.deserialize_any(CountersVisitor)
+    }
+}
+
+impl<'de> Deserialize<'de> for Details {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct DetailsVisitor;
+        impl<'de> Visitor<'de> for DetailsVisitor {
+            type Value = Details;
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut found = Details::default();
+                while let Some(name) = map.next_key()? {
+                    match name {
+                        Name::CachedTokens => found.cached_tokens = map.next_value()?,
+                        Name::CacheWriteTokens => found.cache_write_tokens = map.next_value()?,
+                        Name::CacheCreationTokens => {
+                            found.cache_creation_tokens = map.next_value()?
+                        }
+                        Name::ReasoningTokens => found.reasoning_tokens = map.next_value()?,
+                        Name::AudioTokens => found.audio_tokens = map.next_value()?,
+                        _ => {
+                            map.next_value::<IgnoredAny>()?;
+                        }
+                    }
+                }
+                Ok(found)
+            }
+
+            otherwise_absent!(expecting bool number str null seq);
+        }
+        deserializer.deserialize_any(DetailsVisitor)
+    }
 }
 
 /// Reads the counters of one answer, where there are any; inconsistent ones saturate, and the raw
@@ -58,12 +173,8 @@ pub(crate) fn usage(raw: &RawValue, quirks: &Quirks) -> Option<Counted> {
     if fields.trim_ascii_start() == "}" {
         return None;
     }
-    if let Ok(counters) = serde_json::from_str::<Counters<'_>>(raw.get()) {
-        return Some(counters.read(raw, quirks));
-    }
-    // Some name a counter twice; the last one counts.
-    let fields: Value = serde_json::from_str(raw.get()).ok()?;
-    Some(Counters::deserialize(&fields).ok()?.read(raw, quirks))
+    let counters: Counters<'_> = serde_json::from_str(raw.get()).ok()?;
+    Some(counters.read(raw, quirks))
 }
 
 impl Counters<'_> {
@@ -91,8 +202,8 @@ impl Counters<'_> {
         });
 
         let written = first([self.completion_tokens, self.output_tokens]);
-        let reasoning = within(completion, |details| details.reasoning_tokens.0)
-            .or(self.reasoning_tokens.0);
+        let reasoning =
+            within(completion, |details| details.reasoning_tokens.0).or(self.reasoning_tokens.0);
         // Some count reasoning apart, also behind routers; the sum gives it away.
         let apart = match (reasoning, self.total_tokens.0) {
             (Some(reasoning), Some(sum)) if reasoning > 0 => {
@@ -133,15 +244,20 @@ fn first<const N: usize>(fields: [Number; N]) -> Option<u64> {
 
 /// The count in the first of the groups that holds it.
 fn within<const N: usize>(
-    groups: [&Object<Details>; N],
+    groups: [&Details; N],
     count: impl Fn(&Details) -> Option<u64>,
 ) -> Option<u64> {
-    groups.iter().filter_map(|group| group.0.as_ref()).find_map(count)
+    groups.into_iter().find_map(count)
 }
 
 /// Reads a finish reason.
 pub(crate) fn finish_reason(raw: &str) -> FinishReason {
-    match raw.to_ascii_lowercase().as_str() {
+    // Few write it in capitals.
+    let lower = match raw.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        true => Cow::Owned(raw.to_ascii_lowercase()),
+        false => Cow::Borrowed(raw),
+    };
+    match &*lower {
         "stop" | "eos" | "eos_token" | "end_turn" | "stop_sequence" | "complete" | "completed" => {
             FinishReason::Stop
         }

@@ -12,6 +12,14 @@ use serde_json::value::RawValue;
 
 use crate::fields::{Arguments, Content, List, Number, Object, Str, otherwise_absent};
 
+/// Reads JSON. Text that is checked once need not be checked string by string.
+pub(crate) fn read<'a, T: Deserialize<'a>>(data: &'a [u8]) -> serde_json::Result<T> {
+    match std::str::from_utf8(data) {
+        Ok(text) => serde_json::from_str(text),
+        Err(_) => serde_json::from_slice(data),
+    }
+}
+
 /// A whole answer or one piece of a streamed one.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -28,7 +36,7 @@ pub(crate) struct Chunk<'a> {
     #[serde(borrow)]
     pub(crate) usage: Option<&'a RawValue>,
     #[serde(borrow)]
-    pub(crate) x_groq: Object<Groq<'a>>,
+    pub(crate) x_groq: Object<Box<Groq<'a>>>,
     #[serde(borrow)]
     pub(crate) error: Option<&'a RawValue>,
     /// Perplexity's sources, repeated in full by every chunk.
@@ -74,7 +82,7 @@ pub(crate) struct Choice<'a> {
     #[serde(borrow)]
     pub(crate) delta: Object<Delta<'a>>,
     #[serde(borrow)]
-    pub(crate) message: Object<Delta<'a>>,
+    pub(crate) message: Object<Box<Delta<'a>>>,
     #[serde(borrow)]
     pub(crate) finish_reason: Str<'a>,
     #[serde(borrow)]
@@ -102,9 +110,9 @@ pub(crate) struct Delta<'a> {
     #[serde(borrow)]
     pub(crate) tool_calls: List<Call<'a>>,
     #[serde(borrow)]
-    pub(crate) function_call: Object<Function<'a>>,
+    pub(crate) function_call: Object<Box<Function<'a>>>,
     #[serde(borrow)]
-    pub(crate) audio: Object<Audio<'a>>,
+    pub(crate) audio: Object<Box<Audio<'a>>>,
     #[serde(borrow)]
     pub(crate) images: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -120,6 +128,8 @@ pub(crate) struct Call<'a> {
     pub(crate) index: Number,
     #[serde(borrow)]
     pub(crate) id: Str<'a>,
+    #[serde(borrow)]
+    pub(crate) r#type: Str<'a>,
     #[serde(borrow)]
     pub(crate) function: Object<Function<'a>>,
     /// Google's thought signature, through its compatible endpoint and through routers.

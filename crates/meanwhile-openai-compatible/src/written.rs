@@ -190,22 +190,41 @@ impl<'a> Item<'a> {
     pub(crate) fn new(kind: ItemKind<'a>) -> Self {
         Self { kind, cache_control: None }
     }
+
+    /// Whether this is a text and nothing else.
+    fn is_plain(&self) -> bool {
+        self.cache_control.is_none() && matches!(self.kind, ItemKind::Text { .. })
+    }
+
+    /// Puts the last text at the end of the one before it, where both are nothing else.
+    pub(crate) fn continue_text(items: &mut Vec<Self>) {
+        if let [.., before, last] = items.as_mut_slice()
+            && before.is_plain()
+            && last.is_plain()
+            && let (ItemKind::Text { text }, ItemKind::Text { text: more }) =
+                (&mut before.kind, &last.kind)
+        {
+            text.to_mut().push_str(more);
+            items.pop();
+        }
+    }
 }
 
-/// Content of text alone is written as text, which every server reads.
-pub(crate) fn join(mut items: Vec<Item<'_>>) -> Content<'_> {
-    let plain = |item: &Item<'_>| {
-        item.cache_control.is_none() && matches!(item.kind, ItemKind::Text { .. })
-    };
-    if !items.iter().all(plain) {
+/// Content of one text is written as text, which every server reads. Several texts stay apart: as a
+/// list where that is taken, else by a blank line.
+pub(crate) fn content(mut items: Vec<Item<'_>>, takes_lists: bool) -> Content<'_> {
+    if !items.iter().all(Item::is_plain) || (takes_lists && items.len() > 1) {
         return Content::Items(items);
     }
     let texts = items.drain(..).filter_map(|item| match item.kind {
         ItemKind::Text { text } => Some(text),
         _ => None,
     });
-    Content::Text(texts.reduce(|all, next| all + next).unwrap_or_default())
+    Content::Text(texts.reduce(|all, next| all + BETWEEN + next).unwrap_or_default())
 }
+
+/// What keeps texts apart that have to be one.
+pub const BETWEEN: &str = "\n\n";
 
 /// The address of a source, or its bytes as one; `None` where it is neither.
 #[must_use]

@@ -109,6 +109,12 @@ impl Builder {
         self
     }
 
+    /// Sets the most bytes that one event, or an answer that is not streamed, may hold.
+    pub fn frame_limit(mut self, bytes: usize) -> Self {
+        self.dialect = self.dialect.frame_limit(bytes);
+        self
+    }
+
     /// Makes the provider. Does no network I/O.
     ///
     /// # Errors

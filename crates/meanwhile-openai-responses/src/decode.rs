@@ -10,7 +10,6 @@ use meanwhile_core::{Error, ErrorKind, Event, Finish, FinishReason, Metadata, Re
 use meanwhile_http::{Decoder, Frame};
 use meanwhile_openai_compatible::ChatDecoder;
 use meanwhile_openai_compatible::dialect::{self, ErrorCodes};
-use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::items::Items;

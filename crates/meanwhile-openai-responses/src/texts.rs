@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use meanwhile_core::{Citation, Event, Logprob, ProviderData};
+use meanwhile_core::{Citation, Event, Logprob, ProviderData, Warning, WarningKind};
 use meanwhile_openai_compatible::dialect::Str;
 use serde_json::value::RawValue;
 
@@ -107,6 +107,14 @@ impl Contents {
             let text = if refusal { &content.refusal } else { &content.text };
             self.add(index, refusal, &text.0, true, parts, events);
             self.logprobs(index, &content.logprobs.0, true, events);
+            let kind = &content.r#type.0;
+            if !["output_text", "text", "refusal", "output_audio", ""].contains(&&**kind)
+                && content.text.0.is_empty()
+            {
+                let message = format!("a content of type `{kind}` cannot be read and is missing");
+                let warning = Warning::new(WarningKind::Unreadable, "content", message);
+                events.push_back(Event::warning(warning));
+            }
             let known = self.contents.iter().find(|known| known.index == index);
             let known = known.map_or(0, |known| known.citations);
             for annotation in content.annotations.items.iter().skip(known) {

@@ -16,7 +16,11 @@ pub const PROVIDER: ProviderInfo =
     ProviderInfo::new(ID, KEY_VARIABLES, || OpenAi::builder().build())
         .with_embedder(|| OpenAi::builder().embedder())
         .with_models(|| OpenAi::builder().models())
-        .with_batches(|| OpenAi::builder().batches());
+        .with_batches(|| OpenAi::builder().batches())
+        .with_moderator(|| OpenAi::builder().moderator())
+        .with_speech(|| OpenAi::builder().speech())
+        .with_transcriber(|| OpenAi::builder().transcriber())
+        .with_images(|| OpenAi::builder().images());
 
 /// OpenAI with every model asked on the Responses wire, to be registered.
 pub const RESPONSES_PROVIDER: ProviderInfo =
@@ -115,6 +119,12 @@ impl Builder {
     /// Sets time limits for requests that bring none.
     pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
         self.dialect = self.dialect.timeouts(timeouts);
+        self
+    }
+
+    /// Sets the most bytes that one event, or an answer that is not streamed, may hold.
+    pub fn frame_limit(mut self, bytes: usize) -> Self {
+        self.dialect = self.dialect.frame_limit(bytes);
         self
     }
 

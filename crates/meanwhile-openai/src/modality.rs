@@ -1,8 +1,12 @@
-//! What OpenAI offers beside chat: embeddings, the list of models, batches.
+//! What OpenAI offers beside chat: embeddings, the list of models, batches, moderation, speech,
+//! transcription and images.
 
 use std::sync::Arc;
 
-use meanwhile_core::{Batches, Embedder, ListModels, Result};
+use meanwhile_core::{
+    Batches, Embedder, ImageGenerator, ListModels, Moderator, Result, SpeechSynthesizer,
+    Transcriber,
+};
 use meanwhile_openai_compatible::{EmbeddingApi, Quirks, VectorEncoding};
 
 use crate::{Builder, models};
@@ -27,6 +31,48 @@ impl Builder {
     /// As [`build`](Self::build).
     pub fn models(self) -> Result<Arc<dyn ListModels>> {
         self.into_dialect().models()
+    }
+
+    /// Makes the [moderator](https://platform.openai.com/docs/api-reference/moderations). Does no
+    /// network I/O.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build).
+    pub fn moderator(self) -> Result<Arc<dyn Moderator>> {
+        self.into_dialect().moderator()
+    }
+
+    /// Makes the [speech
+    /// synthesizer](https://platform.openai.com/docs/api-reference/audio/createSpeech). Does no network
+    /// I/O.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build).
+    pub fn speech(self) -> Result<Arc<dyn SpeechSynthesizer>> {
+        self.into_dialect().speech()
+    }
+
+    /// Makes the
+    /// [transcriber](https://platform.openai.com/docs/api-reference/audio/createTranscription). Does no
+    /// network I/O.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build).
+    pub fn transcriber(self) -> Result<Arc<dyn Transcriber>> {
+        self.into_dialect().transcriber()
+    }
+
+    /// Makes the [image generator](https://platform.openai.com/docs/api-reference/images/create). Does
+    /// no network I/O.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build).
+    pub fn images(self) -> Result<Arc<dyn ImageGenerator>> {
+        self.into_dialect().images()
     }
 
     /// Makes the [batches](https://platform.openai.com/docs/api-reference/batch), whose requests go

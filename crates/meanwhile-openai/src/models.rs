@@ -65,14 +65,14 @@ fn family(model: &str) -> Family {
 pub fn needs_responses(model: &str) -> bool {
     let base = model.strip_prefix("ft:").unwrap_or(model);
     // A date may follow, `o3-pro-2025-06-10`.
-    let words: Vec<&str> = base.split('-').collect();
-    let has = |word: &str| words.contains(&word);
-    let thinks = matches!(family(base), Family::Thinker | Family::Either);
-    let numbered =
-        base.strip_prefix('o').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
-    (has("pro") && thinks && (numbered || base.starts_with("gpt-")))
-        || has("codex")
-        || base.contains("deep-research")
+    let has = |word: &[u8]| base.as_bytes().split(|byte| *byte == b'-').any(|found| found == word);
+    let thinks = || matches!(family(base), Family::Thinker | Family::Either);
+    let numbered = || {
+        base.strip_prefix('o').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+    };
+    (has(b"pro") && thinks() && (numbered() || base.starts_with("gpt-")))
+        || has(b"codex")
+        || (has(b"deep") && base.contains("deep-research"))
         || base.starts_with("computer-use")
 }
 

@@ -61,7 +61,9 @@ impl JsonLines {
             let rest = self.chunk.get(self.at..).unwrap_or_default();
             let Some(length) = memchr::memchr(b'\n', rest) else {
                 self.carry.extend_from_slice(rest);
-                self.at = self.chunk.len();
+                // So that the connection's buffer, of which it is a part, can be filled again.
+                self.chunk = Bytes::new();
+                self.at = 0;
                 self.check_size(self.carry.len())?;
                 return Ok(None);
             };

@@ -51,6 +51,9 @@ pub struct Sse {
     after_cr: bool,
     first_line: bool,
     handed_out: bool,
+    // What came in the place of events, in lines: an answer that is not streamed, or a page.
+    other: Vec<u8>,
+    has_begun: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,6 +87,8 @@ impl Sse {
             after_cr: false,
             first_line: true,
             handed_out: false,
+            other: Vec::new(),
+            has_begun: false,
         }
     }
 
@@ -125,6 +130,14 @@ impl Sse {
         Ok(None)
     }
 
+    /// What came in the place of the first event and is none, where it looks like JSON or a page. At the
+    /// [end](Self::end) it is the whole answer of a server that did not stream, or what a gateway had to
+    /// say. Empty once there was an event.
+    #[must_use]
+    pub fn other(&self) -> &[u8] {
+        &self.other
+    }
+
     /// Reads the end of the body: takes the last event if it lacks its blank line.
     ///
     /// # Errors
@@ -163,6 +176,7 @@ impl Sse {
             }
             self.at = self.chunk.len();
             self.hold();
+            self.release();
             self.check_size(self.carry.len())?;
             return Ok(None);
         };
@@ -206,7 +220,13 @@ impl Sse {
                 }
             }
             Some((Field::Event, value)) => self.name = Some(end - value.len()..end),
-            None => kept = false,
+            None => {
+                if !self.has_begun && (is_other(line) || !self.other.is_empty()) {
+                    self.other.extend_from_slice(line);
+                    self.other.push(b'\n');
+                }
+                kept = false;
+            }
         }
         if self.carrying {
             if !kept {
@@ -242,6 +262,17 @@ impl Sse {
         self.event = 0;
     }
 
+    /// Lets go of the chunk, all of which was read: the connection's buffer, of which it is a part,
+    /// can then be filled again instead of being replaced.
+    fn release(&mut self) {
+        self.chunk = Bytes::new();
+        self.at = 0;
+        if !self.carrying {
+            self.event = 0;
+            self.line = 0;
+        }
+    }
+
     fn skip_mark(&mut self, end: usize) {
         if self.first_line {
             self.first_line = false;
@@ -262,6 +293,10 @@ impl Sse {
 
     fn hand_out(&mut self) -> Frame<'_> {
         self.handed_out = true;
+        if !self.has_begun {
+            self.has_begun = true;
+            self.other = Vec::new();
+        }
         let window: &[u8] = if self.carrying { &self.carry } else { &self.chunk };
         let name = self.name.clone().and_then(|range| window.get(range));
         let data = match &self.data {
@@ -284,8 +319,17 @@ impl Sse {
     }
 
     fn check_size(&self, size: usize) -> Result<()> {
-        if size.max(self.joined.len()) > self.limit { Err(too_large(self.limit)) } else { Ok(()) }
+        if size.max(self.joined.len()).max(self.other.len()) > self.limit {
+            Err(too_large(self.limit))
+        } else {
+            Ok(())
+        }
     }
+}
+
+/// Whether a line begins like a JSON object, a list of them or markup, which no field does.
+fn is_other(line: &[u8]) -> bool {
+    matches!(line.trim_ascii_start().first(), Some(b'{' | b'[' | b'<'))
 }
 
 enum Field {

@@ -13,8 +13,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_core::Stream;
-use http::uri::Authority;
-use http::{Request, Response, Uri};
+use http::header::{CONTENT_LENGTH, HOST};
+use http::uri::{Authority, PathAndQuery};
+use http::{HeaderValue, Request, Response, Uri};
 use http_body::Body as _;
 use meanwhile_core::{Error, ErrorKind, Result, TimeoutPhase};
 
@@ -93,10 +94,13 @@ impl ClientBuilder {
             .pool_idle_timeout(self.idle_timeout)
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
+            // What may be tried again is decided above; a copy of the request for it is not needed.
+            .retry(reqwest::retry::never().max_retries_per_request(0))
             .tls_backend_preconfigured(tls::config()?);
         let builder = match self.proxy {
-            Proxy::Environment => builder,
-            Proxy::None => builder.no_proxy(),
+            Proxy::Environment if names_a_proxy() => builder,
+            // So that no request looks for one.
+            Proxy::Environment | Proxy::None => builder.no_proxy(),
             Proxy::Url(url) => {
                 builder.no_proxy().proxy(reqwest::Proxy::all(url).map_err(|error| {
                     let message = "the proxy is not a URL; write it like http://host:port";
@@ -108,8 +112,14 @@ impl ClientBuilder {
             let message = "the HTTP client could not be set up";
             Error::new(ErrorKind::Config, message).with_source(error.without_url())
         })?;
-        Ok(Client::new(Reqwest { client, url: Mutex::new(None) }))
+        Ok(Client::new(Reqwest { client, last: Mutex::new(None) }))
     }
+}
+
+fn names_a_proxy() -> bool {
+    let names =
+        ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+    names.iter().any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
 }
 
 impl std::fmt::Debug for Proxy {
@@ -125,20 +135,47 @@ impl std::fmt::Debug for Proxy {
 
 struct Reqwest {
     client: reqwest::Client,
-    // The last URL, in the form that reqwest wants. Most requests go where the last one went, and
-    // reading a URL costs a tenth of a small request.
-    url: Mutex<Option<(Uri, reqwest::Url)>>,
+    // Where the last request went. Most go where the last one went, and to read a URL costs a tenth of
+    // a small request.
+    last: Mutex<Option<Target>>,
+}
+
+/// A URL in the forms that are wanted below.
+struct Target {
+    uri: Uri,
+    url: reqwest::Url,
+    // `None` where it is left to reqwest.
+    host: Option<HeaderValue>,
+}
+
+impl Target {
+    fn of(uri: &Uri, url: &reqwest::Url) -> Self {
+        // Ports that go without saying are not said.
+        let host = match (url.host_str(), url.port()) {
+            (Some(host), Some(port)) => HeaderValue::try_from(format!("{host}:{port}")).ok(),
+            (Some(host), None) => HeaderValue::from_str(host).ok(),
+            (None, _) => None,
+        };
+        Self { uri: uri.clone(), url: url.clone(), host }
+    }
 }
 
 impl Reqwest {
     fn request(&self, request: Request<Bytes>) -> reqwest::Result<reqwest::Request> {
-        let mut last = self.url.try_lock().ok();
-        if let Some(Some((uri, url))) = last.as_deref()
-            && uri == request.uri()
+        let mut last = self.last.try_lock().ok();
+        // What is added below finds room here. Below there is none, and everything would move.
+        if let Some(Some(target)) = last.as_deref()
+            && is_same(&target.uri, request.uri())
         {
-            let url = url.clone();
+            let (url, host) = (target.url.clone(), target.host.clone());
             drop(last);
-            let (head, body) = request.into_parts();
+            let (mut head, body) = request.into_parts();
+            if let Some(host) = host {
+                head.headers.entry(HOST).or_insert(host);
+            }
+            if !body.is_empty() {
+                head.headers.entry(CONTENT_LENGTH).or_insert_with(|| body.len().into());
+            }
             let mut request = reqwest::Request::new(head.method, url);
             *request.headers_mut() = head.headers;
             *request.body_mut() = Some(body.into());
@@ -147,10 +184,20 @@ impl Reqwest {
         let uri = request.uri().clone();
         let request = reqwest::Request::try_from(request)?;
         if let Some(last) = last.as_deref_mut() {
-            *last = Some((uri, request.url().clone()));
+            *last = Some(Target::of(&uri, request.url()));
         }
         Ok(request)
     }
+}
+
+/// Whether two URLs are the same, which most of the time is the same piece of memory.
+fn is_same(one: &Uri, other: &Uri) -> bool {
+    let place = |uri: &Uri| {
+        let authority = uri.authority().map_or("", Authority::as_str);
+        let path = uri.path_and_query().map_or("", PathAndQuery::as_str);
+        (authority.as_ptr(), authority.len(), path.as_ptr(), path.len())
+    };
+    (place(one) == place(other) && one.scheme() == other.scheme()) || one == other
 }
 
 impl std::fmt::Debug for Reqwest {
@@ -211,6 +258,11 @@ fn explain(error: reqwest::Error, host: Option<&Authority>) -> Error {
         std::iter::successors(error.source(), |cause| below(*cause)).collect();
     let io = causes.iter().filter_map(|cause| cause.downcast_ref::<io::Error>()).next_back();
     let tls = causes.iter().find_map(|cause| cause.downcast_ref::<rustls::Error>());
+    // Neither a certificate nor a server that speaks no TLS is another one the next time.
+    let lasting = matches!(
+        tls,
+        Some(rustls::Error::InvalidMessage(_) | rustls::Error::InvalidCertificate(_))
+    );
     let (kind, message) = if error.is_timeout() && error.is_connect() {
         let message = format!(
             "no connection to {host} within the time limit; check the network and the base URL"
@@ -240,7 +292,8 @@ fn explain(error: reqwest::Error, host: Option<&Authority>) -> Error {
         );
         (ErrorKind::Connection, message)
     };
-    Error::new(kind, message).with_source(error)
+    let error = Error::new(kind, message).with_source(error);
+    if lasting { error.with_retryable(false) } else { error }
 }
 
 type Cause = dyn std::error::Error + 'static;

@@ -100,9 +100,32 @@ fn what_cannot_be_read_keeps_what_came_before() {
         ["data: {\"text\":\"a\"}\n\ndata: {\"text\":\"b\"}\n\ndata: nonsense\n\ndata: [DONE]\n\n"];
     let error = check_error(SSE, &chunks, "ab", ErrorKind::Decode);
     assert_eq!(error.body(), Some("nonsense"));
-    let error = check_error(Framing::Whole, &["{\"text\":\"a\""], "", ErrorKind::Decode);
+    let error = check_error(Framing::Whole, &["{\"text\":\"a\"]"], "", ErrorKind::Decode);
+    assert_eq!(error.body(), Some("{\"text\":\"a\"]"));
+}
+
+#[test]
+fn a_whole_answer_that_is_cut_or_empty_is_worth_another_try() {
+    let error = check_error(Framing::Whole, &["{\"text\":\"a\""], "", ErrorKind::StreamInterrupted);
     assert_eq!(error.body(), Some("{\"text\":\"a\""));
-    check_error(Framing::Whole, &[], "", ErrorKind::Decode);
+    for framing in [Framing::Whole, Framing::JsonLines, SSE] {
+        for chunks in [&[][..], &["\n", " \n"]] {
+            let error = check_error(framing, chunks, "", ErrorKind::StreamInterrupted);
+            assert!(error.is_retryable(), "{error}");
+        }
+    }
+}
+
+#[test]
+fn what_came_in_the_place_of_events_is_read_as_a_whole_answer() {
+    check(SSE, &["{\"text\":\"a\"}"], "a");
+    check(SSE, &["\n: comment\n", "{\n  \"te", "xt\":\n\"a\"\n", "}\n\n"], "a");
+    let page = "<html>\n<title>no</title>\n</html>";
+    let error = check_error(SSE, &[page], "", ErrorKind::Decode);
+    assert_eq!(error.body().map(str::trim_end), Some(page));
+    // Behind the first event it is noise, as the specification has it.
+    check(SSE, &["data: {\"text\":\"a\"}\n\n{\"text\":\"b\"}\n\ndata: [DONE]\n\n"], "a");
+    check(SSE, &["<!-- hello -->\ndata: {\"text\":\"a\"}\n\ndata: [DONE]\n\n"], "a");
 }
 
 #[test]

@@ -84,12 +84,22 @@ async fn nothing_is_sent_before_the_first_poll() {
 #[tokio::test]
 async fn capabilities_come_from_the_table() {
     let provider = HttpProvider::new("toy", SSE, Endpoint::new("http://host").unwrap());
-    assert_eq!(provider.capabilities("any"), Capabilities::none());
+    let endpoint = provider.capabilities("any").endpoint;
+    // The same in every process, and for every model.
+    assert_eq!(endpoint, Some(0x9399_5435_33b6_82b5));
+    let at = |capabilities: Capabilities| {
+        let mut capabilities = capabilities;
+        capabilities.endpoint = endpoint;
+        capabilities
+    };
+    assert_eq!(provider.capabilities("any"), at(Capabilities::none()));
     let provider = provider.with_capabilities(|model| match model {
         "large" => Capabilities::text(),
         _ => Capabilities::none(),
     });
-    assert_eq!(provider.capabilities("large"), Capabilities::text());
+    assert_eq!(provider.capabilities("large"), at(Capabilities::text()));
+    let other = HttpProvider::new("toy", SSE, Endpoint::new("http://host/v2").unwrap());
+    assert_ne!(other.capabilities("any").endpoint, endpoint);
     assert_eq!(provider.id(), "toy");
 }
 

@@ -12,6 +12,7 @@
 )]
 
 mod answer;
+mod api;
 #[cfg(feature = "aws-event-stream")]
 mod aws_event_stream;
 mod cancel;

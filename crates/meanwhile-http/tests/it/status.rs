@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use meanwhile_core::{ErrorKind, TimeoutPhase};
+use meanwhile_core::{Error, ErrorKind, TimeoutPhase};
 use meanwhile_http::status;
 
 fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
@@ -89,10 +89,38 @@ fn headers_complete_an_error() {
 
     let own = error().with_request_id("own").with_retry_after(Duration::from_secs(9));
     let own = status::with_headers(own, &headers(&pairs));
-    assert_eq!((own.request_id(), own.retry_after()), (Some("own"), Some(Duration::from_secs(9))));
+    // The header's word about the wait counts more than what was read from the body.
+    assert_eq!((own.request_id(), own.retry_after()), (Some("own"), Some(Duration::from_secs(2))));
+    let hint = error().with_retry_after(Duration::from_secs(9));
+    let hint = status::with_headers(hint, &headers(&[("retry-after", "0")]));
+    assert_eq!(hint.retry_after(), Some(Duration::from_secs(9)));
 
     let bad = status::error(StatusCode::BAD_REQUEST, b"no");
     assert!(status::with_headers(bad, &headers(&[("x-should-retry", "true")])).is_retryable());
+}
+
+#[test]
+fn a_status_that_blames_the_request_is_not_tried_again() {
+    let check = |status: u16, kind: ErrorKind, retried: bool| {
+        let error = Error::new(kind, "no").with_status(status);
+        let error = status::with_headers(error, &headers(&[]));
+        assert_eq!(error.is_retryable(), retried, "{status}");
+        // The server's explicit word goes before both.
+        for (word, retried) in [("true", true), ("false", false)] {
+            let error = Error::new(kind, "no").with_status(status);
+            let error = status::with_headers(error, &headers(&[("x-should-retry", word)]));
+            assert_eq!(error.is_retryable(), retried, "{status} {word}");
+        }
+    };
+    check(400, ErrorKind::RateLimit, false);
+    check(403, ErrorKind::Overloaded, false);
+    check(408, ErrorKind::Timeout(TimeoutPhase::FirstEvent), true);
+    check(409, ErrorKind::Conflict, true);
+    check(422, ErrorKind::Server, false);
+    check(429, ErrorKind::RateLimit, true);
+    check(429, ErrorKind::InsufficientFunds, false);
+    check(500, ErrorKind::Server, true);
+    check(529, ErrorKind::Overloaded, true);
 }
 
 #[test]

@@ -31,6 +31,20 @@ impl ChatDecoder {
         }
     }
 
+    /// Whether a call is of a kind that has no counterpart here, which is told once for each, or a later
+    /// piece of one.
+    pub(super) fn foreign_call(&self, call: &wire::Call<'_>, events: &mut Events) -> bool {
+        match call.r#type.given() {
+            None | Some("function") => call.id.0.is_empty() && call.extra_content.is_none(),
+            Some(kind) => {
+                let message = format!("a tool call of type `{kind}` cannot be read and is missing");
+                let warning = Warning::new(WarningKind::Unreadable, "tool call", message);
+                events.push_back(Event::warning(warning));
+                true
+            }
+        }
+    }
+
     /// Adds one part of a list of content.
     pub(super) fn content_part(&mut self, part: Value, events: &mut Events) {
         let text = |name: &str| part.get(name).and_then(Value::as_str);

@@ -9,6 +9,7 @@ mod content;
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
+use std::mem::take;
 use std::sync::Arc;
 
 use meanwhile_core::{
@@ -26,7 +27,7 @@ use crate::sources::Sources;
 use crate::text_chunk::TextChunk;
 use crate::usage::Counted;
 use crate::wire::{Choice, Chunk, Delta};
-use crate::{Quirks, error, usage};
+use crate::{Quirks, error, usage, wire};
 
 /// The decoding state of one Chat Completions answer.
 #[derive(Debug)]
@@ -133,7 +134,7 @@ impl ChatDecoder {
             }
             Some(b"error") => Err(error::in_answer(data, &self.quirks)),
             // An event of another name counts only if it holds what a chunk holds (not a ping).
-            Some(_) => match serde_json::from_slice::<Chunk<'_>>(data) {
+            Some(_) => match wire::read::<Chunk<'_>>(data) {
                 Ok(chunk) if chunk.choices.present => self.chunk(chunk, data, false, events),
                 _ => Ok(()),
             },
@@ -162,7 +163,7 @@ impl ChatDecoder {
     }
 
     fn parse<'a>(&self, data: &'a [u8]) -> Result<Chunk<'a>> {
-        serde_json::from_slice(data).map_err(|source| {
+        wire::read(data).map_err(|source| {
             // Some gateways wrap an error in a list.
             if data.starts_with(b"[") && error::is_error(data) {
                 return error::in_answer(data, &self.quirks);
@@ -180,7 +181,7 @@ impl ChatDecoder {
     ) -> Result<()> {
         self.fail(&chunk, data, events)?;
         self.started |= chunk.choices.present || chunk.usage.is_some();
-        self.metadata(&chunk, events);
+        self.metadata(&chunk, whole, events);
         let venice = chunk.venice_parameters.0.unwrap_or_default().web_search_citations;
         for (name, raw) in [
             ("citations", chunk.citations),
@@ -196,8 +197,8 @@ impl ChatDecoder {
             let message = "only the first of several alternatives is kept";
             events.push_back(Event::warning(Warning::dropped("n", message)));
         }
-        let groq = chunk.x_groq.0.unwrap_or_default();
-        let mut counters = chunk.usage.or(groq.usage);
+        let groq = chunk.x_groq.0.and_then(|groq| groq.usage);
+        let mut counters = chunk.usage.or(groq);
         if let Some(choice) = chunk.choices.first {
             counters = counters.or(choice.usage);
             let failed = self.choice(choice, whole, events);
@@ -223,12 +224,12 @@ impl ChatDecoder {
         Ok(())
     }
 
-    fn choice(&mut self, choice: Choice<'_>, whole: bool, events: &mut Events) -> Result<()> {
+    fn choice(&mut self, mut choice: Choice<'_>, whole: bool, events: &mut Events) -> Result<()> {
         // Some servers answer a request for a stream with whole messages; beside a delta, a
         // message repeats what was said so far.
-        let (delta, whole) = match (choice.delta.0, choice.message.0) {
-            (delta, Some(message)) if whole || delta.is_none() => (Some(message), true),
-            (delta, _) => (delta, whole),
+        let (delta, whole) = match (&mut choice.delta.0, &mut choice.message.0) {
+            (delta, Some(message)) if whole || delta.is_none() => (Some(&mut **message), true),
+            (delta, _) => (delta.as_mut(), whole),
         };
         if let Some(delta) = delta {
             self.delta(delta, whole, events);
@@ -252,9 +253,9 @@ impl ChatDecoder {
         Ok(())
     }
 
-    fn delta(&mut self, delta: Delta<'_>, whole: bool, events: &mut Events) {
-        self.thinking(&delta, events);
-        match delta.content {
+    fn delta(&mut self, delta: &mut Delta<'_>, whole: bool, events: &mut Events) {
+        self.thinking(delta, events);
+        match take(&mut delta.content) {
             Content::Absent => {}
             Content::Text(text) => self.text(Kind::Text, text, events),
             Content::Parts(parts) => {
@@ -263,8 +264,11 @@ impl ChatDecoder {
                 }
             }
         }
-        self.text(Kind::Refusal, delta.refusal.0, events);
-        for call in delta.tool_calls.0 {
+        self.text(Kind::Refusal, take(&mut delta.refusal).0, events);
+        for call in take(&mut delta.tool_calls).0 {
+            if call.function.0.is_none() && self.foreign_call(&call, events) {
+                continue;
+            }
             self.close(events);
             let function = call.function.0.unwrap_or_default();
             let fragment = Fragment {
@@ -278,7 +282,7 @@ impl ChatDecoder {
             self.calls.add(fragment, &mut self.next_part, events);
         }
         // What tools were called before there were several at once.
-        if let Some(function) = delta.function_call.0 {
+        if let Some(function) = delta.function_call.0.take() {
             self.close(events);
             let fragment = Fragment {
                 index: None,
@@ -290,8 +294,8 @@ impl ChatDecoder {
             };
             self.calls.add(fragment, &mut self.next_part, events);
         }
-        if let Some(audio) = delta.audio.0 {
-            self.speech(&audio, events);
+        if let Some(audio) = &delta.audio.0 {
+            self.speech(audio, events);
         }
         for image in delta.images.and_then(value).iter().filter_map(Value::as_array).flatten() {
             self.content_part(image.clone(), events);
@@ -347,7 +351,7 @@ impl ChatDecoder {
 
     fn close(&mut self, events: &mut Events) {
         let Some((_, index)) = self.open.take() else { return };
-        let details = std::mem::take(&mut self.details);
+        let details = take(&mut self.details);
         let mut data = Map::new();
         if !details.is_empty() {
             data.insert("reasoning_details".to_owned(), Value::Array(details));
@@ -355,7 +359,7 @@ impl ChatDecoder {
         if let Some(signature) = self.signature.take() {
             data.insert("signature".to_owned(), signature);
         }
-        let asides = std::mem::take(&mut self.asides);
+        let asides = take(&mut self.asides);
         if !asides.is_empty() {
             data.insert("thinking".to_owned(), Value::Array(asides));
         }
@@ -364,7 +368,7 @@ impl ChatDecoder {
         events.push_back(Event::PartEnd { index, data });
     }
 
-    fn metadata(&mut self, chunk: &Chunk<'_>, events: &mut Events) {
+    fn metadata(&mut self, chunk: &Chunk<'_>, whole: bool, events: &mut Events) {
         let known = &mut self.metadata;
         let mut news = Metadata::default();
         if known.id.is_none() {
@@ -380,7 +384,10 @@ impl ChatDecoder {
             news.service_tier = chunk.service_tier.given().map(str::to_owned);
         }
         if news != Metadata::default() {
-            known.update(news.clone());
+            // No more of a whole answer comes.
+            if !whole {
+                known.update(news.clone());
+            }
             events.push_back(Event::Metadata(Box::new(news)));
         }
     }
@@ -407,7 +414,7 @@ impl ChatDecoder {
             let part = spoken.into_part(&self.provider);
             self.part(part, events);
         }
-        let sources = std::mem::take(&mut self.sources);
+        let sources = take(&mut self.sources);
         if let Some(part) = sources.end(&self.provider, self.latest_text, events) {
             self.part(part, events);
         }

@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 
 use crate::notes::Notes;
 use crate::written::{
-    CacheControl, Call, CallFunction, Content, Item, ItemKind, Message, Thought, join, short_id,
+    CacheControl, Call, CallFunction, Content, Item, ItemKind, Message, Thought, content, short_id,
 };
-use crate::{Quirks, ReplayThinking, details, sources};
+use crate::{Quirks, ReplayThinking, TextLists, details, sources};
 
 /// Writes a conversation.
 pub(crate) fn messages<'a>(
@@ -80,8 +80,21 @@ impl<'a> Writer<'a, '_> {
                 Role::System => self.quirks.system_role,
                 _ => "user",
             };
-            let parts = message.parts.iter().filter(|part| !matches!(part, Part::ToolResult(_)));
-            let content = self.content(parts)?;
+            let content = match message.parts.as_slice() {
+                [part @ Part::Text(text)] => {
+                    self.own(part.data());
+                    Content::Text(Cow::Borrowed(&text.text))
+                }
+                parts => {
+                    let takes_lists = match self.quirks.text_lists {
+                        TextLists::None => false,
+                        TextLists::User => message.role != Role::System,
+                        TextLists::All => true,
+                    };
+                    let said = |part: &&Part| !matches!(part, Part::ToolResult(_));
+                    self.content(parts.iter().filter(said), takes_lists)?
+                }
+            };
             let mut out = Message::new(role, content);
             out.name = name;
             out.extra.extend(own);
@@ -91,12 +104,16 @@ impl<'a> Writer<'a, '_> {
     }
 
     /// Writes the content of a message that is not the model's.
-    fn content(&mut self, parts: impl Iterator<Item = &'a Part>) -> Result<Content<'a>> {
+    fn content(
+        &mut self,
+        parts: impl Iterator<Item = &'a Part>,
+        takes_lists: bool,
+    ) -> Result<Content<'a>> {
         let mut items = Vec::new();
         for part in parts {
             self.item(part, &mut items)?;
         }
-        Ok(join(items))
+        Ok(content(items, takes_lists))
     }
 
     /// Writes one part, if it can be written.
@@ -152,28 +169,31 @@ impl<'a> Writer<'a, '_> {
         let before = shown.len();
         for part in &result.parts {
             match part {
-                Part::Text(text) => texts.push(&*text.text),
+                Part::Text(text) => texts.push(Cow::Borrowed(&*text.text)),
                 other => self.item(other, shown)?,
             }
         }
-        let mut text = match texts.as_slice() {
-            [text] => Cow::Borrowed(*text),
-            texts => Cow::Owned(texts.concat()),
-        };
-        if shown.len() > before {
-            let message = "the dialect has text in tool results only; the rest follows as a message of the user";
-            self.notes.mention(Warning::changed("tool result", message));
-            if text.is_empty() {
-                text = Cow::Borrowed("(see the next message)");
+        if texts.is_empty() {
+            texts.push(Cow::Borrowed(""));
+        }
+        if let Some(first) = texts.first_mut() {
+            if shown.len() > before {
+                let message = "the dialect has text in tool results only; the rest follows as a message of the user";
+                self.notes.mention(Warning::changed("tool result", message));
+                if first.is_empty() && result.parts.len() == shown.len() - before {
+                    *first = Cow::Borrowed("(see the next message)");
+                }
+            }
+            // There is no field for a failure, so the text says it.
+            let word = first.get(..5);
+            if result.is_error && !word.is_some_and(|word| word.eq_ignore_ascii_case("error")) {
+                *first = Cow::Owned(format!("error: {first}"));
             }
         }
-        // There is no field for a failure, so the text says it.
-        if result.is_error && !text.get(..5).is_some_and(|word| word.eq_ignore_ascii_case("error"))
-        {
-            text = Cow::Owned(format!("error: {text}"));
-        }
+        let items = texts.into_iter().map(|text| Item::new(ItemKind::Text { text })).collect();
         let id = self.call_id(&result.call_id);
-        let mut out = Message::new("tool", Content::Text(text));
+        let takes_lists = self.quirks.text_lists == TextLists::All;
+        let mut out = Message::new("tool", content(items, takes_lists));
         out.tool_call_id = Some(id);
         // All results of a turn must come before anything else is said.
         self.out.push(out);
@@ -190,7 +210,7 @@ impl<'a> Writer<'a, '_> {
             self.item(part, &mut items)?;
         }
         let id = self.call_id(&result.call_id);
-        let mut out = Message::new("tool", join(items));
+        let mut out = Message::new("tool", content(items, true));
         out.tool_call_id = Some(id);
         self.out.push(out);
         Ok(())
@@ -202,7 +222,11 @@ impl<'a> Writer<'a, '_> {
         let mut thoughts = String::new();
         let mut thought_details = Vec::new();
         let mut annotations = Vec::new();
+        let takes_lists = self.quirks.text_lists == TextLists::All;
+        let mut follows_text = false;
         for part in parts {
+            let before = items.len();
+            let after_text = std::mem::replace(&mut follows_text, matches!(part, Part::Text(_)));
             match part {
                 Part::Text(text) if !text.citations.is_empty() => {
                     self.cited(part, text, &mut items, &mut annotations)?;
@@ -274,6 +298,10 @@ impl<'a> Writer<'a, '_> {
                     self.notes.dropped(other.kind(), "the model's messages cannot carry it")?
                 }
             }
+            // Texts of the model that follow each other are one text in pieces.
+            if !takes_lists && after_text && follows_text && items.len() > before {
+                Item::continue_text(&mut items);
+            }
         }
         if self.quirks.replay_annotations && !annotations.is_empty() {
             out.extra.insert("annotations", Value::Array(annotations));
@@ -292,7 +320,7 @@ impl<'a> Writer<'a, '_> {
         }
         let speaks = out.extra.contains_key("audio");
         if !items.is_empty() || (out.tool_calls.is_empty() && !speaks) {
-            out.content = join(items);
+            out.content = content(items, takes_lists);
         }
         Ok(out)
     }

@@ -1,17 +1,22 @@
-//! [`BatchApi`]: `POST /batches`, as in <https://platform.openai.com/docs/api-reference/batch>; Groq and Together have it too.
+//! [`BatchApi`]: `POST /batches`, as in <https://platform.openai.com/docs/api-reference/batch>; Groq has it too.
 //!
-//! Requests travel as a file of JSON lines, and so do their answers.
+//! Requests travel as a file of JSON lines, and so do their answers. A batch is paid for: whatever a
+//! host says about it that is not understood, its id and what can be read are kept.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
+use std::future::poll_fn;
+use std::pin::Pin;
 
 use async_trait::async_trait;
-use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderValue, StatusCode};
+use futures_core::Stream as _;
+use http::{HeaderMap, StatusCode};
 use meanwhile_core::{
     Batch, BatchId, BatchItem, BatchStatus, Batches, Delivery, Error, ErrorKind, Fold, Request,
-    Response, Result, Timeouts,
+    Response, Result, Timeouts, Warning,
 };
-use meanwhile_http::{Answer, Api, Codec as _, Framing, Wire, redact};
+use meanwhile_http::frame::JsonLines;
+use meanwhile_http::{Answer, Api, Codec as _, Form, Frame, Framing, Opened, Reply, Wire, redact};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -19,20 +24,17 @@ use serde_json::{Value, json};
 use crate::ChatCodec;
 
 /// Hands batches to a host of the dialect.
-///
-/// A setting that a request cannot carry is left out without a warning, because a batch has no place
-/// for warnings; under [`OnUnsupported::Error`](meanwhile_core::OnUnsupported) it is an error.
 #[derive(Debug, Clone)]
 pub struct BatchApi {
     api: Api,
     codec: ChatCodec,
 }
 
+/// What did not go through, with the ids of the requests.
+type Warnings = Vec<(String, Warning)>;
+
 /// Where the answers are asked for, whatever the base URL.
 const ENDPOINT: &str = "/v1/chat/completions";
-
-// Lines of JSON begin with a brace, so none of them can be taken for it.
-const BOUNDARY: &str = "meanwhile-batch-boundary";
 
 #[derive(Serialize)]
 struct Line<'a> {
@@ -46,13 +48,13 @@ struct Line<'a> {
 struct Answered<'a> {
     custom_id: String,
     #[serde(borrow, default)]
-    response: Option<Reply<'a>>,
+    response: Option<Single<'a>>,
     #[serde(borrow, default)]
     error: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
-struct Reply<'a> {
+struct Single<'a> {
     #[serde(default)]
     status_code: Option<u16>,
     #[serde(borrow)]
@@ -62,29 +64,31 @@ struct Reply<'a> {
 #[async_trait]
 impl Batches for BatchApi {
     async fn create(&self, requests: Vec<(String, Request)>) -> Result<Batch> {
-        let lines = self.lines(requests).map_err(|error| self.named(error))?;
-        let file = self.api.send(upload(&lines), "", Timeouts::default()).await?;
-        let file: Value = self.json(&file.body)?;
+        let (lines, warnings) = self.lines(requests).map_err(|error| self.named(error))?;
+        let reply = self.api.send(upload(&lines), "", Timeouts::default()).await?;
+        let file: Value = reply.json()?;
         let id = file.get("id").and_then(Value::as_str);
-        let Some(id) = id else { return Err(self.unexpected("names no file", &file)) };
+        let Some(id) = id else { return Err(unexpected(&reply, "the answer names no file")) };
         let body = json!({ "input_file_id": id, "endpoint": ENDPOINT, "completion_window": "24h" });
-        self.batch(self.api.post("/batches", &body, "", Timeouts::default()).await?)
+        let reply = self.post("/batches", &body).await?;
+        // It exists and is paid for: its id must not be lost for a status that is not known. Whoever
+        // asks how far it is will be told.
+        let (batch, _) = self.batch(&reply)?;
+        Ok(batch.with_warnings(warnings))
     }
 
     async fn status(&self, id: &BatchId) -> Result<Batch> {
-        self.batch(self.raw(id).await?)
+        self.known(&self.get(id).await?)
     }
 
     async fn results(&self, id: &BatchId) -> Result<Vec<BatchItem>> {
-        let raw = self.raw(id).await?;
+        let raw: Value = self.get(id).await?.json()?;
         let mut items = Vec::new();
         let mut files = 0;
         for field in ["output_file_id", "error_file_id"] {
             let Some(file) = raw.get(field).and_then(Value::as_str) else { continue };
             files += 1;
-            let path = format!("/files/{}/content", legal(file)?);
-            let reply = self.api.send(Wire::get(path), "", Timeouts::default()).await?;
-            items.extend(self.read_results(&reply.body)?);
+            self.fetch_results(&format!("/files/{}/content", legal(file)?), &mut items).await?;
         }
         if files == 0 {
             let status = raw.get("status").and_then(Value::as_str).unwrap_or("unknown");
@@ -96,7 +100,7 @@ impl Batches for BatchApi {
 
     async fn cancel(&self, id: &BatchId) -> Result<Batch> {
         let path = format!("{}/cancel", self.path(id)?);
-        self.batch(self.api.post(&path, &json!({}), "", Timeouts::default()).await?)
+        self.known(&self.post(&path, &json!({})).await?)
     }
 }
 
@@ -124,8 +128,9 @@ impl BatchApi {
         }
     }
 
-    fn lines(&self, requests: Vec<(String, Request)>) -> Result<Vec<u8>> {
+    fn lines(&self, requests: Vec<(String, Request)>) -> Result<(Vec<u8>, Warnings)> {
         Self::check(&requests)?;
+        let mut warnings = Vec::new();
         let written = |source| {
             let message = "the batch cannot be written as JSON";
             Error::new(ErrorKind::InvalidRequest, message).with_source(source)
@@ -138,12 +143,18 @@ impl BatchApi {
             let line = Line { custom_id: &id, method: "POST", url: ENDPOINT, body };
             serde_json::to_writer(&mut lines, &line).map_err(written)?;
             lines.push(b'\n');
+            warnings.extend(wire.warnings.into_iter().map(|warning| (id.clone(), warning)));
         }
-        Ok(lines)
+        Ok((lines, warnings))
     }
 
-    async fn raw(&self, id: &BatchId) -> Result<Value> {
-        self.api.get(&self.path(id)?).await
+    async fn get(&self, id: &BatchId) -> Result<Reply> {
+        self.api.send(Wire::get(self.path(id)?), "", Timeouts::default()).await
+    }
+
+    async fn post(&self, path: &str, body: &Value) -> Result<Reply> {
+        let wire = Wire::post(path, body.to_string(), Framing::Whole);
+        self.api.send(wire, "", Timeouts::default()).await
     }
 
     fn path(&self, id: &BatchId) -> Result<String> {
@@ -154,44 +165,113 @@ impl BatchApi {
         Ok(format!("/batches/{}", legal(&id.id)?))
     }
 
-    fn batch(&self, raw: Value) -> Result<Batch> {
+    /// Reads a batch, and its status where it is a known one.
+    fn batch(&self, reply: &Reply) -> Result<(Batch, Option<BatchStatus>)> {
+        let raw: Value = reply.json()?;
         let Some(id) = raw.get("id").and_then(Value::as_str) else {
-            return Err(self.unexpected("names no batch", &raw));
+            return Err(unexpected(reply, "the answer names no batch"));
         };
-        let status = match raw.get("status").and_then(Value::as_str) {
-            Some("completed") => BatchStatus::Completed,
-            Some("failed") => BatchStatus::Failed,
-            Some("expired") => BatchStatus::Expired,
-            Some("cancelling") => BatchStatus::Cancelling,
-            Some("cancelled") => BatchStatus::Cancelled,
-            _ => BatchStatus::Running,
+        let status = raw.get("status").and_then(Value::as_str).unwrap_or_default();
+        let status = match &*status.to_ascii_lowercase() {
+            "validating" | "in_progress" | "finalizing" => Some(BatchStatus::Running),
+            "completed" => Some(BatchStatus::Completed),
+            "failed" => Some(BatchStatus::Failed),
+            "expired" => Some(BatchStatus::Expired),
+            "cancelling" => Some(BatchStatus::Cancelling),
+            "cancelled" => Some(BatchStatus::Cancelled),
+            _ => None,
         };
         let count = |name: &str| raw.get("request_counts")?.get(name)?.as_u64();
-        let mut batch = Batch::new(BatchId::new(self.api.id(), id), status);
+        let id = BatchId::new(self.api.id(), id);
+        let mut batch = Batch::new(id, status.unwrap_or(BatchStatus::Running));
         (batch.total, batch.succeeded, batch.failed) =
             (count("total"), count("completed"), count("failed"));
         batch.raw = Some(Box::new(raw));
-        Ok(batch)
+        Ok((batch, status))
     }
 
-    /// Reads a file of answers, a JSON object a line.
+    /// Reads a batch, whose status must be a known one: whoever waits for its end must not do so for
+    /// ever.
+    fn known(&self, reply: &Reply) -> Result<Batch> {
+        let (batch, status) = self.batch(reply)?;
+        if status.is_some() {
+            return Ok(batch);
+        }
+        let raw = batch.raw.as_deref().and_then(|raw| raw.get("status"));
+        let status = raw.map_or_else(|| "none".to_owned(), Value::to_string);
+        let id = &batch.id.id;
+        let message = format!("the batch `{id}` has a status that is not known: {status}");
+        Err(unexpected(reply, message))
+    }
+
+    /// Reads a file of answers, a JSON object a line. What went wrong with a single request is in its
+    /// item, and so is a line that cannot be read: a [`Decode`](ErrorKind::Decode) error, under an
+    /// empty id where the line tells none.
+    #[must_use]
+    pub fn read_results(&self, file: &[u8]) -> Vec<BatchItem> {
+        let lines = file.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+        let lines = lines.filter(|line| !line.is_empty());
+        lines.map(|line| self.item(line, &|error| self.api.error(error))).collect()
+    }
+
+    /// Fetches a file of answers from a path and adds them to `items` as they come, a line of it in
+    /// memory at a time. Lines are read as by [`read_results`](Self::read_results). Where the file
+    /// fails and there are items already, they are kept, and the error is an item under an empty id.
     ///
     /// # Errors
     ///
-    /// [`Decode`](ErrorKind::Decode) when a line is no answer; what went wrong with a single request
-    /// is in its item.
-    pub fn read_results(&self, file: &[u8]) -> Result<Vec<BatchItem>> {
-        let lines = serde_json::Deserializer::from_slice(file).into_iter::<Answered<'_>>();
-        let items = lines.map(|line| {
-            let line = line.map_err(|source| {
+    /// Whatever the provider reports, where there is no item yet.
+    pub async fn fetch_results(&self, path: &str, items: &mut Vec<BatchItem>) -> Result<()> {
+        let opened = self.api.open(Wire::get(path), "", Timeouts::default()).await;
+        let read = match opened {
+            Ok(opened) => self.read_opened(opened, items).await,
+            Err(error) => Err(error),
+        };
+        match read {
+            Err(error) if !items.is_empty() => items.push(BatchItem::new("", Err(error))),
+            read => read?,
+        }
+        Ok(())
+    }
+
+    async fn read_opened(&self, mut opened: Opened, items: &mut Vec<BatchItem>) -> Result<()> {
+        let mut lines = JsonLines::new(self.api.frame_limit());
+        while let Some(chunk) = poll_fn(|cx| Pin::new(&mut opened).poll_next(cx)).await {
+            lines.push(chunk?);
+            while let Some(frame) = lines.next().map_err(|error| opened.error(error))? {
+                self.add(frame, &opened, items);
+            }
+        }
+        if let Some(frame) = lines.end().map_err(|error| opened.error(error))? {
+            self.add(frame, &opened, items);
+        }
+        Ok(())
+    }
+
+    fn add(&self, frame: Frame<'_>, opened: &Opened, items: &mut Vec<BatchItem>) {
+        if let Frame::Line(line) = frame {
+            items.push(self.item(line, &|error| opened.error(error)));
+        }
+    }
+
+    /// Reads a line; `clean` names the provider in an error and takes credentials out.
+    fn item(&self, line: &[u8], clean: &dyn Fn(Error) -> Error) -> BatchItem {
+        match serde_json::from_slice::<Answered<'_>>(line) {
+            Ok(line) => {
+                let response = self.response(&line).map_err(clean);
+                BatchItem::new(line.custom_id, response)
+            }
+            Err(source) => {
+                let raw: Value = serde_json::from_slice(line).unwrap_or_default();
+                let id = raw.get("custom_id").and_then(Value::as_str).unwrap_or_default();
                 let message = "a line of the results is not the JSON that was expected";
                 let error = Error::new(ErrorKind::Decode, message).with_source(source);
-                self.named(error.with_body(redact::shown(file)))
-            })?;
-            let response = self.response(&line).map_err(|error| self.named(error));
-            Ok(BatchItem::new(line.custom_id, response))
-        });
-        items.collect()
+                // The body is cut once it is clean: a part of a credential would not be found.
+                let error = clean(error.with_body(String::from_utf8_lossy(line)));
+                let body = error.body().map(|body| redact::shown(body.as_bytes()));
+                BatchItem::new(id, Err(error.with_body(body.unwrap_or_default())))
+            }
+        }
     }
 
     /// Reads an answer like one that came alone.
@@ -221,22 +301,14 @@ impl BatchApi {
         self.codec.error(status, &HeaderMap::new(), body)
     }
 
-    fn json<T: for<'de> Deserialize<'de>>(&self, body: &[u8]) -> Result<T> {
-        serde_json::from_slice(body).map_err(|source| {
-            let message = "the answer is not the JSON that was expected; check the base URL";
-            let error = Error::new(ErrorKind::Decode, message).with_source(source);
-            self.named(error.with_body(redact::shown(body)))
-        })
-    }
-
-    fn unexpected(&self, what: &str, raw: &Value) -> Error {
-        let error = Error::new(ErrorKind::Decode, format!("the answer {what}"));
-        self.named(error.with_body(redact::shown(raw.to_string().as_bytes())))
-    }
-
     fn named(&self, error: Error) -> Error {
         error.with_provider(self.api.id().to_owned())
     }
+}
+
+/// An error about an answer that is something else than expected.
+fn unexpected(reply: &Reply, message: impl Into<Cow<'static, str>>) -> Error {
+    reply.unexpected(Error::new(ErrorKind::Decode, message))
 }
 
 /// An id that may stand in a path.
@@ -251,16 +323,6 @@ fn legal(id: &str) -> Result<&str> {
 
 /// The upload of a file of requests.
 fn upload(lines: &[u8]) -> Wire {
-    let mut body = format!(
-        "--{BOUNDARY}\r\ncontent-disposition: form-data; name=\"purpose\"\r\n\r\nbatch\r\n\
-         --{BOUNDARY}\r\ncontent-disposition: form-data; name=\"file\"; filename=\"batch.jsonl\"\r\n\
-         content-type: application/jsonl\r\n\r\n"
-    )
-    .into_bytes();
-    body.extend_from_slice(lines);
-    body.extend_from_slice(format!("\r\n--{BOUNDARY}--\r\n").as_bytes());
-    let mut wire = Wire::post("/files", body, Framing::Whole);
-    let kind = HeaderValue::from_static("multipart/form-data; boundary=meanwhile-batch-boundary");
-    wire.headers.insert(CONTENT_TYPE, kind);
-    wire
+    let form = Form::new().text("purpose", "batch");
+    form.file("file", "batch.jsonl", "application/jsonl", lines).into_wire("/files")
 }

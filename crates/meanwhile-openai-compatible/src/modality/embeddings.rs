@@ -8,9 +8,11 @@ use base64::engine::general_purpose::STANDARD;
 use meanwhile_core::{
     EmbedPurpose, EmbedRequest, Embedder, Embeddings, Error, ErrorKind, Result, Usage,
 };
-use meanwhile_http::Api;
+use meanwhile_http::{Api, Framing, Wire};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+
+use super::written;
 
 /// Embeds through a host of the dialect.
 ///
@@ -151,6 +153,8 @@ impl Embedder for EmbeddingApi {
             more.insert(field.to_owned(), word.into());
         }
         more.extend(request.options.get(self.api.id()).cloned().unwrap_or_default());
+        let is_small =
+            more.get("output_dtype").and_then(Value::as_str).unwrap_or("float") != "float";
         // The caller's own choice goes before that of the host's row.
         let encoding = match more.shift_remove("encoding_format") {
             Some(chosen) => Some(VectorEncoding::named(&chosen).map_err(|error| {
@@ -158,10 +162,18 @@ impl Embedder for EmbeddingApi {
             })?),
             None => self.encoding,
         };
+        if is_small && encoding == Some(VectorEncoding::Base64) {
+            let message =
+                "vectors of small numbers cannot be read from base64; leave out `encoding_format`";
+            let error = Error::new(ErrorKind::Unsupported, message);
+            let error = error.with_provider(self.api.id().to_owned());
+            return Err(error.with_model(request.model.clone()));
+        }
         let body =
             Body { model: &request.model, input: &request.inputs, encoding_format: encoding, more };
-        let answer = self.api.post(&self.path, &body, &request.model, request.timeouts).await?;
-        self.read(answer, &request, encoding)
+        let wire = Wire::post(&*self.path, written(&body)?, Framing::Whole);
+        let reply = self.api.send(wire, &request.model, request.timeouts).await?;
+        self.read(reply.json()?, &request, encoding).map_err(|error| reply.unexpected(error))
     }
 }
 
@@ -172,8 +184,13 @@ impl EmbeddingApi {
         request: &EmbedRequest,
         encoding: Option<VectorEncoding>,
     ) -> Result<Embeddings> {
-        if answer.data.iter().all(|item| item.index.is_some()) {
+        let wrong = |message| Error::new(ErrorKind::Decode, message);
+        if answer.data.iter().any(|item| item.index.is_some()) {
             answer.data.sort_by_key(|item| item.index);
+            let mut places = answer.data.iter().enumerate();
+            if !places.all(|(place, item)| item.index == Some(place)) {
+                return Err(wrong("the vectors are not numbered from 0 on, each text once"));
+            }
         }
         let vectors = answer.data.into_iter().map(|item| match (item.embedding, encoding) {
             (Vector::Numbers(numbers), _) => Ok(numbers),
@@ -181,11 +198,7 @@ impl EmbeddingApi {
             (Vector::Text(text), Some(VectorEncoding::Base64Int8)) => bytes(&text),
             (Vector::Text(_), _) => Err("a vector came as text although numbers were expected"),
         });
-        let vectors = vectors.collect::<std::result::Result<Vec<_>, _>>().map_err(|message| {
-            Error::new(ErrorKind::Decode, message)
-                .with_provider(self.api.id().to_owned())
-                .with_model(request.model.clone())
-        })?;
+        let vectors = vectors.collect::<std::result::Result<Vec<_>, _>>().map_err(wrong)?;
         let mut usage = Usage::default();
         let counters = answer.usage.as_ref();
         let count = |name| counters.and_then(|usage: &Value| usage.get(name)?.as_u64());

@@ -2,9 +2,10 @@
 
 use meanwhile_core::{Effort, ErrorKind};
 
-use super::Preset;
+use super::{Offers, Preset};
 use crate::{
-    AudioInput, Documents, Quirks, ReasoningField, ReplayThinking, StructuredOutput, VectorEncoding,
+    AudioInput, Documents, ImageSize, Quirks, ReasoningField, ReplayThinking, StructuredOutput,
+    VectorEncoding,
 };
 
 /// What hosts of open models have in common.
@@ -27,7 +28,8 @@ pub const GROQ: Preset = Preset::hosted(
         unsupported: &["top_k", "logprobs", "name", "prompt_cache_key"],
         ..OPEN
     },
-);
+)
+.offering(Offers { transcription: true, batches: true, ..Offers::NONE });
 
 /// [DeepSeek](https://platform.deepseek.com).
 pub const DEEPSEEK: Preset = Preset::hosted(
@@ -58,8 +60,10 @@ pub const TOGETHER: Preset = Preset::hosted(
     "https://api.together.xyz/v1",
     &["TOGETHER_BASE_URL"],
     &["TOGETHER_API_KEY"],
-    OPEN,
-);
+    Quirks { image_size: ImageSize::Numbers, ..OPEN },
+)
+// Its batches have another form: another path for files, and each batch wrapped in a `job`.
+.offering(Offers { speech: true, transcription: true, images: true, ..Offers::NONE });
 
 /// [Fireworks AI](https://fireworks.ai).
 pub const FIREWORKS: Preset = Preset::hosted(
@@ -77,13 +81,16 @@ pub const XAI: Preset = Preset::hosted(
     &["XAI_BASE_URL"],
     &["XAI_API_KEY"],
     Quirks {
-        structured_output: StructuredOutput::Strict,
+        // Guarantees a schema as it is, optional fields included.
+        structured_output: StructuredOutput::Schema,
         efforts: &[Effort::None, Effort::Low, Effort::Medium, Effort::High],
         reasoning_apart: true,
+        image_size: ImageSize::None,
         unsupported: &["top_k", "service_tier"],
         ..OPEN
     },
-);
+)
+.offering(Offers { images: true, ..Offers::NONE });
 
 /// [Perplexity](https://perplexity.ai), whose answers cite what it found.
 pub const PERPLEXITY: Preset = Preset::hosted(
@@ -253,7 +260,8 @@ pub const ALIBABA: Preset = Preset::hosted(
     &["ALIBABA_BASE_URL"],
     &["ALIBABA_API_KEY", "DASHSCOPE_API_KEY"],
     QWEN,
-);
+)
+.offering(Offers { batches: true, ..Offers::NONE });
 
 /// [Alibaba Cloud](https://www.alibabacloud.com)'s Qwen, mainland site.
 pub const DASHSCOPE: Preset = Preset::hosted(
@@ -262,7 +270,8 @@ pub const DASHSCOPE: Preset = Preset::hosted(
     &["DASHSCOPE_BASE_URL"],
     &["DASHSCOPE_API_KEY"],
     QWEN,
-);
+)
+.offering(Offers { batches: true, ..Offers::NONE });
 
 /// [Moonshot](https://moonshot.ai), the home of Kimi.
 pub const MOONSHOT: Preset = Preset::hosted(
@@ -298,7 +307,8 @@ pub const DOUBLEWORD: Preset = Preset::hosted(
     &["DOUBLEWORD_BASE_URL"],
     &["DOUBLEWORD_API_KEY"],
     OPEN,
-);
+)
+.offering(Offers { batches: true, ..Offers::NONE });
 
 /// [Avian](https://avian.io).
 pub const AVIAN: Preset = Preset::hosted(

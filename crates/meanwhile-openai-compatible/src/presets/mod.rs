@@ -42,6 +42,26 @@ pub struct Preset {
     pub quirks: Quirks,
     /// Where requests are posted below the base URL, where that is not `/chat/completions`.
     pub path: Option<&'static str>,
+    /// What it is known to offer of speech, images and batches; the rest is asked of every vendor.
+    pub offers: Offers,
+}
+
+/// What few vendors offer. Where a vendor is not known to, [`Preset::builder`] asks it all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Offers {
+    /// Reading texts aloud, at `/audio/speech`.
+    pub speech: bool,
+    /// Writing recordings down, at `/audio/transcriptions`.
+    pub transcription: bool,
+    /// Making images, at `/images/generations`.
+    pub images: bool,
+    /// Working on batches, at `/files` and `/batches`, in OpenAI's form.
+    pub batches: bool,
+}
+
+impl Offers {
+    const NONE: Self = Self { speech: false, transcription: false, images: false, batches: false };
 }
 
 impl Preset {
@@ -61,6 +81,7 @@ impl Preset {
             needs_key: true,
             quirks,
             path: None,
+            offers: Offers::NONE,
         }
     }
 
@@ -80,7 +101,14 @@ impl Preset {
             needs_key: false,
             quirks,
             path: None,
+            offers: Offers::NONE,
         }
+    }
+
+    /// Sets what it offers of speech, images and batches.
+    const fn offering(mut self, offers: Offers) -> Self {
+        self.offers = offers;
+        self
     }
 
     /// Sets where requests are posted.
@@ -148,13 +176,26 @@ macro_rules! table {
         pub const ALL: &[Preset] = &[$($preset),*];
 
         /// All vendors that are known by name, to be registered.
-        pub const PROVIDERS: &[ProviderInfo] = &[$(
-            ProviderInfo::new($preset.id, $preset.key_variables, || $preset.connect())
-                .with_embedder(|| $preset.builder().embedder())
-                .with_reranker(|| $preset.builder().reranker())
-                .with_models(|| $preset.builder().models())
-                .with_batches(|| $preset.builder().batches())
-        ),*];
+        pub const PROVIDERS: &[ProviderInfo] = &[$({
+            let mut info =
+                ProviderInfo::new($preset.id, $preset.key_variables, || $preset.connect())
+                    .with_embedder(|| $preset.builder().embedder())
+                    .with_reranker(|| $preset.builder().reranker())
+                    .with_models(|| $preset.builder().models());
+            if $preset.offers.batches {
+                info = info.with_batches(|| $preset.builder().batches());
+            }
+            if $preset.offers.speech {
+                info = info.with_speech(|| $preset.builder().speech());
+            }
+            if $preset.offers.transcription {
+                info = info.with_transcriber(|| $preset.builder().transcriber());
+            }
+            if $preset.offers.images {
+                info = info.with_images(|| $preset.builder().images());
+            }
+            info
+        }),*];
     };
 }
 

@@ -1,7 +1,7 @@
 //! Routers: one address in front of many vendors' models.
 
-use super::Preset;
-use crate::{Documents, Quirks, ReasoningField, ReplayThinking, StructuredOutput};
+use super::{Offers, Preset};
+use crate::{Documents, Quirks, ReasoningField, ReplayThinking, StructuredOutput, TextLists};
 
 /// What routers have in common: they hand on what they are given.
 const ROUTER: Quirks = Quirks {
@@ -32,8 +32,14 @@ pub const OPENROUTER: Preset = Preset::hosted(
     "https://openrouter.ai/api/v1",
     &["OPENROUTER_BASE_URL"],
     &["OPENROUTER_API_KEY"],
-    Quirks { documents: Documents::FileOrUrl, replay_annotations: true, ..ROUTER },
-);
+    Quirks {
+        documents: Documents::FileOrUrl,
+        replay_annotations: true,
+        text_lists: TextLists::All,
+        ..ROUTER
+    },
+)
+.offering(Offers { speech: true, ..Offers::NONE });
 
 /// [Hugging Face](https://huggingface.co)'s inference providers.
 pub const HUGGINGFACE: Preset = Preset::hosted(
@@ -64,7 +70,8 @@ pub const VENICE: Preset = Preset::hosted(
         cache_marks: false,
         ..ROUTER
     },
-);
+)
+.offering(Offers { speech: true, ..Offers::NONE });
 
 /// [Vercel AI Gateway](https://vercel.com/ai-gateway).
 pub const VERCEL_GATEWAY: Preset = Preset::hosted(

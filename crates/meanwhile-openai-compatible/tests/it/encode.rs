@@ -6,7 +6,7 @@ use meanwhile_core::{
     ToolSpec, WarningKind,
 };
 use meanwhile_http::{Codec as _, Framing, Wire};
-use meanwhile_openai_compatible::{ChatCodec, Quirks, presets};
+use meanwhile_openai_compatible::{ChatCodec, Quirks, TextLists, presets};
 use serde_json::{Value, json};
 
 use crate::acme;
@@ -98,7 +98,7 @@ fn text_is_written_plain_and_media_as_parts() {
     let codec = acme();
     let text =
         |parts: Vec<Part>| messages(&codec, vec![Message::user(parts)]).0[0]["content"].take();
-    assert_eq!(text(vec!["a".into(), "b".into()]), "ab");
+    assert_eq!(text(vec!["a".into()]), "a");
     assert_eq!(text(vec![]), "");
     assert_eq!(text(vec![Document::text("t").with_name("n.txt").into()]), "n.txt:\n\nt");
     let parts = text(vec![
@@ -210,6 +210,40 @@ fn what_a_provider_attached_goes_back_to_it() {
     assert!(warnings.is_empty());
 }
 
+fn texts(texts: &[&str]) -> Value {
+    texts.iter().map(|text| json!({ "type": "text", "text": text })).collect()
+}
+
+#[test]
+fn several_texts_stay_apart() {
+    let call = ToolCall::new("a", "f", "{}");
+    let said = || {
+        vec![
+            Message::system([Part::text("a"), Part::text("b")]),
+            Message::user([Part::text("c"), Part::text("d")]),
+            // What a citation has cut is one text; what a call parts is two.
+            Message::assistant([Part::text("e"), Part::text("f"), call.clone().into(), "g".into()]),
+            Message::tool_results([ToolResult::new(&call, [Part::text("h"), Part::text("i")])]),
+        ]
+    };
+    let check = |lists: TextLists, expected: [Value; 4]| {
+        let mut quirks = Quirks::new();
+        quirks.text_lists = lists;
+        let (written, warnings) = messages(&ChatCodec::new("acme", quirks), said());
+        let contents: Vec<&Value> = written.as_array().unwrap().iter().collect();
+        for (message, expected) in contents.into_iter().zip(&expected) {
+            assert_eq!(message["content"], *expected, "{lists:?}");
+        }
+        assert!(warnings.is_empty());
+    };
+    let all = [texts(&["a", "b"]), texts(&["c", "d"]), texts(&["e", "f", "g"]), texts(&["h", "i"])];
+    check(TextLists::All, all);
+    let joined = [json!("a\n\nb"), texts(&["c", "d"]), json!("ef\n\ng"), json!("h\n\ni")];
+    check(TextLists::User, joined.clone());
+    let [system, _, model, tool] = joined;
+    check(TextLists::None, [system, json!("c\n\nd"), model, tool]);
+}
+
 #[test]
 fn refusals_go_back() {
     let said = || vec![Message::assistant([Part::from(Refusal::new("no"))])];
@@ -226,7 +260,7 @@ fn cache_marks_are_sent_where_they_mean_something() {
     let (written, warnings) = messages(&acme(), said());
     assert_eq!(
         (&written[0]["content"], warnings),
-        (&json!("longshort"), vec!["cache mark".to_owned()])
+        (&texts(&["long", "short"]), vec!["cache mark".to_owned()])
     );
     let (written, warnings) = messages(&vendor("openrouter"), said());
     assert_eq!(

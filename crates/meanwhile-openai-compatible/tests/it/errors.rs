@@ -47,6 +47,19 @@ fn every_shape_of_a_body_is_read() {
         "no",
     );
     check(400, r#"{"errors":[{"message":"no"}]}"#, invalid, "no");
+    // LiteLLM answers a failed stream with events, behind the status of an error.
+    check(
+        500,
+        "data: {\"error\": {\"message\": \"no\", \"type\": null, \"param\": null, \"code\": \"500\"}}\n\n",
+        ErrorKind::Server,
+        "no",
+    );
+    check(
+        422,
+        "event: error\r\ndata: {\"detail\":\"no\"}\r\n\r\ndata: [DONE]\r\n\r\n",
+        invalid,
+        "no",
+    );
     check(422, "no", invalid, "no");
     check(
         502,

@@ -16,6 +16,7 @@ mod beside;
 mod decode;
 mod encode;
 mod errors;
+mod generation;
 mod modality;
 mod presets;
 mod properties;

@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};
-use meanwhile_core::{BatchId, BatchStatus, EmbeddingModel, ErrorKind, RerankRequest, Result};
+use meanwhile_core::{
+    BatchId, BatchStatus, Batches, EmbeddingModel, ErrorKind, RerankRequest, Result,
+};
 use meanwhile_http::{Body, Client, Transport};
 use meanwhile_openai_compatible::{Builder, OpenAiCompatible};
 use serde_json::{Value, json};
@@ -146,8 +148,13 @@ async fn a_batch_goes_and_comes_as_files() {
     let builder = OpenAiCompatible::builder("acme", "https://acme.example/v1");
     let batches = builder.client(Client::new(transport)).batches().unwrap();
     let request = || meanwhile_core::Request::new("m", vec![meanwhile_core::Message::user("x")]);
-    let batch = batches.create(vec![("a".into(), request()), ("b".into(), request())]).await;
+    let mut second = request();
+    second.params.top_k = Some(1);
+    let batch = batches.create(vec![("a".into(), request()), ("b".into(), second)]).await;
     let batch = batch.unwrap();
+    let warned: Vec<_> =
+        batch.warnings.iter().map(|(id, warning)| (&**id, &*warning.subject)).collect();
+    assert_eq!(warned, [("b", "top_k")]);
     assert_eq!((batch.status, batch.total), (BatchStatus::Running, Some(2)));
     let text = serde_json::to_string(&batch.id).unwrap();
     let id = serde_json::from_str(&text).unwrap();
@@ -171,4 +178,112 @@ async fn a_batch_goes_and_comes_as_files() {
     assert_eq!(batches.create(twice).await.unwrap_err().kind(), ErrorKind::InvalidRequest);
     let other = BatchId::new("other", "batch_1");
     assert_eq!(batches.status(&other).await.unwrap_err().kind(), ErrorKind::Config);
+}
+
+/// Batches of a host that answers these paths.
+fn batches_of(answers: Vec<(&'static str, String)>) -> Arc<dyn Batches> {
+    let builder = OpenAiCompatible::builder("acme", "https://acme.example/v1").api_key(KEY);
+    builder.client(Client::new(ByPath(answers, Arc::default()))).batches().unwrap()
+}
+
+const KEY: &str = "sk-planted-key";
+
+#[tokio::test]
+async fn a_batch_with_an_unknown_status_keeps_its_id_and_is_not_waited_for() {
+    let check = async |status: Value, expected: Option<BatchStatus>| {
+        let answer = json!({ "id": "batch_1", "status": status }).to_string();
+        let batches = batches_of(vec![
+            ("/v1/files", json!({ "id": "in" }).to_string()),
+            ("/v1/batches", answer.clone()),
+            ("/v1/batches/batch_1", answer),
+        ]);
+        let request = meanwhile_core::Request::new("m", vec![meanwhile_core::Message::user("x")]);
+        let batch = batches.create(vec![("a".into(), request)]).await.unwrap();
+        assert_eq!(batch.id.id, "batch_1");
+        match (batches.status(&batch.id).await, expected) {
+            (Ok(batch), Some(expected)) => assert_eq!(batch.status, expected),
+            (Err(error), None) => {
+                assert_eq!(error.kind(), ErrorKind::Decode);
+                assert!(error.message().contains("`batch_1`"), "{error}");
+                assert!(error.body().unwrap().contains("status"), "{error:?}");
+            }
+            (other, _) => panic!("{status}: {other:?}"),
+        }
+    };
+    check(json!("IN_PROGRESS"), Some(BatchStatus::Running)).await;
+    check(json!("COMPLETED"), Some(BatchStatus::Completed)).await;
+    check(json!("DEQUEUED"), None).await;
+    check(Value::Null, None).await;
+}
+
+#[tokio::test]
+async fn answers_of_a_batch_are_kept_whatever_else_fails() {
+    let batch = |output: &str| {
+        json!({ "id": "b", "status": "completed", "output_file_id": output,
+            "error_file_id": "gone" })
+        .to_string()
+    };
+    let done = json!({ "custom_id": "a", "response": { "status_code": 200, "body": { "model": "m",
+        "choices": [{ "message": { "content": "hi" }, "finish_reason": "stop" }] } } });
+    let odd = json!({ "custom_id": "odd", "response": KEY });
+    let batches = batches_of(vec![
+        ("/v1/batches/b", batch("out")),
+        ("/v1/files/out/content", format!("{odd}\n\nnot JSON\r\n{done}")),
+    ]);
+    let items = batches.results(&BatchId::new("acme", "b")).await.unwrap();
+    let told: Vec<_> = items
+        .iter()
+        .map(|item| (&*item.id, item.response.as_ref().map_err(|error| error.kind())))
+        .map(|(id, response)| (id, response.map(|response| response.text())))
+        .collect();
+    let expected = [
+        ("odd", Err(ErrorKind::Decode)),
+        ("", Err(ErrorKind::Decode)),
+        ("a", Ok("hi".to_owned())),
+        // The file of errors.
+        ("", Err(ErrorKind::NotFound)),
+    ];
+    assert_eq!(told, expected);
+    let error = items[0].response.as_ref().unwrap_err();
+    assert_eq!(error.provider(), Some("acme"));
+    assert!(error.body().unwrap().contains("[redacted]"), "{error:?}");
+    assert!(!format!("{items:?}").contains(KEY));
+
+    let batches = batches_of(vec![("/v1/batches/b", batch("gone-too"))]);
+    let error = batches.results(&BatchId::new("acme", "b")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+}
+
+#[tokio::test]
+async fn the_size_of_all_answers_of_a_batch_has_no_limit_but_a_line_has() {
+    let line = json!({ "custom_id": "a", "response": { "body": { "model": "m",
+        "choices": [{ "message": { "content": "hi" }, "finish_reason": "stop" }] } } });
+    let batch = json!({ "id": "b", "status": "completed", "output_file_id": "out" }).to_string();
+    let file = format!("{line}\n").repeat(100);
+    let answers = |last: &str| {
+        vec![("/v1/batches/b", batch.clone()), ("/v1/files/out/content", format!("{file}{last}"))]
+    };
+    let limited = |last: &str| {
+        let client = Client::new(ByPath(answers(last), Arc::default()));
+        let builder = OpenAiCompatible::builder("acme", "https://acme.example/v1");
+        builder.frame_limit(400).client(client).batches().unwrap()
+    };
+    let id = BatchId::new("acme", "b");
+    let items = limited("").results(&id).await.unwrap();
+    assert!(items.len() == 100 && items.iter().all(|item| item.response.is_ok()));
+    let items = limited(&"x".repeat(401)).results(&id).await.unwrap();
+    let failed: Vec<_> = items.iter().filter_map(|item| item.response.as_ref().err()).collect();
+    assert_eq!((items.len(), failed.len()), (101, 1), "{failed:?}");
+}
+
+#[tokio::test]
+async fn vectors_that_are_not_numbered_each_once_are_an_error() {
+    for indices in [[Some(0), Some(0)], [Some(1), Some(2)], [Some(0), None]] {
+        let data = indices.map(|index| json!({ "index": index, "embedding": [1.0] }));
+        let (builder, _) = host(200, json!({ "data": data }));
+        let model = EmbeddingModel::of(builder.embedder().unwrap(), "m");
+        let error = model.embed(["a", "b"]).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Decode, "{indices:?}");
+        assert!(error.message().contains("numbered"), "{error}");
+    }
 }

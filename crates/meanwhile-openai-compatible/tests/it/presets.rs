@@ -41,6 +41,34 @@ fn every_vendor_can_be_registered() {
 }
 
 #[test]
+fn speech_images_and_batches_are_offered_where_they_are_known_to_be() {
+    let offered = |id: &str| {
+        let info = PROVIDERS.iter().find(|info| info.id == id).unwrap();
+        (info.speech.is_some(), info.transcriber.is_some(), info.images.is_some())
+    };
+    // Together's batches are not in OpenAI's form.
+    let with_batches: Vec<_> =
+        PROVIDERS.iter().filter(|info| info.batches.is_some()).map(|info| info.id).collect();
+    assert_eq!(with_batches, ["groq", "alibaba", "dashscope", "doubleword"]);
+    for (id, expected) in [
+        ("groq", (false, true, false)),
+        ("together", (true, true, true)),
+        ("openrouter", (true, false, false)),
+        ("venice", (true, false, false)),
+        ("xai", (false, false, true)),
+        ("deepseek", (false, false, false)),
+    ] {
+        assert_eq!(offered(id), expected, "{id}");
+    }
+    let registry = Registry::new();
+    for info in PROVIDERS {
+        registry.register(info);
+    }
+    let error = registry.speech("deepseek").unwrap_err();
+    assert_eq!((error.kind(), error.provider()), (ErrorKind::Unsupported, Some("deepseek")));
+}
+
+#[test]
 fn a_missing_key_names_its_variables() {
     let builder = OpenAiCompatible::builder("acme", "https://api.acme.example/v1");
     let error = builder.api_key_from_env(&["ACME_KEY_THAT_NOBODY_SETS"]).build().unwrap_err();

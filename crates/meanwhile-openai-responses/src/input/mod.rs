@@ -12,7 +12,7 @@ use meanwhile_core::{
     CacheMark, Image, MediaSource, Message, Part, ProviderData, Result, Role, Text, Thinking,
     ToolCall, ToolResult, Warning,
 };
-use meanwhile_openai_compatible::dialect::Notes;
+use meanwhile_openai_compatible::dialect::{BETWEEN, Notes};
 use serde_json::Value;
 
 use crate::ResponsesQuirks;
@@ -55,9 +55,15 @@ pub(crate) fn input<'a>(
     let (system, rest) = messages.split_at_checked(first).unwrap_or((&[], messages));
     let texts = system.iter().map(|message| match message.parts.as_slice() {
         [Part::Text(text)] => Cow::Borrowed(text.text.as_str()),
-        _ => Cow::Owned(message.text()),
+        parts => {
+            let texts = parts.iter().filter_map(|part| match part {
+                Part::Text(text) => Some(text.text.as_str()),
+                _ => None,
+            });
+            Cow::Owned(texts.collect::<Vec<_>>().join(BETWEEN))
+        }
     });
-    let instructions = texts.reduce(|all, next| all + "\n\n" + next);
+    let instructions = texts.reduce(|all, next| all + BETWEEN + next);
     for message in rest {
         writer.message(message)?;
     }
@@ -122,7 +128,7 @@ impl<'a> Writer<'a, '_> {
     /// Ends a message of the input.
     fn flush(&mut self, role: &'static str, parts: &mut Vec<Written<'a>>) {
         if !parts.is_empty() {
-            let content = join(std::mem::take(parts));
+            let content = content(std::mem::take(parts));
             self.items.push(Item::Message { role, content });
         }
     }
@@ -188,7 +194,7 @@ impl<'a> Writer<'a, '_> {
             true => "custom_tool_call_output",
             false => "function_call_output",
         };
-        let output = join(parts);
+        let output = content(parts);
         self.items.push(Item::Result { r#type, call_id: &result.call_id, output });
         Ok(())
     }
@@ -370,17 +376,13 @@ fn paired_id<'a>(own: &'a Value, thoughts: &BTreeSet<&'a str>) -> Option<&'a str
     id.filter(|_| after.is_none_or(|after| thoughts.contains(after)))
 }
 
-/// Content of text alone is written as text, which every server reads.
-fn join(mut parts: Vec<Written<'_>>) -> Content<'_> {
-    let plain = |part: &Written<'_>| {
-        part.prompt_cache_breakpoint.is_none() && matches!(part.kind, PartKind::Text { .. })
-    };
-    if !parts.iter().all(plain) {
-        return Content::Parts(parts);
+/// Content of one text is written as text, which every server reads; several stay apart.
+fn content(mut parts: Vec<Written<'_>>) -> Content<'_> {
+    match parts.as_mut_slice() {
+        [] => Content::Text(Cow::Borrowed("")),
+        [Written { kind: PartKind::Text { text }, prompt_cache_breakpoint: None }] => {
+            Content::Text(std::mem::take(text))
+        }
+        _ => Content::Parts(parts),
     }
-    let texts = parts.drain(..).filter_map(|part| match part.kind {
-        PartKind::Text { text } => Some(text),
-        _ => None,
-    });
-    Content::Text(texts.reduce(|all, next| all + next).unwrap_or_default())
 }

@@ -44,7 +44,10 @@ fn a_body_is_the_same_bytes_every_time() {
 
 #[test]
 fn parts_of_a_message() {
-    assert_eq!(user(vec!["a".into(), "b".into()]), "ab");
+    assert_eq!(user(vec!["a".into()]), "a");
+    let texts =
+        json!([{ "type": "input_text", "text": "a" }, { "type": "input_text", "text": "b" }]);
+    assert_eq!(user(vec!["a".into(), "b".into()]), texts);
     let image = Image::bytes(b"\x01\x02".to_vec(), "image/png").with_detail("low");
     assert_eq!(
         user(vec!["see".into(), image.into(), Image::url("https://x/y.png").into()]),

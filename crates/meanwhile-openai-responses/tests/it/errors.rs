@@ -98,7 +98,7 @@ fn what_is_no_answer() {
         let (error, _) = fold(framing, body).unwrap_err();
         assert_eq!(error.kind(), kind, "{body}");
     };
-    check(Framing::Whole, "", ErrorKind::Decode);
+    check(Framing::Whole, "", ErrorKind::StreamInterrupted);
     check(Framing::Whole, "<html>", ErrorKind::Decode);
     check(Framing::Whole, "{}", ErrorKind::Decode);
     check(Framing::Whole, "[]", ErrorKind::Decode);

@@ -140,6 +140,8 @@ fn new_models_take_marks_in_the_prompt() {
 
 #[test]
 fn both_providers_can_be_registered() {
+    assert!(PROVIDER.moderator.is_some() && PROVIDER.speech.is_some());
+    assert!(PROVIDER.transcriber.is_some() && PROVIDER.images.is_some());
     let ids: Vec<&str> = meanwhile_openai::PROVIDERS.iter().map(|info| info.id).collect();
     assert_eq!(ids, ["openai", "openai-responses"]);
     let responses = OpenAi::responses_builder().api_key("k").build().unwrap();

@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use http::HeaderMap;
 use meanwhile_core::{
     AnyProvider, Audio, Capabilities, Document, Effort, Error, ErrorKind, Event, Image,
     MediaSource, Message, OnUnsupported, OutputFormat, OutputSchema, OutputSupport, Params, Part,
@@ -51,6 +52,8 @@ pub(super) async fn run(suite: &Conformance, capabilities: Capabilities, report:
 /// What became of a request: what was sent, and what was reported.
 struct Sent {
     place: String,
+    /// The headers that say something about the request, not who asks and when.
+    headers: HeaderMap,
     body: Bytes,
     warnings: Vec<Warning>,
 }
@@ -59,6 +62,11 @@ impl Sent {
     /// Whether the body holds `text`, as it is or as JSON writes it.
     fn holds(&self, text: &str) -> bool {
         String::from_utf8_lossy(&self.body).contains(text)
+    }
+
+    /// Whether the provider is told the same.
+    fn is_same(&self, other: &Self) -> bool {
+        self.body == other.body && self.headers == other.headers
     }
 
     fn shown(&self) -> String {
@@ -95,7 +103,11 @@ async fn send_to(
         _ => None,
     });
     let place = format!("{} {}", sent.method(), sent.uri());
-    Ok(Ok(Sent { place, body: sent.body().clone(), warnings: warnings.collect() }))
+    let mut headers = sent.headers().clone();
+    for name in ["authorization", "x-amz-date", "x-amz-content-sha256", "content-length"] {
+        headers.remove(name);
+    }
+    Ok(Ok(Sent { place, headers, body: sent.body().clone(), warnings: warnings.collect() }))
 }
 
 async fn sent(suite: &Conformance, request: Request) -> Result<Sent, String> {
@@ -149,12 +161,12 @@ async fn setting(suite: &Conformance, set: fn(&mut Params)) -> Result<(), String
         Err(error) if is_refusal(&error) => return Ok(()),
         Err(error) => return Err(format!("it cannot be sent: {error}")),
     };
-    if with.body == without.body && with.warnings.len() <= without.warnings.len() {
+    if with.is_same(&without) && with.warnings.len() <= without.warnings.len() {
         return Err(format!("it is neither sent nor reported: {}", with.shown()));
     }
     request.unsupported = OnUnsupported::Error;
     match send(suite, request).await? {
-        Ok(strict) if strict.body == without.body => {
+        Ok(strict) if strict.is_same(&without) => {
             Err("it is not sent, and there is no error where errors are asked for".to_owned())
         }
         Ok(_) => Ok(()),

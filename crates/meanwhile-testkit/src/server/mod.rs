@@ -1,6 +1,9 @@
 //! [`Server`]: a real server on the loopback interface that answers as it is told, well or badly.
 
+mod connection;
 mod reply;
+#[cfg(feature = "tls")]
+mod tls;
 
 use std::fmt;
 use std::io;
@@ -10,13 +13,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use http::{HeaderMap, Method};
+use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
+use connection::Security;
 pub use reply::Reply;
-use reply::Step;
 
 /// A server on the loopback interface. Dropping it ends it; connections that are open are closed.
 ///
@@ -35,6 +37,7 @@ use reply::Step;
 /// ```
 #[derive(Debug)]
 pub struct Server {
+    scheme: &'static str,
     address: SocketAddr,
     shared: Arc<Shared>,
     task: tokio::task::JoinHandle<()>,
@@ -66,6 +69,7 @@ struct Shared {
     respond: Box<dyn Fn(&Received) -> Reply + Send + Sync>,
     received: Mutex<Vec<Received>>,
     connections: AtomicUsize,
+    open: AtomicUsize,
     // One permit for each connection that the client closed in the middle of an answer.
     closed: Semaphore,
 }
@@ -81,16 +85,38 @@ impl Server {
     pub async fn start(
         respond: impl Fn(&Received) -> Reply + Send + Sync + 'static,
     ) -> io::Result<Self> {
+        Self::begin("http", Security::none(), respond).await
+    }
+
+    /// Starts a server that speaks TLS and shows a certificate for `127.0.0.1` that it has signed
+    /// itself, which no client should trust. Otherwise as [`start`](Self::start).
+    ///
+    /// # Errors
+    ///
+    /// When no port can be had, or no certificate made.
+    #[cfg(feature = "tls")]
+    pub async fn start_with_tls(
+        respond: impl Fn(&Received) -> Reply + Send + Sync + 'static,
+    ) -> io::Result<Self> {
+        Self::begin("https", tls::self_signed()?, respond).await
+    }
+
+    async fn begin(
+        scheme: &'static str,
+        security: Security,
+        respond: impl Fn(&Received) -> Reply + Send + Sync + 'static,
+    ) -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
             respond: Box::new(respond),
             received: Mutex::default(),
             connections: AtomicUsize::new(0),
+            open: AtomicUsize::new(0),
             closed: Semaphore::new(0),
         });
-        let task = tokio::spawn(accept(listener, shared.clone()));
-        Ok(Self { address, shared, task })
+        let task = tokio::spawn(connection::accept(listener, security, shared.clone()));
+        Ok(Self { scheme, address, shared, task })
     }
 
     /// Starts a server that answers the first request with the first of `replies`, the next one with
@@ -111,9 +137,12 @@ impl Server {
     }
 
     /// The base URL, without a path: `http://127.0.0.1:49152`.
+    ///
+    /// What does not begin like HTTP, as a client does that is told `https` where the server does not
+    /// speak TLS, is answered with 400, and its connection closed.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("{}://{}", self.scheme, self.address)
     }
 
     /// Every request so far, in the order in which they were complete.
@@ -122,10 +151,21 @@ impl Server {
         self.shared.received.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Forgets the requests so far: for tests that make so many that the memory would matter.
+    pub fn forget(&self) {
+        self.shared.received.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// How many connections were made so far.
     #[must_use]
     pub fn connections(&self) -> usize {
         self.shared.connections.load(Ordering::SeqCst)
+    }
+
+    /// How many connections are open at the moment, those that wait for another request among them.
+    #[must_use]
+    pub fn open_connections(&self) -> usize {
+        self.shared.open.load(Ordering::SeqCst)
     }
 
     /// Waits until the client has closed a connection in the middle of an answer, once for each call.
@@ -153,83 +193,4 @@ impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Shared").field("connections", &self.connections).finish_non_exhaustive()
     }
-}
-
-async fn accept(listener: TcpListener, shared: Arc<Shared>) {
-    // Dropped with this task, which ends the connections.
-    let mut connections = tokio::task::JoinSet::new();
-    while let Ok((connection, _)) = listener.accept().await {
-        shared.connections.fetch_add(1, Ordering::SeqCst);
-        let shared = shared.clone();
-        connections.spawn(async move {
-            // A client that goes away is part of the game.
-            let _ = serve(connection, &shared).await;
-        });
-    }
-}
-
-async fn serve(mut connection: TcpStream, shared: &Shared) -> io::Result<()> {
-    connection.set_nodelay(true)?;
-    let mut buffer = Vec::new();
-    while let Some(received) = read_request(&mut connection, &mut buffer).await? {
-        let reply = (shared.respond)(&received);
-        shared.received.lock().unwrap_or_else(PoisonError::into_inner).push(received);
-        for step in reply.steps() {
-            let gone = match step {
-                Step::Send(bytes) => connection.write_all(&bytes).await.is_err(),
-                Step::Wait(time) => has_closed(&mut connection, time).await,
-                Step::Cut => return Ok(()),
-            };
-            if gone {
-                shared.closed.add_permits(1);
-                return Ok(());
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Waits, and returns earlier when the client closes the connection.
-async fn has_closed(connection: &mut TcpStream, time: Duration) -> bool {
-    let read = tokio::time::timeout(time, connection.peek(&mut [0])).await;
-    match read {
-        Ok(read) => read.is_ok_and(|length| length == 0),
-        Err(_) => false,
-    }
-}
-
-async fn read_request(
-    connection: &mut TcpStream,
-    buffer: &mut Vec<u8>,
-) -> io::Result<Option<Received>> {
-    let head = loop {
-        if let Some(at) = buffer.windows(4).position(|window| window == b"\r\n\r\n") {
-            break at + 4;
-        }
-        if connection.read_buf(buffer).await? == 0 {
-            return Ok(None);
-        }
-    };
-    let text = String::from_utf8_lossy(buffer.get(..head).unwrap_or_default()).into_owned();
-    let mut lines = text.split("\r\n");
-    let mut first = lines.next().unwrap_or_default().split(' ');
-    let method = first.next().and_then(|method| method.parse().ok()).unwrap_or(Method::GET);
-    let path = first.next().unwrap_or("/").to_owned();
-    let headers: HeaderMap = lines
-        .filter_map(|line| {
-            let (name, value) = line.split_once(':')?;
-            let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
-            Some((name, HeaderValue::from_str(value.trim()).ok()?))
-        })
-        .collect();
-    let length = headers.get(http::header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-    let length: usize = length.and_then(|length| length.parse().ok()).unwrap_or(0);
-    while buffer.len() < head + length {
-        if connection.read_buf(buffer).await? == 0 {
-            return Ok(None);
-        }
-    }
-    let mut request: Vec<u8> = buffer.drain(..head + length).collect();
-    let body = Bytes::from(request.split_off(head));
-    Ok(Some(Received { method, path, headers, body }))
 }

@@ -17,6 +17,8 @@ pub struct Reply {
     status: u16,
     headers: Vec<(String, String)>,
     body: Vec<Step>,
+    // What the head says of the length, whatever comes.
+    length: Option<usize>,
     // No head at all.
     bare: bool,
 }
@@ -27,29 +29,34 @@ pub(super) enum Step {
     Send(Bytes),
     /// Does nothing, but sees when the client goes away.
     Wait(Duration),
+    /// Sends the same again and again, with a wait after each, until the client goes away.
+    Repeat(Bytes, Duration),
     /// Closes the connection.
     Cut,
+    /// Closes the connection as a crash does.
+    Reset,
 }
 
 impl Reply {
     /// Begins an answer with `status` and neither headers nor a body.
     pub fn new(status: u16) -> Self {
-        Self { status, headers: Vec::new(), body: Vec::new(), bare: false }
+        Self { status, headers: Vec::new(), body: Vec::new(), length: None, bare: false }
+    }
+
+    /// Begins an answer without a head: nothing is sent but what is added.
+    pub fn bare() -> Self {
+        Self { bare: true, ..Self::new(200) }
     }
 
     /// Answers with bytes that are no HTTP.
     pub fn garbage() -> Self {
         let noise = Bytes::from_static(b"\x16\x03\x01 this is not HTTP \xff\xfe\r\n\r\n");
-        let mut reply = Self::new(200).piece(noise).cut();
-        reply.bare = true;
-        reply
+        Self::bare().piece(noise).cut()
     }
 
     /// Reads the request and never answers.
     pub fn silence() -> Self {
-        let mut reply = Self::new(200).hang();
-        reply.bare = true;
-        reply
+        Self::bare().hang()
     }
 
     /// Sends the client to another address.
@@ -104,6 +111,26 @@ impl Reply {
         self
     }
 
+    /// Sends `bytes` again and again, `pause` apart, until the client closes the connection.
+    pub fn endlessly(mut self, bytes: impl Into<Bytes>, pause: Duration) -> Self {
+        let bytes = bytes.into();
+        self.body.push(Step::Repeat(bytes, pause));
+        self
+    }
+
+    /// Announces a body of so many bytes, whatever is sent, and sends it without chunks.
+    pub fn length(mut self, bytes: usize) -> Self {
+        self.length = Some(bytes);
+        self
+    }
+
+    /// Resets the connection here, in the middle of the answer. What was sent may be lost with it, so
+    /// give the client the time to read it.
+    pub fn reset(mut self) -> Self {
+        self.body.push(Step::Reset);
+        self
+    }
+
     /// Closes the connection here, in the middle of the answer.
     pub fn cut(mut self) -> Self {
         self.body.push(Step::Cut);
@@ -124,6 +151,10 @@ impl Reply {
         for (name, value) in &self.headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
+        if let Some(length) = self.length {
+            head.push_str(&format!("content-length: {length}\r\n\r\n"));
+            return [Step::Send(head.into())].into_iter().chain(self.body).collect();
+        }
         match self.body.as_slice() {
             [] | [Step::Send(_)] => {
                 let body = match self.body.into_iter().next() {
@@ -138,6 +169,7 @@ impl Reply {
                 let mut steps = vec![Step::Send(head.into())];
                 steps.extend(self.body.into_iter().map(|step| match step {
                     Step::Send(bytes) => Step::Send(chunk(&bytes)),
+                    Step::Repeat(bytes, pause) => Step::Repeat(chunk(&bytes), pause),
                     other => other,
                 }));
                 steps.push(Step::Send(Bytes::from_static(b"0\r\n\r\n")));

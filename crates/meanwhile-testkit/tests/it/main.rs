@@ -9,6 +9,8 @@
 )]
 
 mod aws;
+mod exchanges;
+mod hosts;
 mod providers;
 mod recording;
 mod server;

@@ -62,6 +62,70 @@ async fn bad_answers_are_bad() {
 }
 
 #[tokio::test]
+async fn connections_end_as_they_are_told_to() {
+    let events = Reply::new(200).header("content-type", "text/event-stream");
+    let short = Reply::new(200).header("content-type", "application/json");
+    for (reply, expected) in [
+        (Reply::bare().cut(), ErrorKind::Connection),
+        (Reply::bare().reset(), ErrorKind::Connection),
+        (events.clone().piece(": hello\n\n").reset(), ErrorKind::StreamInterrupted),
+        (short.length(900).piece(ANSWER).cut(), ErrorKind::StreamInterrupted),
+        (events.endlessly(": hello\n\n", Duration::from_millis(1)), ErrorKind::Other),
+    ] {
+        let server = Server::replies([reply.clone()]).await.unwrap();
+        let model = model(&server);
+        let call = model.call::<String>("a").into_future();
+        match tokio::time::timeout(Duration::from_millis(500), call).await {
+            Ok(answer) => assert_eq!(answer.unwrap_err().kind(), expected, "{reply:?}"),
+            Err(_) => assert_eq!(expected, ErrorKind::Other, "{reply:?}"),
+        }
+        // Of the endless one too: the call is gone.
+        assert!(none_open(&server).await, "{reply:?}");
+    }
+}
+
+#[tokio::test]
+async fn open_connections_are_counted() {
+    let server = Server::replies([Reply::new(200).json(ANSWER)]).await.unwrap();
+    let model = model(&server);
+    model.call::<String>("a").await.unwrap();
+    assert_eq!((server.connections(), server.open_connections()), (1, 1));
+    drop(model);
+    assert!(none_open(&server).await);
+}
+
+#[tokio::test]
+async fn what_is_no_http_is_refused() {
+    let server = Server::replies([Reply::new(200).json(ANSWER)]).await.unwrap();
+    let client = Client::builder().no_proxy().build().unwrap();
+    let url = server.url().replace("http:", "https:");
+    let provider = OpenAiCompatible::builder("toy", url).client(client).build().unwrap();
+    let error = Model::of(provider, "m").call::<String>("a").await.unwrap_err();
+    assert!(error.message().contains("does not speak TLS"), "{error}");
+    assert!(server.received().is_empty());
+}
+
+#[cfg(feature = "tls")]
+#[tokio::test]
+async fn nobody_trusts_its_certificate() {
+    let server = Server::start_with_tls(|_| Reply::new(200).json(ANSWER)).await.unwrap();
+    let error = model(&server).call::<String>("a").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Connection, "{error}");
+    assert!(error.message().contains("certificate"), "{error}");
+    assert!(!error.is_retryable());
+}
+
+async fn none_open(server: &Server) -> bool {
+    for _ in 0..500 {
+        if server.open_connections() == 0 {
+            return true;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    false
+}
+
+#[tokio::test]
 async fn closes_are_seen_once_each() {
     let server = Server::replies([Reply::silence()]).await.unwrap();
     let model = model(&server);

@@ -148,7 +148,7 @@ async fn check(flaw: Flaw, expected: &[&str]) {
 #[tokio::test]
 async fn every_flaw_is_found() {
     check(Flaw::None, &[]).await;
-    check(Flaw::PassesWhenCut, &["cut short is an error", "garbage is an error"]).await;
+    check(Flaw::PassesWhenCut, &["cut short is an error"]).await;
     check(Flaw::LosesSettings, &["the setting `"]).await;
     check(Flaw::NeverTheSame, &["the same bytes"]).await;
     check(Flaw::FailsAtUnknownFields, &["unknown fields"]).await;
