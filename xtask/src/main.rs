@@ -6,6 +6,7 @@ mod live;
 mod new_provider;
 mod replay;
 mod run;
+mod soak;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -37,6 +38,8 @@ enum Chore {
     NewProvider(new_provider::Arguments),
     /// Decodes recorded traffic through the public codecs and writes what it finds as JSON lines
     Replay(replay::Arguments),
+    /// Calls through faults and cancellations for minutes, of which nothing may be left
+    Soak(soak::Arguments),
 }
 
 fn main() -> Result<()> {
@@ -50,5 +53,6 @@ fn main() -> Result<()> {
         Chore::Live(arguments) => live::live(&arguments),
         Chore::NewProvider(arguments) => new_provider::new_provider(&arguments),
         Chore::Replay(arguments) => replay::replay(&arguments),
+        Chore::Soak(arguments) => soak::soak(&arguments),
     }
 }

@@ -36,6 +36,12 @@ pub fn replay_once(corpus: &Corpus) -> Vec<Record> {
     play_all(corpus, false)
 }
 
+/// Why a recording is not played; `None` where it is.
+#[must_use]
+pub fn skip_reason(corpus: &Corpus, file: &str) -> Option<String> {
+    play::skip_reason(corpus, file)
+}
+
 /// What a recording decodes to; `None` where that is no complete answer.
 #[must_use]
 pub fn response(corpus: &Corpus, file: &str) -> Option<meanwhile_core::Response> {

@@ -82,6 +82,17 @@ fn play_exchange(file: &str, exchange: &Exchange, shapes: Option<&Shapes>) -> Re
     record
 }
 
+/// Why a recording is not played.
+pub(crate) fn skip_reason(corpus: &Corpus, file: &str) -> Option<String> {
+    let exchange = match corpus.read(file) {
+        Ok(exchange) => exchange,
+        Err(error) => return Some(format!("{error:#}")),
+    };
+    let is_played =
+        wire(&exchange.provider, exchange.wire()).is_some() || modality::is_played(&exchange);
+    (!is_played).then(|| reasons::reason(&exchange))
+}
+
 /// What a recording decodes to, where that is a complete answer.
 pub(crate) fn response(corpus: &Corpus, file: &str) -> Option<Response> {
     let exchange = corpus.read(file).ok()?;

@@ -42,6 +42,9 @@ pub struct Record {
     /// Which of these changes did.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub mutate_failed: Vec<&'static str>,
+    /// Which offer beside chat it was of, by the head of its column in the table.
+    #[serde(skip)]
+    pub(crate) beside_chat: Option<&'static str>,
     #[serde(skip)]
     error_kind: Option<ErrorKind>,
 }
@@ -114,6 +117,7 @@ impl Record {
             cut_ok: None,
             mutate_ok: None,
             mutate_failed: Vec::new(),
+            beside_chat: None,
             error_kind: None,
         }
     }

@@ -27,6 +27,28 @@ const COLUMNS: &[(&str, &str)] = &[
     ("refusals", "refusal"),
 ];
 
+/// What is offered beside chat, in the order of the columns.
+const BESIDE_CHAT: &[&str] = &[
+    "embeddings",
+    "rankings",
+    "lists of models",
+    "batches",
+    "token counts",
+    "moderations",
+    "speech",
+    "transcriptions",
+    "images",
+];
+
+const HEAD_BESIDE_CHAT: &str = "
+## Beside chat
+
+Numbers of recorded answers again, each asked for through the public trait of the provider with the
+recording in place of the network, and cut in pieces and cut off likewise. Hosts of the dialect that are
+not in this table have the same calls all the same; whether a host answers them is for the host to say.
+
+";
+
 #[derive(Deserialize)]
 struct Entry {
     file: String,
@@ -62,6 +84,9 @@ pub fn table(corpus: &Corpus, records: &[Record]) -> anyhow::Result<String> {
         if record.kind == Kind::Skip || record.split_ok == Some(false) {
             continue;
         }
+        if record.beside_chat.is_some() {
+            continue;
+        }
         let row = rows
             .entry((&record.provider, &record.api))
             .or_insert_with(|| (vec![0; COLUMNS.len()], 0));
@@ -80,7 +105,6 @@ pub fn table(corpus: &Corpus, records: &[Record]) -> anyhow::Result<String> {
     let names: Vec<&str> = COLUMNS.iter().map(|(name, _)| *name).collect();
     writeln!(text, "| provider | wire | {} | errors |", names.join(" | "))?;
     writeln!(text, "|---|---|{}---|", "---|".repeat(COLUMNS.len()))?;
-    let show = |count: &u64| if *count == 0 { String::new() } else { count.to_string() };
     for ((provider, api), (counts, errors)) in &rows {
         let cells: Vec<String> = counts.iter().map(show).collect();
         writeln!(text, "| {provider} | {api} | {} | {} |", cells.join(" | "), show(errors))?;
@@ -98,5 +122,34 @@ pub fn table(corpus: &Corpus, records: &[Record]) -> anyhow::Result<String> {
          proven but the dialect itself: {}.",
         unproven.join(", ")
     )?;
+    beside_chat(records, &mut text)?;
     Ok(text)
+}
+
+/// Adds the table of what is no chat.
+fn beside_chat(records: &[Record], text: &mut String) -> std::fmt::Result {
+    let mut rows: BTreeMap<&str, (Vec<u64>, u64)> = BTreeMap::new();
+    for record in records.iter().filter(|record| record.split_ok != Some(false)) {
+        let Some(column) = record.beside_chat else { continue };
+        let row = rows.entry(&record.provider).or_insert_with(|| (vec![0; BESIDE_CHAT.len()], 0));
+        match record.kind {
+            Kind::Ok => {
+                let cells = row.0.iter_mut().zip(BESIDE_CHAT);
+                cells.for_each(|(count, name)| *count += u64::from(*name == column));
+            }
+            _ => row.1 += 1,
+        }
+    }
+    text.push_str(HEAD_BESIDE_CHAT);
+    writeln!(text, "| provider | {} | errors |", BESIDE_CHAT.join(" | "))?;
+    writeln!(text, "|---|{}---|", "---|".repeat(BESIDE_CHAT.len()))?;
+    for (provider, (counts, errors)) in &rows {
+        let cells: Vec<String> = counts.iter().map(show).collect();
+        writeln!(text, "| {provider} | {} | {} |", cells.join(" | "), show(errors))?;
+    }
+    Ok(())
+}
+
+fn show(count: &u64) -> String {
+    if *count == 0 { String::new() } else { count.to_string() }
 }

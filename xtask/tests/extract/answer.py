@@ -15,7 +15,10 @@ class ToolCall:
 
 @dataclass
 class Answer:
-    """The facts of one answer. `None` means that the wire does not say."""
+    """The facts of one answer. `None` means that the wire does not say.
+
+    `found` holds what is no chat, under the name of its kind.
+    """
 
     kind: str = "ok"
     skip_reason: str | None = None
@@ -29,10 +32,12 @@ class Answer:
     usage_total_output: int | None = None
     response_id: str | None = None
     response_model: str | None = None
+    found: dict = field(default_factory=dict)
 
     def line(self, file):
         """One line of JSON for this answer."""
         fields = asdict(self)
+        fields.update(fields.pop("found"))
         for call in fields["tool_calls"]:
             call["arguments"] = parse_arguments(call["arguments"])
         return json.dumps({"file": file, **fields}, ensure_ascii=False)

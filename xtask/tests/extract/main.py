@@ -16,6 +16,7 @@ import chat
 import cohere
 import google
 import mistral
+import modality
 import ollama
 import responses
 from answer import failed, skip
@@ -33,6 +34,20 @@ WIRES = {
     ("bedrock", "invoke"): bedrock.invoke,
     ("mistral", "fim"): mistral.extract,
     ("mistral", "agents"): mistral.extract,
+    ("*", "embeddings"): modality.embeddings,
+    ("cohere", "embeddings_v1"): modality.embeddings,
+    ("vertex", "predict"): modality.predict,
+    ("*", "rerank"): modality.rerank,
+    ("cohere", "rerank_v1"): modality.rerank,
+    ("*", "models"): modality.models,
+    ("*", "batches"): modality.batches,
+    ("*", "moderations"): modality.moderations,
+    ("*", "audio_speech"): modality.speech,
+    ("*", "audio_transcription"): modality.transcription,
+    ("*", "images"): modality.images,
+    ("anthropic", "count_tokens"): modality.count_tokens,
+    ("google", "count_tokens"): modality.count_tokens,
+    ("vertex", "count_tokens"): modality.count_tokens,
 }
 
 

@@ -10,8 +10,14 @@ const HTTP: &str = "meanwhile-http";
 const MACROS: &str = "meanwhile-macros";
 
 /// Crates that are neither providers nor published building blocks.
-const TOOLS: &[&str] =
-    &["meanwhile-bench", "meanwhile-examples", "meanwhile-live", "meanwhile-replay", "xtask"];
+const TOOLS: &[&str] = &[
+    "meanwhile-bench",
+    "meanwhile-examples",
+    "meanwhile-live",
+    "meanwhile-replay",
+    "meanwhile-soak",
+    "xtask",
+];
 
 /// Dialects that several providers share: the first of the two doors between provider crates. Each
 /// may use those before it, and nothing else of ours but the core and HTTP.

@@ -6,7 +6,10 @@ use http::Uri;
 use meanwhile_anthropic::{Anthropic, AnthropicApi};
 use meanwhile_azure::Azure;
 use meanwhile_cohere::{Cohere, CohereApi};
-use meanwhile_core::{Batches, Embedder, ListModels, Reranker, Result};
+use meanwhile_core::{
+    Batches, Embedder, ImageGenerator, ListModels, Moderator, Reranker, Result, SpeechSynthesizer,
+    Transcriber,
+};
 use meanwhile_google::{Google, GoogleApi, Vertex};
 use meanwhile_http::Client;
 use meanwhile_mistral::Mistral;
@@ -66,6 +69,37 @@ impl Host<'_> {
             "google" => Arc::new(self.google()?),
             _ => self.dialect().batches()?,
         })
+    }
+
+    pub(crate) fn moderator(&self) -> Result<Arc<dyn Moderator>> {
+        match self.provider {
+            "openai" => self.openai().moderator(),
+            "mistral" => self.mistral().moderator(),
+            _ => self.dialect().moderator(),
+        }
+    }
+
+    pub(crate) fn speech(&self) -> Result<Arc<dyn SpeechSynthesizer>> {
+        match self.provider {
+            "openai" => self.openai().speech(),
+            "mistral" => self.mistral().speech(),
+            _ => self.dialect().speech(),
+        }
+    }
+
+    pub(crate) fn transcriber(&self) -> Result<Arc<dyn Transcriber>> {
+        match self.provider {
+            "openai" => self.openai().transcriber(),
+            "mistral" => self.mistral().transcriber(),
+            _ => self.dialect().transcriber(),
+        }
+    }
+
+    pub(crate) fn images(&self) -> Result<Arc<dyn ImageGenerator>> {
+        match self.provider {
+            "openai" => self.openai().images(),
+            _ => self.dialect().images(),
+        }
     }
 
     pub(crate) fn anthropic(&self) -> Result<AnthropicApi> {

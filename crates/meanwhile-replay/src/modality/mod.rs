@@ -9,7 +9,11 @@ mod recording;
 mod requests;
 
 use http::StatusCode;
-use meanwhile_core::{BatchId, EmbedRequest, Error, ErrorKind, Request, RerankRequest, Result};
+use meanwhile_core::{
+    Audio, BatchId, EmbedRequest, Error, ErrorKind, ImageRequest, MediaSource, ModerationRequest,
+    Request, RerankRequest, Result, Speech, SpeechRequest, SpeechStream, TranscriptionRequest,
+    Usage,
+};
 use serde_json::Value;
 
 use crate::corpus::{Corpus, Exchange};
@@ -33,6 +37,29 @@ enum Operation {
     BatchResults,
     CancelBatch,
     CountTokens,
+    Moderate,
+    Speak,
+    Transcribe,
+    Images,
+}
+
+impl Operation {
+    /// The head of its column in the table.
+    fn column(self) -> &'static str {
+        match self {
+            Self::Embed => "embeddings",
+            Self::Rerank => "rankings",
+            Self::Models => "lists of models",
+            Self::CreateBatch | Self::BatchStatus | Self::BatchResults | Self::CancelBatch => {
+                "batches"
+            }
+            Self::CountTokens => "token counts",
+            Self::Moderate => "moderations",
+            Self::Speak => "speech",
+            Self::Transcribe => "transcriptions",
+            Self::Images => "images",
+        }
+    }
 }
 
 /// The operation of an exchange; `None` where it is none of ours.
@@ -48,17 +75,25 @@ fn operation(exchange: &Exchange) -> Option<Operation> {
         "models" if path.is_empty() || path.ends_with("/models") || path.ends_with("/tags") => {
             Operation::Models
         }
+        // Batches are known by their ids, and stay.
+        "batches" if is_list_of_batches(exchange, path) => return None,
         "batches" if exchange.request.method.as_deref() == Some("POST") => {
             if path.ends_with("cancel") { Operation::CancelBatch } else { Operation::CreateBatch }
         }
         "batches" if path.ends_with("/results") => Operation::BatchResults,
-        "batches" => match has_outputs(&exchange.response.json()) {
-            true => Operation::BatchResults,
-            false => Operation::BatchStatus,
-        },
+        "batches" => Operation::BatchStatus,
         "count_tokens" if ["anthropic", "google", "vertex"].contains(&provider) => {
             Operation::CountTokens
         }
+        // Conversations are not judged, and usage is not reported.
+        "moderations" if path.is_empty() || path.ends_with("v1/moderations") => Operation::Moderate,
+        // Only Mistral's speech comes in events; that of others comes as bytes.
+        "audio_speech" if exchange.response.body_kind != "sse" || provider == "mistral" => {
+            Operation::Speak
+        }
+        // A form of JSON, which is not spoken.
+        "audio_transcription" if provider != "openrouter" => Operation::Transcribe,
+        "images" if path.is_empty() || path.ends_with("/generations") => Operation::Images,
         _ => return None,
     })
 }
@@ -70,11 +105,31 @@ fn has_outputs(batch: &Value) -> bool {
     lists.any(|answers| !answers.is_empty())
 }
 
-/// The id of the batch of an exchange: what its path names behind the collection.
-fn batch_id(path: &str) -> &str {
+fn is_list_of_batches(exchange: &Exchange, path: &str) -> bool {
+    match exchange.request.method.as_deref() {
+        Some("POST") => false,
+        Some("GET") | None => {
+            ["/batches", "/jobs"].iter().any(|name| path.ends_with(name))
+                && exchange.response.json().get("data").is_some()
+        }
+        Some(_) => true,
+    }
+}
+
+/// The id of the batch of an exchange: what its path names behind the collection, or the answer.
+fn batch_id(exchange: &Exchange) -> String {
+    let path = exchange.request.path.as_deref().unwrap_or_default();
     let path = path.split('?').next().unwrap_or_default();
     let behind = ["/batches/", "/jobs/"].iter().find_map(|name| path.split_once(name));
-    behind.map_or("", |(_, rest)| rest.split(['/', ':']).next().unwrap_or_default())
+    let named = behind.and_then(|(_, rest)| rest.split(['/', ':']).next());
+    let body = exchange.response.json();
+    let id = named.or_else(|| ["id", "name"].iter().find_map(|name| body.get(name)?.as_str()));
+    id.unwrap_or_default().to_owned()
+}
+
+/// Whether an exchange that is no chat belongs to one of the traits.
+pub(crate) fn is_played(exchange: &Exchange) -> bool {
+    operation(exchange).is_some()
 }
 
 /// Plays an exchange that is no chat; `None` where it belongs to none of the traits.
@@ -89,6 +144,7 @@ pub(crate) fn play(file: &str, exchange: &Exchange, sweep: bool) -> Option<Recor
     };
     let recording = Recording::new(status, response.headers(), body.into());
     let mut record = Record::new(file, provider, api);
+    record.beside_chat = Some(operation.column());
     let whole = ask(operation, exchange, &recording);
     match &whole {
         Ok(_) => record.kind = Kind::Ok,
@@ -108,7 +164,8 @@ pub(crate) fn play(file: &str, exchange: &Exchange, sweep: bool) -> Option<Recor
         };
         record.split_ok = Some([1, 7, 4096].into_iter().all(is_same));
         // Lines that are missing altogether can be told by nobody but the transport.
-        if status.is_success() && response.body_kind == "json" {
+        let is_one = response.body_kind == "json" && operation != Operation::BatchResults;
+        if status.is_success() && is_one {
             let mut places = recording.places(CUTS);
             let is_noticed = |place| ask(operation, exchange, &recording.cut(place)).is_err();
             record.cut_ok = Some(places.all(is_noticed));
@@ -135,7 +192,7 @@ async fn asking(operation: Operation, exchange: &Exchange, recording: &Recording
     let Exchange { provider, request, .. } = exchange;
     let path = request.path.as_deref().unwrap_or_default();
     let host = Host { provider, path, client: recording.client() };
-    let id = || BatchId::new(provider.as_str(), batch_id(path));
+    let id = || BatchId::new(provider.as_str(), batch_id(exchange));
     let one = || vec![("1".to_owned(), Request::new("model", Vec::new()))];
     Ok(match operation {
         Operation::Embed => {
@@ -151,9 +208,54 @@ async fn asking(operation: Operation, exchange: &Exchange, recording: &Recording
         }
         Operation::Models => Found::models(&host.models()?.list_models().await?),
         Operation::CreateBatch => Found::batch(&host.batches()?.create(one()).await?),
-        Operation::BatchStatus => Found::batch(&host.batches()?.status(&id()).await?),
+        Operation::BatchStatus => {
+            let batch = host.batches()?.status(&id()).await?;
+            if !has_outputs(&exchange.response.json()) {
+                return Ok(Found::batch(&batch));
+            }
+            // The answers came along, and are fetched from the same place.
+            let again = recording.again();
+            let host = Host { client: again.client(), ..host };
+            Found::batch_with(&batch, &host.batches()?.results(&id()).await?)
+        }
         Operation::BatchResults => Found::results(&host.batches()?.results(&id()).await?),
         Operation::CancelBatch => Found::batch(&host.batches()?.cancel(&id()).await?),
+        Operation::Moderate => {
+            let asked = requests::moderate(provider, &request.body);
+            let asked = asked.unwrap_or_else(|_| any_moderation(exchange));
+            Found::moderation(&host.moderator()?.moderate(asked).await?)
+        }
+        Operation::Speak => {
+            let asked = requests::speak(provider, &request.body);
+            let asked = asked.unwrap_or_else(|_| SpeechRequest::new("model", "any", "any"));
+            if exchange.response.body_kind == "sse" {
+                let (provider, model) = (provider.clone(), asked.model.clone());
+                let audio = collected(host.speech()?.stream(asked).await?).await?;
+                return Ok(Found::speech(&Speech::new(provider, model, audio, Usage::default())));
+            }
+            let speech = host.speech()?.speak(asked.clone()).await?;
+            // A recording that came as JSON has no stream in it.
+            if exchange.response.body_kind == "binary-base64" {
+                let again = recording.again();
+                let host = Host { client: again.client(), ..host };
+                let streamed = collected(host.speech()?.stream(asked).await?).await?;
+                if streamed.source != speech.audio.source {
+                    let message = "the streamed recording is not the whole one";
+                    return Err(Error::new(ErrorKind::Decode, message));
+                }
+            }
+            Found::speech(&speech)
+        }
+        Operation::Transcribe => {
+            let audio = Audio::bytes(&b"any"[..], "audio/wav");
+            let asked = TranscriptionRequest::new("model", audio);
+            Found::transcription(&host.transcriber()?.transcribe(asked).await?)
+        }
+        Operation::Images => {
+            let asked = requests::image(provider, &request.body);
+            let asked = asked.unwrap_or_else(|_| ImageRequest::new("model", "any"));
+            Found::images(&host.images()?.generate(asked).await?)
+        }
         Operation::CountTokens => {
             let model = request.body.get("model").and_then(Value::as_str);
             let model = model.unwrap_or_else(|| requests::model_of(path));
@@ -164,6 +266,22 @@ async fn asking(operation: Operation, exchange: &Exchange, recording: &Recording
             })
         }
     })
+}
+
+/// Everything of a stream.
+async fn collected(mut stream: SpeechStream) -> Result<Audio> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = stream.chunk().await {
+        bytes.extend_from_slice(&chunk?);
+    }
+    Ok(Audio::from_source(MediaSource::from(bytes), stream.media_type))
+}
+
+/// As many texts as the answer judges.
+fn any_moderation(exchange: &Exchange) -> ModerationRequest {
+    let body = exchange.response.json();
+    let count = body.get("results").and_then(Value::as_array).map_or(0, Vec::len);
+    ModerationRequest::new("model", vec![String::new(); count])
 }
 
 fn any_texts(path: &str) -> EmbedRequest {
@@ -193,7 +311,7 @@ pub struct Written {
     pub body: Value,
 }
 
-/// Reads a recorded request for vectors or a ranking as ours, sends that through the provider's
+/// Reads a recorded request for vectors, a ranking, a judgement, speech or images as ours, sends that through the provider's
 /// public trait, and returns what was sent; `None` where the recording is of something else.
 ///
 /// # Errors
@@ -208,6 +326,9 @@ pub fn written(corpus: &Corpus, file: &str) -> Option<std::result::Result<Writte
     let mapped = match operation {
         Operation::Embed => requests::embed(&exchange.provider, &path, body).map(drop),
         Operation::Rerank => requests::rerank(&exchange.provider, body).map(drop),
+        Operation::Moderate => requests::moderate(&exchange.provider, body).map(drop),
+        Operation::Speak => requests::speak(&exchange.provider, body).map(drop),
+        Operation::Images => requests::image(&exchange.provider, body).map(drop),
         _ => return None,
     };
     Some(mapped.and_then(|()| {

@@ -40,6 +40,11 @@ impl Recording {
         Self { piece: bytes.max(1), asked: Arc::default(), ..self.clone() }
     }
 
+    /// The same answer, with nothing asked yet.
+    pub(crate) fn again(&self) -> Self {
+        self.in_pieces(self.piece)
+    }
+
     /// The answer cut off behind so many bytes, with nothing asked yet.
     pub(crate) fn cut(&self, bytes: usize) -> Self {
         let body = self.body.slice(..bytes.min(self.body.len()));

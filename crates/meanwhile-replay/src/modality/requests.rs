@@ -1,6 +1,9 @@
 //! Recorded requests as ours: what our types have a place for goes there, the rest into the options.
 
-use meanwhile_core::{EmbedPurpose, EmbedRequest, RerankRequest};
+use meanwhile_core::{
+    EmbedPurpose, EmbedRequest, Image, ImageRequest, ModerationRequest, RerankRequest,
+    SpeechRequest,
+};
 use serde_json::{Map, Value};
 
 /// A recorded request for vectors, or why ours cannot say it.
@@ -50,6 +53,59 @@ pub(crate) fn rerank(provider: &str, body: &Value) -> Result<RerankRequest, Stri
     let query = text(&mut fields, "query").unwrap_or_default();
     let mut request = RerankRequest::new(model, query, documents);
     request.top = count(&mut fields, if provider == "voyage" { "top_k" } else { "top_n" });
+    keep(provider, fields, &mut request.options);
+    Ok(request)
+}
+
+/// A recorded request for a judgement, or why ours cannot say it.
+pub(crate) fn moderate(provider: &str, body: &Value) -> Result<ModerationRequest, String> {
+    let mut fields = fields(body)?;
+    let model = text(&mut fields, "model").unwrap_or_default();
+    let mut request = ModerationRequest::new(model, Vec::new());
+    let is_part = |item: &Value| item.get("type").is_some();
+    let input = fields.get("input").and_then(Value::as_array);
+    if let Some(parts) = input.filter(|items| items.iter().any(is_part)) {
+        for part in parts {
+            let text = |place: &str| part.pointer(place).and_then(Value::as_str);
+            match (text("/text"), text("/image_url/url")) {
+                (Some(text), _) => request.texts.push(text.to_owned()),
+                (None, Some(url)) => request.images.push(Image::url(url)),
+                (None, None) => return Err("a part that is neither text nor image".to_owned()),
+            }
+        }
+        fields.shift_remove("input");
+    } else {
+        request.texts = texts(&mut fields, "input")?;
+    }
+    keep(provider, fields, &mut request.options);
+    Ok(request)
+}
+
+/// A recorded request for speech, or why ours cannot say it.
+pub(crate) fn speak(provider: &str, body: &Value) -> Result<SpeechRequest, String> {
+    let mut fields = fields(body)?;
+    let mut take = |name: &str| text(&mut fields, name).unwrap_or_default();
+    let mut request = SpeechRequest::new(take("model"), take("input"), take("voice"));
+    request.format = text(&mut fields, "response_format");
+    request.instructions = text(&mut fields, "instructions");
+    request.speed = fields.shift_remove("speed").and_then(|speed| speed.as_f64());
+    keep(provider, fields, &mut request.options);
+    Ok(request)
+}
+
+/// A recorded request for images, or why ours cannot say it.
+pub(crate) fn image(provider: &str, body: &Value) -> Result<ImageRequest, String> {
+    let mut fields = fields(body)?;
+    let mut take = |name: &str| text(&mut fields, name).unwrap_or_default();
+    let mut request = ImageRequest::new(take("model"), take("prompt"));
+    request.count = count(&mut fields, "n");
+    request.quality = text(&mut fields, "quality");
+    request.format = text(&mut fields, "output_format");
+    let size = fields.get("size").and_then(Value::as_str).and_then(|size| size.split_once('x'));
+    if let Some((Ok(width), Ok(height))) = size.map(|(w, h)| (w.parse(), h.parse())) {
+        request.size = Some((width, height));
+        fields.shift_remove("size");
+    }
     keep(provider, fields, &mut request.options);
     Ok(request)
 }

@@ -16,15 +16,18 @@ impl Seed {
         Self(name.bytes().fold(0xcbf2_9ce4_8422_2325, hash))
     }
 
-    /// A number below `limit`, which is not 0.
-    fn below(&mut self, limit: usize) -> usize {
+    fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^= mixed >> 31;
+        mixed ^ (mixed >> 31)
+    }
+
+    /// A number below `limit`.
+    fn below(&mut self, limit: usize) -> usize {
         let limit = u64::try_from(limit.max(1)).unwrap_or(1);
-        usize::try_from(mixed % limit).unwrap_or(0)
+        usize::try_from(self.next() % limit).unwrap_or(0)
     }
 }
 
@@ -42,7 +45,10 @@ const SHAPES: [&str; 8] = [
 
 /// Adds a field that no wire has to every object, in any place and of any shape.
 pub(super) fn add_fields(body: &mut Body, seed: &mut Seed) {
+    let round = seed.next();
     each_object(body, true, &mut |_, fields| {
+        // What was the same stays the same.
+        let mut seed = Seed::of(&format!("{round}{fields:?}"));
         let shape = SHAPES.get(seed.below(SHAPES.len())).copied().unwrap_or("null");
         let at = seed.below(fields.len() + 1);
         fields.insert(at, (UNKNOWN.to_owned(), Json::Leaf(shape.to_owned())));
@@ -51,7 +57,9 @@ pub(super) fn add_fields(body: &mut Body, seed: &mut Seed) {
 
 /// Shuffles the fields of every object.
 pub(super) fn reorder(body: &mut Body, seed: &mut Seed) {
+    let round = seed.next();
     each_object(body, true, &mut |_, fields| {
+        let mut seed = Seed::of(&format!("{round}{fields:?}"));
         for at in (1..fields.len()).rev() {
             fields.swap(at, seed.below(at + 1));
         }
@@ -83,15 +91,17 @@ pub(super) fn add_events(body: &Body, is_named: bool) -> Body {
     changed
 }
 
+/// Fields that say why the model stopped.
+pub(super) const REASONS: [&str; 5] =
+    ["finish_reason", "finishReason", "stop_reason", "stopReason", "done_reason"];
+
 /// Replaces the reasons why the model stopped; returns those that there were.
 pub(super) fn replace_finish(body: &mut Body) -> Vec<String> {
-    const NAMES: [&str; 5] =
-        ["finish_reason", "finishReason", "stop_reason", "stopReason", "done_reason"];
     let mut replaced = Vec::new();
     each_object(body, false, &mut |place, fields| {
         for (name, value) in fields {
-            let is_reason =
-                NAMES.contains(&name.as_str()) || name == "reason" && place == "incomplete_details";
+            let is_reason = REASONS.contains(&name.as_str())
+                || name == "reason" && place == "incomplete_details";
             if let Some(text) = value.as_text().filter(|text| is_reason && !text.is_empty()) {
                 *value = Json::text(UNKNOWN);
                 replaced.push(text);
@@ -127,10 +137,9 @@ pub(super) const PARTS: [(&str, Change); 5] = [
             "choices.0.delta.content",
             "output",
             "candidates.0.content.parts",
-            "0.candidates.0.content.parts",
             "output.message.content",
         ];
-        let places = lists.iter().map(|list| (*list, true));
+        let places = lists.iter().map(|list| (*list, false));
         append(body, places, &unknown_part)
     }),
     ("unknown part of an item", |body| {
@@ -166,16 +175,19 @@ fn unknown_part(list: &[Json]) -> Json {
     Json::Leaf(format!(r#"{{{kind}"{UNKNOWN}":{{"text":"zz"}}}}"#))
 }
 
-/// Appends to the first list that is found in any document.
+/// Appends to one list, in the last document that has it: nothing that grows there is cut by it.
 fn append<'a>(
     body: &mut Body,
     lists: impl Iterator<Item = (&'a str, bool)>,
     part: &dyn Fn(&[Json]) -> Json,
 ) -> bool {
-    // The same list comes again in later documents, and grows there.
+    let mut documents: Vec<&mut Json> = body.documents().collect();
     for (list, takes_empty) in lists {
-        for document in body.documents() {
-            let Some(values) = document.at(list).and_then(Json::as_array) else { continue };
+        for document in documents.iter_mut().rev() {
+            // Events have an `output` that is not the answer's.
+            let is_event = list == "output" && document.get("type").is_some();
+            let values = document.at(list).filter(|_| !is_event).and_then(Json::as_array);
+            let Some(values) = values else { continue };
             if takes_empty || !values.is_empty() {
                 let new = part(values);
                 values.push(new);

@@ -80,6 +80,9 @@ pub(crate) fn mutate(
         let keeps = found.finish.as_ref().is_some_and(|finish| {
             finish.reason == FinishReason::Other && finish.raw.as_deref() == Some(UNKNOWN)
         });
+        let (mut found, mut expected) = (found, expected.clone());
+        found.replace(&changes::REASONS);
+        expected.replace(&changes::REASONS);
         check("unknown finish reason", keeps && found.is_same_but_finish(&expected));
     }
     let mut changed = body.clone();
@@ -93,7 +96,9 @@ pub(crate) fn mutate(
         for (name, change) in changes::PARTS {
             let mut changed = body.clone();
             if change(&mut changed) {
-                let found = decode(&changed);
+                let (mut found, mut expected) = (decode(&changed), expected.clone());
+                found.join();
+                expected.join();
                 check(name, found == expected && found.kept > expected.kept);
             }
         }

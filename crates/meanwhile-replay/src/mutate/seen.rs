@@ -1,7 +1,7 @@
 //! [`Seen`]: what a body decodes to, in a form in which two answers can be compared.
 
 use bytes::Bytes;
-use meanwhile_core::{Error, Event, Finish, Fold, Part, Request, Result};
+use meanwhile_core::{Citation, Error, Event, Finish, Fold, Part, Request, Result};
 use meanwhile_http::Framing;
 use serde_json::{Map, Value, json};
 
@@ -17,7 +17,8 @@ pub(super) struct Seen {
     /// The error, where there is one: its kind, its codes and its message.
     pub(super) error: Option<Value>,
     pub(super) finish: Option<Finish>,
-    /// How many opaque parts, warnings and citations there are.
+    /// How many opaque parts, warnings and citations there are, and whether anything is kept that no
+    /// wire has.
     pub(super) kept: usize,
 }
 
@@ -48,8 +49,22 @@ impl Seen {
         let opaque = |part: &Part| matches!(part, Part::Opaque(_));
         let kept = response.message.parts.iter().filter(|part| opaque(part)).count()
             + response.citations().count()
-            + response.warnings.len();
-        response.message.parts.retain(|part| !(opaque(part) && is_new(part)));
+            + response.warnings.len()
+            + usize::from(
+                serde_json::to_string(&response).is_ok_and(|text| text.contains(UNKNOWN)),
+            );
+        response.message.parts.retain(|part| match part {
+            Part::Opaque(part) => !is_new_element(&part.value),
+            _ => true,
+        });
+        for part in &mut response.message.parts {
+            if let Part::Text(text) = part {
+                let is_new = |citation: &Citation| {
+                    citation.data.as_ref().is_some_and(|data| is_new_element(&data.value))
+                };
+                text.citations.retain(|citation| !is_new(citation));
+            }
+        }
         response.warnings.retain(|warning| !warning.to_string().contains(UNKNOWN));
         let finish = response.finish.clone();
         let mut answer = serde_json::to_value(&response).unwrap_or_default();
@@ -66,15 +81,42 @@ impl Seen {
     pub(super) fn is_same_but_finish(&self, other: &Self) -> bool {
         let without = |seen: &Self| {
             let mut answer = seen.answer.clone();
-            answer.as_object_mut().and_then(|fields| fields.remove("finish"));
+            // A reason that says more is told as a warning, too.
+            if let Some(fields) = answer.as_object_mut() {
+                fields.retain(|name, _| name != "finish" && name != "warnings");
+            }
             answer
         };
         self.error == other.error && without(self) == without(other)
     }
 
-    /// Replaces values of these fields by one that nobody knows.
+    /// Replaces values of these fields by one that nobody knows, and forgets counts that belong to
+    /// one of them.
     pub(super) fn replace(&mut self, names: &[&str]) {
         replace(&mut self.answer, names);
+        for side in ["/usage/input", "/usage/output"] {
+            let counts = self.answer.pointer_mut(side).and_then(Value::as_object_mut);
+            counts.and_then(|counts| counts.remove("audio"));
+        }
+    }
+
+    /// Joins texts that something unknown has parted.
+    pub(super) fn join(&mut self) {
+        let parts = self.answer.pointer_mut("/message/parts").and_then(Value::as_array_mut);
+        let Some(parts) = parts else { return };
+        let mut joined: Vec<Value> = Vec::with_capacity(parts.len());
+        for part in parts.drain(..) {
+            let more = part.get("text").and_then(Value::as_str);
+            match joined.last_mut().filter(|last| last.get("type") == part.get("type")) {
+                Some(Value::Object(last)) if more.is_some() => {
+                    if let (Some(Value::String(text)), Some(more)) = (last.get_mut("text"), more) {
+                        text.push_str(more);
+                    }
+                }
+                _ => joined.push(part),
+            }
+        }
+        *parts = joined;
     }
 }
 
@@ -82,10 +124,6 @@ impl PartialEq for Seen {
     fn eq(&self, other: &Self) -> bool {
         self.answer == other.answer && self.error == other.error
     }
-}
-
-fn is_new(part: &Part) -> bool {
-    serde_json::to_string(part).is_ok_and(|text| text.contains(UNKNOWN))
 }
 
 fn facts(error: &Error) -> Value {
@@ -107,13 +145,32 @@ fn tidy(value: &mut Value) {
                 }
                 tidy(value);
             }
-            fields.retain(|_, value| !value.is_null());
+            // What held nothing but what was added.
+            let is_empty = |value: &Value| value.as_object().is_some_and(Map::is_empty);
+            fields.retain(|name, value| {
+                let value =
+                    if name == "data" { value.get("value").unwrap_or(value) } else { value };
+                !value.is_null() && !((name == "data" || name == "raw") && is_empty(value))
+            });
         }
         Value::Array(values) => {
             values.retain(|value| !is_new_element(value));
             values.iter_mut().for_each(tidy);
+            values.retain(|value| value.as_object().is_none_or(|fields| !fields.is_empty()));
+            let is_opaque =
+                |value: &Value| value.get("type").and_then(Value::as_str) == Some("opaque");
+            values.retain(|value| !(is_opaque(value) && value.get("value").is_none_or(is_hollow)));
         }
         _ => {}
+    }
+}
+
+/// Whether there is nothing in a value but what holds nothing.
+fn is_hollow(value: &Value) -> bool {
+    match value {
+        Value::Object(fields) => fields.values().all(is_hollow),
+        Value::Array(values) => values.iter().all(is_hollow),
+        value => value.is_null(),
     }
 }
 

@@ -63,7 +63,7 @@ impl Running for Undecided {
 
     fn end(&mut self) {
         let body: Value = serde_json::from_slice(&self.body).unwrap_or_default();
-        self.is_chat = body.get("choices").is_some();
+        self.is_chat = body.get("choices").is_some_and(Value::is_array);
         let body = std::mem::take(&mut self.body);
         self.chosen().push(body.into());
         self.chosen().end();

@@ -12,7 +12,7 @@ mod requests;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use meanwhile_replay::{Corpus, Record, Summary, replay};
+use meanwhile_replay::{Corpus, Record, Summary, replay, skip_reason};
 use serde_json::{Value, json};
 
 fn fixtures() -> Option<PathBuf> {
@@ -36,6 +36,7 @@ fn the_recordings_decode_however_they_arrive() {
                 record.is_unreadable()
                     || record.split_ok == Some(false)
                     || record.cut_ok == Some(false)
+                    || record.mutate_ok == Some(false)
             })
             .collect();
         assert!(failed.is_empty(), "{failed:?}");
@@ -47,7 +48,7 @@ fn play(api: &str, body_kind: &str, status: u16, body: &Value) -> Value {
     let place = folder.path().join("acme").join(api);
     fs::create_dir_all(&place).unwrap();
     let recording = json!({ "provider": "acme", "api": api,
-        "request": { "body": { "model": "m" } },
+        "request": { "method": "GET", "path": format!("/v1/{api}"), "body": { "model": "m" } },
         "response": { "status": status, "body_kind": body_kind, "body": body } });
     fs::write(place.join("1.json"), recording.to_string()).unwrap();
     let records = replay(&Corpus::open(folder.path(), None).unwrap());
@@ -69,6 +70,7 @@ fn a_record_says_what_came() {
     assert_eq!((&record["finish"], &record["finish_raw"]), (&json!("stop"), &json!("stop")));
     assert_eq!(record["usage_total_output"], 2);
     assert_eq!((&record["split_ok"], &record["cut_ok"]), (&json!(true), &json!(true)));
+    assert_eq!(record["mutate_ok"], true);
 
     let cut = stream.split_once("data: {\"choices\"").unwrap().0;
     let record = play("chat", "sse", 200, &json!(cut));
@@ -88,6 +90,70 @@ fn a_record_says_what_came() {
     let record = play("knitting", "json", 200, &json!({}));
     assert_eq!(
         (&record["kind"], &record["skip_reason"]),
-        (&json!("skip"), &json!("wire not implemented yet"))
+        (
+            &json!("skip"),
+            &json!("a family of endpoints that the replay has not met: `knitting` of `acme`")
+        )
     );
+}
+
+#[test]
+fn a_record_says_what_came_beside_chat() {
+    let vectors = json!({ "data": [
+        { "index": 1, "embedding": [0.5, -1.0] }, { "index": 0, "embedding": [0.25, 0.75] } ],
+        "usage": { "prompt_tokens": 7 } });
+    let record = play("embeddings", "json", 200, &vectors);
+    assert_eq!((&record["kind"], &record["split_ok"]), (&json!("ok"), &json!(true)));
+    assert_eq!((&record["cut_ok"], &record["text"]), (&json!(true), &Value::Null));
+    assert_eq!(
+        record["embeddings"],
+        json!({ "count": 2, "dimensions": 2, "first": [[0.25, 0.75], [0.5, -1.0]],
+            "sums": [1.0, -0.5], "input_tokens": 7 })
+    );
+
+    let ranking = json!({ "results": [
+        { "index": 0, "relevance_score": 0.1 }, { "index": 2, "relevance_score": 0.9 } ] });
+    let record = play("rerank", "json", 200, &ranking);
+    assert_eq!(
+        record["rerank"],
+        json!([{ "index": 2, "score": 0.9 }, { "index": 0, "score": 0.1 }])
+    );
+
+    let twice = json!({ "results": [
+        { "index": 0, "relevance_score": 0.1 }, { "index": 0, "relevance_score": 0.9 } ] });
+    let record = play("rerank", "json", 200, &twice);
+    assert_eq!((&record["kind"], &record["error"]["kind"]), (&json!("error"), &json!("Decode")));
+
+    let record = play("models", "json", 200, &json!({ "data": [{ "id": "a" }, { "id": "b" }] }));
+    assert_eq!(record["models"], json!(["a", "b"]));
+
+    let batch = json!({ "id": "batch_1", "status": "completed",
+        "request_counts": { "total": 3, "completed": 2, "failed": 1 } });
+    let record = play("batches", "json", 200, &batch);
+    assert_eq!(
+        record["batch"],
+        json!({ "id": "batch_1", "status": "completed", "total": 3, "succeeded": 2, "failed": 1 })
+    );
+
+    let record = play("embeddings", "json", 429, &json!({ "error": { "message": "slow down" } }));
+    assert_eq!((&record["kind"], &record["error"]["kind"]), (&json!("error"), &json!("RateLimit")));
+}
+
+#[test]
+fn what_is_not_played_says_why() {
+    let Some(folder) = fixtures() else {
+        println!("skipped: no recordings; set MEANWHILE_FIXTURES to their folder");
+        return;
+    };
+    let corpus = Corpus::open(&folder, None).unwrap();
+    let reasons: Vec<(&String, String)> =
+        corpus.files.iter().filter_map(|file| Some((file, skip_reason(&corpus, file)?))).collect();
+    println!("{} of {} are not played", reasons.len(), corpus.files.len());
+    let generic: Vec<_> = reasons
+        .iter()
+        .filter(|(_, reason)| {
+            reason.starts_with("a family of endpoints") || reason.contains("implemented")
+        })
+        .collect();
+    assert!(generic.is_empty(), "{generic:#?}");
 }

@@ -128,7 +128,7 @@ const ALLOWED: &[Row] = &[
     (MISTRAL, "/tools/*/type", added, "tools are functions"),
     (MISTRAL, "/tool_choice", is_required, "two words for the same"),
     (MISTRAL, "/messages/*/content/*/input_audio", audio_alone, "the bytes alone are the documented form"),
-    (MISTRAL, "/messages/*/content/*/thinking", same_text, "texts of one thought in a row are one text"),
+    (MISTRAL, "/messages/*/content/*/thinking", same_thought, "texts of one thought in a row are one text"),
 
     (COHERE, "/messages/*/content", same_text, "content of text alone is written as text"),
     (COHERE, "/response_format/schema", unasked, "the older name of `json_schema`"),
@@ -260,6 +260,9 @@ fn warned(difference: &Difference, context: &Context<'_>) -> bool {
         "/top_logprobs" => &["logprobs"],
         "/messages/*/reasoning" | "/messages/*/reasoning_content" => &["thinking"],
         "/messages/*/content" => &["image", "document", "audio", "cache mark"],
+        "/messages/*/content/*/cache_control" | "/messages/*/content/*/prompt_cache_breakpoint" => {
+            &["cache mark"]
+        }
         "/messages/*/name" => &["name"],
         "/response_format/type" | "/response_format/json_schema" => &["output schema"],
         "/response_format" => &["output format", "output schema"],
@@ -282,24 +285,32 @@ fn renamed(_: &Difference, context: &Context<'_>) -> bool {
     of(context.recorded.body) == of(&context.written.body)
 }
 
-/// The text of content, however it is written; `None` where it is not text alone.
-fn text(content: Option<&Value>) -> Option<String> {
+/// The text of content, however it is written, with `between` in between; `None` where it is not
+/// text alone.
+fn text(content: Option<&Value>, between: &str) -> Option<String> {
     match content {
         Some(Value::String(text)) => Some(text.clone()),
-        Some(Value::Array(items)) => items
-            .iter()
-            .map(|item| match item.as_object()?.values().filter(|value| !value.is_null()).count() {
-                2 => item["text"].as_str(),
-                _ => None,
-            })
-            .collect(),
+        Some(Value::Array(items)) => {
+            let texts = items.iter().map(|item| {
+                let fields = item.as_object()?.values().filter(|value| !value.is_null());
+                if fields.count() == 2 { item["text"].as_str() } else { None }
+            });
+            Some(texts.collect::<Option<Vec<_>>>()?.join(between))
+        }
         _ => None,
     }
 }
 
 fn same_text(difference: &Difference, _: &Context<'_>) -> bool {
-    let recorded = text(difference.recorded.as_ref());
-    recorded.is_some() && recorded == text(difference.ours.as_ref())
+    let [recorded, ours] =
+        [&difference.recorded, &difference.ours].map(|content| text(content.as_ref(), "\n\n"));
+    recorded.is_some() && recorded == ours
+}
+
+fn same_thought(difference: &Difference, _: &Context<'_>) -> bool {
+    let [recorded, ours] =
+        [&difference.recorded, &difference.ours].map(|content| text(content.as_ref(), ""));
+    recorded.is_some() && recorded == ours
 }
 
 /// What surrounds the place of a difference, in the recorded body.

@@ -10,6 +10,7 @@ mod conversations;
 mod difference;
 mod fields;
 mod google;
+mod modality;
 mod ollama;
 mod responses;
 
