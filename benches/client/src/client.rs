@@ -1,7 +1,12 @@
 //! The measured client: the same request through `#[call]` and through the plain API.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use meanwhile::layers::{Concurrency, RateLimit, Timeout};
 use meanwhile::prelude::*;
-use meanwhile::{PartStart, Registry};
+use meanwhile::{Moment, Observer, PartStart, Registry, Run, RunKind};
 
 use crate::Mode;
 use crate::sink::Sink;
@@ -22,19 +27,42 @@ fn get_weather(location: String, notes: String) -> String {
     format!("{location}: {notes}")
 }
 
+/// Counts the requests that have ended, and wants to hear of no token.
+#[derive(Debug, Default)]
+struct Requests(AtomicU64);
+
+impl Observer for Requests {
+    fn observe(&self, run: &Run, moment: &Moment<'_>) {
+        if run.kind() == RunKind::Model && moment.is_end() {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn wants_events(&self) -> bool {
+        false
+    }
+}
+
 /// Asks the benchmark server.
 pub(crate) struct Client {
     provider: AnyProvider,
     plain_api: bool,
+    // Only with all layers.
+    observer: Option<Arc<Requests>>,
 }
 
 impl Client {
-    pub(crate) fn new(base_url: &str, plain_api: bool) -> meanwhile::Result<Self> {
+    pub(crate) fn new(base_url: &str, variant: &str) -> meanwhile::Result<Self> {
         let provider = meanwhile::provider::openai::OpenAi::builder()
             .base_url(base_url)
             .api_key("sk-x")
             .build()?;
-        Ok(Self { provider, plain_api })
+        let layered = variant == "layers";
+        let provider = if layered { with_layers(provider) } else { provider };
+        // As products have it: in the default layers of the registry.
+        let provider = registry().insert(provider).provider("openai")?;
+        let observer = layered.then(Arc::<Requests>::default);
+        Ok(Self { provider, plain_api: variant == "api", observer })
     }
 
     fn call(&self, mode: Mode) -> Call<'static, Response> {
@@ -44,6 +72,10 @@ impl Client {
                 .model(Model::of(self.provider.clone(), MODEL))
         } else {
             weather("Paris").client(self.provider.clone())
+        };
+        let call = match &self.observer {
+            Some(observer) => call.observe(observer.clone()),
+            None => call,
         };
         if mode == Mode::Tools { call.tool::<GetWeather>() } else { call }
     }
@@ -89,4 +121,15 @@ impl Client {
         }
         Ok(())
     }
+}
+
+/// What a careful product adds to the default layers. No limit is reached.
+fn with_layers(provider: AnyProvider) -> AnyProvider {
+    let timeout = Timeout::new()
+        .first_event(Duration::from_secs(30))
+        .idle(Duration::from_secs(30))
+        .whole(Duration::from_secs(300));
+    let rate =
+        RateLimit::new().requests_per_minute(1_000_000_000).tokens_per_minute(1_000_000_000_000);
+    provider.layer(&timeout).layer(&rate).layer(&Concurrency::new(20_000))
 }

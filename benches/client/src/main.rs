@@ -1,6 +1,7 @@
 //! A client of the loopback benchmark server: makes requests, prints one line of JSON.
 //!
-//! `--variant api` goes through the plain API instead of `#[call]`; `--case` makes one request and
+//! `--variant api` goes through the plain API instead of `#[call]`, `--variant layers` through all layers
+//! and by an observer; `--case` makes one request and
 //! prints what it delivered instead of what it cost.
 
 mod client;
@@ -56,7 +57,7 @@ struct Arguments {
     count_allocs: bool,
     #[arg(long, default_value_t = 1)]
     threads: usize,
-    /// `call` or `api`
+    /// `call`, `api`, or `layers`: calls through all layers, with an observer
     #[arg(long, default_value = "call")]
     variant: String,
     #[arg(long)]
@@ -83,7 +84,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
     };
     let line = builder.enable_all().build()?.block_on(async {
-        let client = Arc::new(Client::new(&base_url(&arguments), arguments.variant == "api")?);
+        let client = Arc::new(Client::new(&base_url(&arguments), &arguments.variant)?);
         if arguments.case {
             case(&arguments, &client).await
         } else {

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use http::HeaderValue;
 use meanwhile_core::{
     Batch, BatchId, BatchItem, BatchStatus, Batches, Delivery, Error, ErrorKind, Fold,
-    OutputFormat, Request, Response, Result, TimeoutPhase, Timeouts,
+    OutputFormat, Request, Response, Result, TimeoutPhase, Timeouts, Warning,
 };
 use meanwhile_http::{Answer, Codec as _, Framing, Wire, redact};
 use serde::{Deserialize, Serialize};
@@ -46,8 +46,6 @@ struct Outcome<'a> {
     error: Option<&'a RawValue>,
 }
 
-/// A setting that a request cannot carry is left out without a warning, because a batch has no place
-/// for warnings; under [`OnUnsupported::Error`](meanwhile_core::OnUnsupported) it is an error.
 #[async_trait]
 impl Batches for AnthropicApi {
     async fn create(&self, requests: Vec<(String, Request)>) -> Result<Batch> {
@@ -59,8 +57,9 @@ impl Batches for AnthropicApi {
         if let Some((id, _)) = requests.iter().find(|(id, _)| !ids.insert(id)) {
             return invalid(format!("two requests of the batch are called `{id}`"));
         }
-        let wire = self.create_wire(requests)?;
-        self.batch(self.send(wire, "", Timeouts::default()).await?)
+        let (wire, warnings) = self.create_wire(requests)?;
+        let raw = self.send(wire, "", Timeouts::default()).await?;
+        Ok(self.batch(raw)?.with_warnings(warnings))
     }
 
     async fn status(&self, id: &BatchId) -> Result<Batch> {
@@ -91,7 +90,11 @@ impl Batches for AnthropicApi {
 }
 
 impl AnthropicApi {
-    fn create_wire(&self, requests: Vec<(String, Request)>) -> Result<Wire> {
+    fn create_wire(
+        &self,
+        requests: Vec<(String, Request)>,
+    ) -> Result<(Wire, Vec<(String, Warning)>)> {
+        let mut warnings = Vec::new();
         let mut betas: Vec<String> = Vec::new();
         let mut bodies = Vec::with_capacity(requests.len());
         for (id, mut request) in requests {
@@ -103,6 +106,7 @@ impl AnthropicApi {
                     betas.push(name.to_owned());
                 }
             }
+            warnings.extend(wire.warnings.into_iter().map(|warning| (id.clone(), warning)));
             bodies.push((id, wire.body));
         }
         let written = |source| {
@@ -120,7 +124,7 @@ impl AnthropicApi {
         {
             wire.headers.insert("anthropic-beta", value);
         }
-        Ok(wire)
+        Ok((wire, warnings))
     }
 
     fn path(&self, id: &BatchId, rest: &str) -> Result<String> {

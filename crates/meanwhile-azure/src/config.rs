@@ -51,6 +51,7 @@ impl Azure {
             headers: Vec::new(),
             client: None,
             timeouts: Timeouts::default(),
+            frame_limit: None,
         }
     }
 }
@@ -67,6 +68,7 @@ pub struct Builder {
     headers: Vec<(String, String)>,
     client: Option<Client>,
     timeouts: Timeouts,
+    frame_limit: Option<usize>,
 }
 
 #[derive(Debug)]
@@ -156,6 +158,12 @@ impl Builder {
         self
     }
 
+    /// Sets the most bytes that one event, or an answer that is not streamed, may hold.
+    pub fn frame_limit(mut self, bytes: usize) -> Self {
+        self.frame_limit = Some(bytes);
+        self
+    }
+
     /// Makes the provider. Does no network I/O.
     ///
     /// # Errors
@@ -204,6 +212,9 @@ impl Builder {
             .with_capabilities(move |deployment| known.capabilities(deployment));
         if let Some(client) = self.client {
             provider = provider.with_client(client);
+        }
+        if let Some(bytes) = self.frame_limit {
+            provider = provider.with_frame_limit(bytes);
         }
         Ok(provider)
     }

@@ -48,8 +48,8 @@ fn reworded(error: &Error, message: String) -> Error {
     if let Some(wait) = error.retry_after() {
         new = new.with_retry_after(wait);
     }
-    if error.is_retryable() != new.is_retryable() {
-        new = new.with_retryable(error.is_retryable());
+    if let Some(word) = error.told_to_retry() {
+        new = new.with_retryable(word);
     }
     new
 }

@@ -184,8 +184,9 @@ impl ConverseDecoder {
 
     /// Reads an event that bears its name inside, as behind `InvokeModel`.
     fn named(&mut self, data: &[u8], events: &mut Events) -> Result<()> {
-        let event: BTreeMap<Cow<'_, str>, &RawValue> = parse(data)?;
+        let event: BTreeMap<Cow<'_, str>, Option<&RawValue>> = parse(data)?;
         for (name, payload) in event {
+            let Some(payload) = payload else { continue };
             let mut headers = MessageHeaders::default();
             headers.event_type = Some(&name);
             if name.ends_with("Exception") {
@@ -391,8 +392,7 @@ impl ConverseDecoder {
 
     fn stop(&mut self, reason: Option<&str>, more: Option<&RawValue>) {
         self.stop_reason = Some(reason.unwrap_or_default().to_owned());
-        let Some(more) =
-            more.map(value).filter(|more| more.as_object().is_some_and(|more| !more.is_empty()))
+        let Some(more) = more.map(value).filter(|more| more.as_object().is_some_and(says_anything))
         else {
             return;
         };
@@ -472,6 +472,10 @@ impl Decoder for ConverseDecoder {
         self.complete(events);
         Ok(())
     }
+}
+
+fn says_anything(fields: &Map<String, Value>) -> bool {
+    fields.values().any(|value| !value.is_null())
 }
 
 fn parse<'a, T: Deserialize<'a>>(data: &'a [u8]) -> Result<T> {

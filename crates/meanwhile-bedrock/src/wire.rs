@@ -80,32 +80,41 @@ impl<'de: 'a, 'a> Deserialize<'de> for Block<'a> {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut block = Block::Empty;
+                let mut known = None;
+                let mut other = Block::Empty;
                 while let Some(name) = map.next_key::<BorrowedStr<'de>>()? {
-                    if !matches!(block, Block::Empty) {
+                    if known.is_some() {
                         map.next_value::<IgnoredAny>()?;
                         continue;
                     }
-                    block = match name.as_str() {
-                        "text" => map.next_value::<Text<'de>>()?.map_or(Block::Empty, Block::Text),
-                        "toolUse" => Block::ToolUse(map.next_value()?),
-                        "toolResult" => Block::ToolResult(map.next_value()?),
-                        "reasoningContent" => map
-                            .next_value::<Option<Reasoning<'de>>>()?
-                            .map_or(Block::Empty, Block::Reasoning),
-                        "citation" => Block::Citation(map.next_value()?),
-                        "citationsContent" => map
-                            .next_value::<Option<CitationsContent<'de>>>()?
-                            .map_or(Block::Empty, Block::Citations),
-                        "image" => Block::Image(map.next_value()?),
-                        "audio" => Block::Audio(map.next_value()?),
-                        _ => match map.next_value::<Option<&'de RawValue>>()? {
-                            Some(raw) => Block::Other(name.into_owned(), raw),
-                            None => Block::Empty,
-                        },
+                    let raw = |make: fn(&'de RawValue) -> Block<'de>, map: &mut A| {
+                        Ok(map.next_value::<Option<&'de RawValue>>()?.map(make))
+                    };
+                    known = match name.as_str() {
+                        "text" => map.next_value::<Text<'de>>()?.map(Block::Text),
+                        "toolUse" => raw(Block::ToolUse, &mut map)?,
+                        "toolResult" => raw(Block::ToolResult, &mut map)?,
+                        "reasoningContent" => {
+                            map.next_value::<Option<Reasoning<'de>>>()?.map(Block::Reasoning)
+                        }
+                        "citation" => raw(Block::Citation, &mut map)?,
+                        "citationsContent" => {
+                            map.next_value::<Option<CitationsContent<'de>>>()?.map(Block::Citations)
+                        }
+                        "image" => raw(Block::Image, &mut map)?,
+                        "audio" => raw(Block::Audio, &mut map)?,
+                        _ => {
+                            if let Some(raw) = map.next_value::<Option<&'de RawValue>>()?
+                                && matches!(other, Block::Empty)
+                            {
+                                other = Block::Other(name.into_owned(), raw);
+                            }
+                            None
+                        }
                     };
                 }
-                Ok(block)
+                // What a later version adds beside a known field changes nothing.
+                Ok(known.unwrap_or(other))
             }
         }
         deserializer.deserialize_map(BlockVisitor)

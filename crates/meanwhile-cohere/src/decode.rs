@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use meanwhile_core::{
     Citation, Error, ErrorKind, Event, Finish, FinishReason, Logprob, Metadata, Part, ProviderData,
-    Request, Result,
+    Request, Result, Warning, WarningKind,
 };
 use meanwhile_http::{Decoder, Frame};
 use serde_json::value::RawValue;
@@ -191,6 +191,10 @@ impl ChatDecoder {
             if !text.is_empty() {
                 events.push_back(Event::text_delta(part, text));
             }
+        } else if let Some(kind) = content.r#type.filter(|kind| *kind != "text") {
+            let message = format!("content of type `{kind}` cannot be read and is missing");
+            let warning = Warning::new(WarningKind::Unreadable, "content", message);
+            events.push_back(Event::warning(warning));
         }
     }
 

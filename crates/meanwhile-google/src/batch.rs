@@ -1,8 +1,7 @@
 //! Batches of AI Studio: requests that are answered within a day.
 //!
 //! Requests go inside the batch, and their ids ride along as metadata. What a batch made elsewhere
-//! answers may be in a file instead, one answer a line. A batch has no place for warnings: a request
-//! that must not lose a setting asks for an error instead.
+//! answers may be in a file instead, one answer a line.
 
 use std::collections::HashSet;
 
@@ -75,6 +74,7 @@ impl Batches for GoogleApi {
         };
         let mut ids = HashSet::with_capacity(requests.len());
         let mut bodies = Vec::with_capacity(requests.len());
+        let mut warnings = Vec::new();
         for (id, request) in &requests {
             if !ids.insert(id.as_str()) {
                 return invalid(format!("two requests of the batch are called `{id}`"));
@@ -82,8 +82,9 @@ impl Batches for GoogleApi {
             if request.model != first.model {
                 return invalid("all requests of a batch must name the same model".to_owned());
             }
-            let body = self.codec.encode(request)?.body;
-            let body: Box<RawValue> = serde_json::from_slice(&body).map_err(|source| {
+            let wire = self.codec.encode(request)?;
+            warnings.extend(wire.warnings.into_iter().map(|warning| (id.clone(), warning)));
+            let body: Box<RawValue> = serde_json::from_slice(&wire.body).map_err(|source| {
                 let message = "the request cannot be written as JSON";
                 Error::new(ErrorKind::InvalidRequest, message).with_source(source)
             })?;
@@ -98,7 +99,7 @@ impl Batches for GoogleApi {
         let path = format!("{}:batchGenerateContent", self.host().model_path(&first.model));
         let operation: Value =
             self.api.post(&path, &body, &first.model, Timeouts::default()).await?;
-        self.read(operation, None)
+        Ok(self.read(operation, None)?.with_warnings(warnings))
     }
 
     async fn status(&self, id: &BatchId) -> Result<Batch> {

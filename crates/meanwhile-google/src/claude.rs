@@ -13,10 +13,13 @@ type Claude = HttpProvider<MessagesCodec>;
 /// Makes the provider of Claude for the endpoint of a project and location.
 pub(crate) fn provider(endpoint: Endpoint, auth: Auth, common: &Common) -> Claude {
     let codec = MessagesCodec::new(VERTEX, Host::Vertex);
-    let claude = HttpProvider::new(VERTEX, codec, endpoint)
+    let mut claude = HttpProvider::new(VERTEX, codec, endpoint)
         .with_auth(auth)
         .with_timeouts(common.timeouts)
         .with_capabilities(|model| MessagesCodec::capabilities(bare(model)));
+    if let Some(bytes) = common.frame_limit {
+        claude = claude.with_frame_limit(bytes);
+    }
     match &common.client {
         Some(client) => claude.with_client(client.clone()),
         None => claude,

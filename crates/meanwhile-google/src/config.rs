@@ -66,6 +66,7 @@ pub struct Builder {
 pub(crate) struct Common {
     pub(crate) client: Option<Client>,
     pub(crate) timeouts: Timeouts,
+    pub(crate) frame_limit: Option<usize>,
 }
 
 impl Builder {
@@ -96,6 +97,12 @@ impl Builder {
     /// Sets time limits for requests that bring none.
     pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
         self.common.timeouts = timeouts;
+        self
+    }
+
+    /// Sets the most bytes that one event, or an answer that is not streamed, may hold.
+    pub fn frame_limit(mut self, bytes: usize) -> Self {
+        self.common.frame_limit = Some(bytes);
         self
     }
 
@@ -152,6 +159,9 @@ pub(crate) fn provider(
         .with_capabilities(|model| Model::of(model).capabilities());
     if let Some(client) = common.client {
         provider = provider.with_client(client);
+    }
+    if let Some(bytes) = common.frame_limit {
+        provider = provider.with_frame_limit(bytes);
     }
     provider
 }

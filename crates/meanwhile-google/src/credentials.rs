@@ -113,6 +113,18 @@ impl Credentials {
                 refresh_token: Secret::new(need("refresh_token", file.refresh_token)?),
                 token_uri,
             },
+            kind @ ("external_account" | "external_account_authorized_user") => {
+                let message = format!(
+                    "credentials of type `{kind}` (workload or workforce identity federation) are not exchanged here; pass the output of `gcloud auth print-access-token` to the provider as an access token, or use a service account"
+                );
+                return Err(config(message));
+            }
+            kind @ "impersonated_service_account" => {
+                let message = format!(
+                    "credentials of type `{kind}` are not exchanged here; pass the output of `gcloud auth print-access-token --impersonate-service-account=ACCOUNT` to the provider as an access token"
+                );
+                return Err(config(message));
+            }
             other => {
                 let message = format!(
                     "credentials of type `{other}` are not supported; use a service account or an authorised user, or pass an access token to the provider"

@@ -47,7 +47,8 @@ struct Texts<'a> {
 #[derive(Serialize)]
 struct Instances<'a> {
     instances: Vec<Instance<'a>>,
-    parameters: Parameters<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parameters: Option<Parameters<'a>>,
 }
 
 #[derive(Serialize)]
@@ -141,7 +142,8 @@ impl Embedder for GoogleApi {
             }
             (true, inputs) => {
                 let instances = inputs.iter().map(|content| Instance { content, task_type });
-                let parameters = Parameters { output_dimensionality: *dimensions, options: &given };
+                let parameters = (dimensions.is_some() || !given.is_empty())
+                    .then_some(Parameters { output_dimensionality: *dimensions, options: &given });
                 let body = Instances { instances: instances.collect(), parameters };
                 let path = format!("{path}:predict");
                 let answer: Predictions = self.api.post(&path, &body, model, *timeouts).await?;

@@ -102,13 +102,15 @@ impl Parts {
             return;
         }
         let kind = if thought.0 { Kind::Thinking } else { Kind::Text };
+        let is_signature = |(name, _): &(Cow<'_, str>, _)| name == "thoughtSignature";
+        // What else stands beside a text must not cut it.
+        let signed = others.iter().any(is_signature);
         match text.0 {
             // Only code, its result and the like come without a text and with more than a signature.
-            None if others.iter().any(|(name, _)| name != "thoughtSignature") => {
+            None if !others.iter().all(is_signature) => {
                 self.opaque(others, thought.0, events);
             }
             Some(text) if !text.is_empty() => {
-                let signed = !others.is_empty();
                 if signed {
                     self.close(events);
                 }
@@ -118,7 +120,7 @@ impl Parts {
                     self.close_with(data, events);
                 }
             }
-            _ if others.is_empty() => {}
+            _ if !signed => {}
             _ if thought.0 => {
                 let mut thinking = Thinking::default();
                 thinking.data = self.data(others, None).map(Box::new);

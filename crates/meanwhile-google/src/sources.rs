@@ -157,7 +157,9 @@ impl Sources {
 
 fn chunk_citation(chunk: &Value, provider: &str) -> Citation {
     // One field says what kind of source it is: `web`, `retrievedContext`, `maps`, `image`.
-    let source = chunk.as_object().and_then(|fields| fields.values().next()).unwrap_or(chunk);
+    let fields = || chunk.as_object().into_iter().flat_map(|fields| fields.values());
+    let known = |source: &&Value| text(source, &["uri", "sourceUri", "title", "text"]).is_some();
+    let source = fields().find(known).or_else(|| fields().next()).unwrap_or(chunk);
     let mut citation = Citation::new();
     citation.url = text(source, &["uri", "sourceUri"]);
     citation.title = text(source, &["title"]);

@@ -97,7 +97,8 @@ impl Counters {
     /// All counts with the raw counters; `None` where none came.
     pub(crate) fn total(&self) -> Option<Usage> {
         let mut raw = self.before.clone();
-        raw.extend(serde_json::from_str::<Map<String, Value>>(&self.last).ok()?);
+        let last = serde_json::from_str::<Map<String, Value>>(&self.last).ok()?;
+        raw.extend(last.into_iter().filter(|(_, count)| !count.is_null()));
         let mut usage = self.known.usage();
         usage.raw = Some(Value::Object(raw).into());
         Some(usage)

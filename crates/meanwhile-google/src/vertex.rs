@@ -146,6 +146,12 @@ impl VertexBuilder {
         self
     }
 
+    /// Sets the most bytes that one event, or an answer that is not streamed, may hold.
+    pub fn frame_limit(mut self, bytes: usize) -> Self {
+        self.common.frame_limit = Some(bytes);
+        self
+    }
+
     /// Makes the provider. Reads the file of the credentials, but does no network I/O.
     ///
     /// # Errors

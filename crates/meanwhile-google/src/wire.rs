@@ -177,7 +177,10 @@ impl<'de: 'a, 'a> Deserialize<'de> for Candidate<'a> {
                         "finishReason" => candidate.finish_reason = map.next_value()?,
                         "finishMessage" => candidate.finish_message = map.next_value()?,
                         "logprobsResult" => candidate.logprobs = map.next_value()?,
-                        _ => candidate.others.push((name, map.next_value()?)),
+                        _ => {
+                            let other = map.next_value::<Option<_>>()?;
+                            candidate.others.extend(other.map(|raw| (name, raw)));
+                        }
                     }
                 }
                 Ok(candidate)
@@ -206,7 +209,10 @@ impl<'de: 'a, 'a> Deserialize<'de> for Part<'a> {
                         "functionCall" => part.function_call = map.next_value()?,
                         "inlineData" => part.inline_data = map.next_value()?,
                         "fileData" => part.file_data = map.next_value()?,
-                        _ => part.others.push((name, map.next_value()?)),
+                        _ => {
+                            let other = map.next_value::<Option<_>>()?;
+                            part.others.extend(other.map(|raw| (name, raw)));
+                        }
                     }
                 }
                 Ok(part)

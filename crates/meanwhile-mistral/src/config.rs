@@ -4,7 +4,7 @@ use meanwhile_core::{AnyProvider, Effort, ErrorKind, ProviderInfo, Result, Timeo
 use meanwhile_http::{Client, Secret};
 use meanwhile_openai_compatible::{
     AudioInput, Builder as Dialect, ChatCodec, Documents, OpenAiCompatible, Quirks, ReplayThinking,
-    StructuredOutput,
+    StructuredOutput, TextLists,
 };
 
 use crate::{ID, models};
@@ -18,11 +18,15 @@ pub const PROVIDER: ProviderInfo =
     ProviderInfo::new(ID, KEY_VARIABLES, || Mistral::builder().build())
         .with_embedder(|| Mistral::builder().embedder())
         .with_models(|| Mistral::builder().models())
-        .with_batches(|| Mistral::builder().batches());
+        .with_batches(|| Mistral::builder().batches())
+        .with_moderator(|| Mistral::builder().moderator())
+        .with_speech(|| Mistral::builder().speech())
+        .with_transcriber(|| Mistral::builder().transcriber());
 
 /// How Mistral departs from the common dialect.
 pub(crate) const QUIRKS: Quirks = {
     let mut quirks = Quirks::new();
+    quirks.text_lists = TextLists::All;
     quirks.seed_field = "random_seed";
     quirks.required_tool_choice = Some("any");
     quirks.structured_output = StructuredOutput::Strict;
@@ -119,6 +123,12 @@ impl Builder {
     /// Sets time limits for requests that bring none.
     pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
         self.dialect = self.dialect.timeouts(timeouts);
+        self
+    }
+
+    /// Sets the most bytes that one event, or an answer that is not streamed, may hold.
+    pub fn frame_limit(mut self, bytes: usize) -> Self {
+        self.dialect = self.dialect.frame_limit(bytes);
         self
     }
 

@@ -25,6 +25,7 @@ mod config;
 mod modality;
 mod models;
 mod options;
+mod speech;
 
 pub use config::{Builder, Mistral, PROVIDER, codec};
 pub use options::MistralOptions;

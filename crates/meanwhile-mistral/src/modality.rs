@@ -1,17 +1,21 @@
-//! What Mistral offers beside chat: embeddings, the list of models, batches.
+//! What Mistral offers beside chat: embeddings, the list of models, batches, moderation, speech and
+//! transcription.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use meanwhile_core::{
     Batch, BatchId, BatchItem, BatchStatus, Batches, Delivery, Embedder, Error, ErrorKind,
-    ListModels, Request, Result, Timeouts,
+    ListModels, Moderator, Request, Result, SpeechSynthesizer, Timeouts, Transcriber, Warning,
 };
-use meanwhile_http::{Api, Codec as _, Wire, redact};
-use meanwhile_openai_compatible::{BatchApi, ChatCodec, EmbeddingApi};
+use meanwhile_http::{Api, Codec as _, redact};
+use meanwhile_openai_compatible::{
+    BatchApi, ChatCodec, EmbeddingApi, ModerationApi, TranscriptionApi,
+};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::speech::SpeechApi;
 use crate::{Builder, codec};
 
 /// The most texts of one request; one more is refused with code 3210.
@@ -41,6 +45,36 @@ impl Builder {
         self.into_dialect().models()
     }
 
+    /// Makes the [moderator](https://docs.mistral.ai/api/endpoint/classifiers), which judges texts. Does
+    /// no network I/O.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build).
+    pub fn moderator(self) -> Result<Arc<dyn Moderator>> {
+        Ok(Arc::new(ModerationApi::new(self.into_dialect().api()?).without_images()))
+    }
+
+    /// Makes the [speech synthesizer](https://docs.mistral.ai/api/endpoint/audio/speech). Does no network
+    /// I/O.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build).
+    pub fn speech(self) -> Result<Arc<dyn SpeechSynthesizer>> {
+        Ok(Arc::new(SpeechApi::new(self.into_dialect().api()?)))
+    }
+
+    /// Makes the [transcriber](https://docs.mistral.ai/api/endpoint/audio/transcriptions). Does no
+    /// network I/O.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build).
+    pub fn transcriber(self) -> Result<Arc<dyn Transcriber>> {
+        Ok(Arc::new(TranscriptionApi::mistral(self.into_dialect().api()?)))
+    }
+
     /// Makes the [batches](https://docs.mistral.ai/api/endpoint/batch). Does no network I/O.
     ///
     /// # Errors
@@ -54,9 +88,6 @@ impl Builder {
 }
 
 /// Batch jobs, whose requests travel inline and must all be for one model.
-///
-/// A setting that a request cannot carry is left out without a warning, because a batch has no place
-/// for warnings; under [`OnUnsupported::Error`](meanwhile_core::OnUnsupported) it is an error.
 #[derive(Debug)]
 struct Jobs {
     api: Api,
@@ -89,10 +120,13 @@ impl Batches for Jobs {
             );
             return Err(self.named(Error::new(ErrorKind::InvalidRequest, message)));
         }
-        let entries = requests.into_iter().map(|(id, request)| self.entry(id, request));
+        let mut warnings = Vec::new();
+        let entries =
+            requests.into_iter().map(|(id, request)| self.entry(id, request, &mut warnings));
         let requests = entries.collect::<Result<_>>().map_err(|error| self.named(error))?;
         let body = Created { endpoint: ENDPOINT, model: &model, requests };
-        self.batch(self.api.post("/batch/jobs", &body, &model, Timeouts::default()).await?)
+        let raw = self.api.post("/batch/jobs", &body, &model, Timeouts::default()).await?;
+        Ok(self.batch(raw)?.with_warnings(warnings))
     }
 
     async fn status(&self, id: &BatchId) -> Result<Batch> {
@@ -105,7 +139,7 @@ impl Batches for Jobs {
             && !outputs.is_empty()
         {
             let lines: String = outputs.iter().map(|line| format!("{line}\n")).collect();
-            return self.lines.read_results(lines.as_bytes());
+            return Ok(self.lines.read_results(lines.as_bytes()));
         }
         let mut items = Vec::new();
         let mut files = 0;
@@ -113,8 +147,7 @@ impl Batches for Jobs {
             let Some(file) = raw.get(field).and_then(Value::as_str) else { continue };
             files += 1;
             let path = format!("/files/{}/content", self.legal(file)?);
-            let reply = self.api.send(Wire::get(path), "", Timeouts::default()).await?;
-            items.extend(self.lines.read_results(&reply.body)?);
+            self.lines.fetch_results(&path, &mut items).await?;
         }
         if files == 0 {
             let status = raw.get("status").and_then(Value::as_str).unwrap_or("unknown");
@@ -131,9 +164,15 @@ impl Batches for Jobs {
 }
 
 impl Jobs {
-    fn entry(&self, custom_id: String, mut request: Request) -> Result<Entry> {
+    fn entry(
+        &self,
+        custom_id: String,
+        mut request: Request,
+        warnings: &mut Vec<(String, Warning)>,
+    ) -> Result<Entry> {
         request.delivery = Delivery::Whole;
         let wire = self.codec.encode(&request)?;
+        warnings.extend(wire.warnings.into_iter().map(|warning| (custom_id.clone(), warning)));
         let mut body: Map<String, Value> =
             serde_json::from_slice(&wire.body).map_err(|source| {
                 let message = "the batch cannot be written as JSON";

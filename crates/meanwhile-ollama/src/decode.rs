@@ -137,7 +137,11 @@ impl OllamaDecoder {
     }
 
     fn call(&mut self, call: wire::ToolCall<'_>, events: &mut Events) {
-        let function = call.function.unwrap_or_default();
+        let Some(function) = call.function else {
+            let message = "a tool call without a function cannot be read and is missing";
+            let warning = Warning::new(WarningKind::Unreadable, "tool call", message);
+            return events.push_back(Event::warning(warning));
+        };
         let name = function.name.unwrap_or_default();
         if name.is_empty() {
             let message = "a tool call came without the tool's name";

@@ -194,6 +194,21 @@ pub fn tool_result<Marker, V: IntoToolOutput<Marker>, E: ToolError>(
     }
 }
 
+/// Runs a synchronous tool where it stops nothing else: on a thread that may block, where there is a
+/// tokio runtime.
+///
+/// # Errors
+///
+/// Those of the tool.
+pub async fn off_runtime(
+    work: impl FnOnce() -> Result<ToolOutput> + Send + 'static,
+) -> Result<ToolOutput> {
+    #[cfg(feature = "blocking")]
+    return meanwhile_blocking::off_runtime(work).await?;
+    #[cfg(not(feature = "blocking"))]
+    work()
+}
+
 /// Reads a call of one tool.
 ///
 /// # Errors

@@ -40,7 +40,9 @@
 //!
 //! A provider is a feature named by its id, the part before `/` in a model string: `openai`,
 //! `local`, `ollama`, `groq` and so on. `openai-compatible` brings all vendors that speak that
-//! dialect. `macros` is the only default. A provider from elsewhere joins by
+//! dialect. On by default are `macros`, `layers`, which tries again what may yet succeed, `concurrency`,
+//! which makes many calls at once, and `blocking`, which is for synchronous programs and keeps
+//! synchronous tools off the runtime. A provider from elsewhere joins by
 //! [`registry()`]`.register(…)` and is then equal to a built-in one.
 
 #[doc(hidden)]
@@ -78,17 +80,22 @@ pub use meanwhile_core::{
 // What providers offer beside answers.
 pub use meanwhile_core::{
     Batch, BatchId, BatchItem, BatchStatus, Batches, EmbedPurpose, EmbedRequest, Embedder,
-    EmbeddingModel, Embeddings, ListModels, ModelInfo, Ranked, RankedDocuments, RerankRequest,
-    Reranker,
+    EmbeddingModel, Embeddings, GeneratedImage, GeneratedImages, ImageGenerator, ImageRequest,
+    ListModels, ModelInfo, Moderation, ModerationCategory, ModerationRequest, Moderations,
+    Moderator, Ranked, RankedDocuments, RerankRequest, Reranker, Speech, SpeechRequest,
+    SpeechStream, SpeechSynthesizer, TimedText, TimestampUnit, Transcriber, Transcription,
+    TranscriptionRequest,
 };
 
 // What happens next.
-pub use meanwhile_core::{Call, Extract, Gather, Json, ToolTurn, Turn, gather};
+#[cfg(feature = "concurrency")]
+pub use meanwhile_concurrency::{compare, gather, map_concurrent, merge, race};
+pub use meanwhile_core::{Call, Extract, Json, ToolTurn, Turn};
 
 // Under which settings it happens, and who is told.
 pub use meanwhile_core::{
-    Attempt, InScope, Moment, Observer, Observers, Run, RunId, RunKind, Scope, chain, configure,
-    scope,
+    Attempt, InScope, IntoObserver, Moment, Observer, Observers, Run, RunId, RunKind, Scope, chain,
+    configure, scope,
 };
 
 #[cfg(feature = "macros")]
@@ -121,6 +128,23 @@ pub mod provider {
     #[cfg(feature = "voyage")]
     pub use meanwhile_voyage as voyage;
 }
+
+/// Layers around providers: retry, fallback, hedging, limits, timeouts, routing, budgets and prices; with
+/// the feature `cache` a cache of answers, with `tower` a bridge to its layers.
+#[cfg(feature = "layers")]
+pub use meanwhile_layers as layers;
+
+/// Many calls at once: in order, as they complete, the first one, side by side.
+#[cfg(feature = "concurrency")]
+pub use meanwhile_concurrency as concurrency;
+
+/// Observers: async callbacks, a history of runs, `tracing`, OpenTelemetry, the terminal.
+#[cfg(feature = "observe")]
+pub use meanwhile_observe as observe;
+
+/// Calls, streams and async tools from synchronous code; and synchronous code off the runtime.
+#[cfg(feature = "blocking")]
+pub use meanwhile_blocking as blocking;
 
 /// For tests of programs and providers: a conformance suite, record and replay, a bad server.
 #[cfg(feature = "testkit")]

@@ -3,8 +3,14 @@
 pub use crate::{
     AnyProvider, Audio, Call, Document, Effort, Error, ErrorKind, Event, Extract, Image,
     IntoPrompt, Json, Message, Model, Params, Part, Prompt, Response, Result, Role, Scripted,
-    ToolCall, ToolChoice, ToolOutput, ToolResult, ToolSet, Toolbox, Turn, call, gather, registry,
+    ToolCall, ToolChoice, ToolOutput, ToolResult, ToolSet, Toolbox, Turn, call, registry,
 };
+
+#[cfg(feature = "concurrency")]
+pub use crate::{gather, map_concurrent};
+
+#[cfg(feature = "blocking")]
+pub use meanwhile_blocking::{Blocking, BlockingCall, BlockingTool, BlockingToolbox};
 
 #[cfg(feature = "macros")]
 pub use meanwhile_macros::{prompt, tool};

@@ -109,7 +109,9 @@ const FEATURES: &[&str] = &[
 
 /// The registry that `provider/model` strings are looked up in.
 ///
-/// Starts with the providers that are compiled in; none is connected before it is first used.
+/// Starts with the providers that are compiled in; none is connected before it is first used. With
+/// the feature `layers`, each is in the layers of `meanwhile_layers::standard`: failures that may
+/// pass are tried again twice. `registry().clear_layers()` takes them away.
 ///
 /// ```
 /// use meanwhile::{Scripted, registry};
@@ -127,6 +129,8 @@ pub fn registry() -> &'static Registry {
         for info in TABLES.iter().copied().flatten() {
             registry.register(info);
         }
+        #[cfg(feature = "layers")]
+        registry.layer(meanwhile_layers::standard());
         registry
     });
     &REGISTRY

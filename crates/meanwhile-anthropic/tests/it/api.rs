@@ -140,9 +140,13 @@ async fn a_batch_from_its_beginning_to_its_end() {
 
     let mut second = ask("2 + 2?");
     second.params = AnthropicOptions::new().beta("one").apply(Params::new().max_tokens(9));
+    second.params.seed = Some(1);
     let created =
         api.create(vec![("a".into(), ask("x").streamed()), ("b".into(), second)]).await.unwrap();
     assert_eq!((created.status, created.total), (BatchStatus::Running, Some(2)));
+    let warned: Vec<_> =
+        created.warnings.iter().map(|(id, warning)| (&**id, &*warning.subject)).collect();
+    assert_eq!(warned, [("b", "seed")]);
     let beta = server.requests.lock().unwrap()[0].headers()["anthropic-beta"].clone();
     assert_eq!(beta, "one");
     let (path, sent) = server.request();

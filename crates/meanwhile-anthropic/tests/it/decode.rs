@@ -42,12 +42,14 @@ fn the_events_of_a_stream() {
                 id: Some(
                     "msg_1",
                 ),
+                provider: None,
                 model: Some(
                     "claude-sonnet-4-5-20250929",
                 ),
                 request_id: None,
                 created: None,
                 service_tier: None,
+                cached: false,
             },
         ),
         PartStart {
@@ -410,7 +412,12 @@ fn a_stream_without_its_stop_is_interrupted() {
 
 #[test]
 fn what_is_no_answer_is_not_taken_for_one() {
-    for body in ["", "{", "[]", "3", "{}", "{\"content\":\"x\"}", "{\"choices\":[]}"] {
+    // Cut, or not even begun.
+    for body in ["", "{"] {
+        let (error, _) = read(Framing::Whole, body).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::StreamInterrupted, "{body}");
+    }
+    for body in ["[]", "3", "{}", "{\"content\":\"x\"}", "{\"choices\":[]}"] {
         let (error, _) = read(Framing::Whole, body).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Decode, "{body}");
     }

@@ -13,6 +13,7 @@
 
 mod answers;
 mod credentials;
+mod modality;
 mod paths;
 
 use std::collections::VecDeque;

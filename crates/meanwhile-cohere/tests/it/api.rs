@@ -94,3 +94,27 @@ async fn models() {
     let found: Vec<_> = found.iter().map(|model| (&*model.id, model.input_tokens)).collect();
     assert_eq!(found, [("a", Some(288_000)), ("b", Some(4096))]);
 }
+
+#[tokio::test]
+async fn vectors_of_other_types() {
+    let cases = [
+        (json!({ "int8": [[18, -7]] }), Some(vec![18.0, -7.0])),
+        (json!({ "ubinary": [[255, 0]], "float": [[0.5, 1.0]] }), Some(vec![0.5, 1.0])),
+        (json!([[0.25, 1.0]]), Some(vec![0.25, 1.0])),
+        (json!({ "base64": ["AACAPw=="] }), None),
+    ];
+    for (vectors, expected) in cases {
+        let server = MockServer::start().await;
+        let sent = json!({ "model": "m", "texts": ["a"], "input_type": "search_document",
+            "embedding_types": ["int8"] });
+        serve(&server, "/v2/embed", sent, 200, json!({ "embeddings": vectors })).await;
+        let mut request = EmbedRequest::new("m", vec!["a".into()]);
+        let options = request.options.entry("cohere".to_owned()).or_default();
+        options.insert("embedding_types".to_owned(), json!(["int8"]));
+        let found = api(&server).await.embed(request).await;
+        match expected {
+            Some(expected) => assert_eq!(found.unwrap().vectors, [expected]),
+            None => assert_eq!(found.unwrap_err().kind(), ErrorKind::Decode),
+        }
+    }
+}

@@ -114,7 +114,7 @@ async fn vertex_embeds_by_either_endpoint() {
                 format!("{base}/text-embedding-005:predict"),
                 json!({ "instances": [
                 { "content": "a", "task_type": "RETRIEVAL_QUERY" },
-                { "content": "b", "task_type": "RETRIEVAL_QUERY" } ], "parameters": {} })
+                { "content": "b", "task_type": "RETRIEVAL_QUERY" } ] })
             ),
             (
                 format!("{base}/gemini-embedding-2:embedContent"),
@@ -197,10 +197,13 @@ async fn a_batch_comes_back_with_its_ids() {
     ]);
     let api = studio(client);
     let request = || Request::new("gemini-2.5-flash", vec![Message::user("x")]);
-    let batch = api
-        .create(vec![("one".to_owned(), request()), ("two".to_owned(), request())])
-        .await
-        .unwrap();
+    let mut second = request();
+    second.params.user = Some("ann".to_owned());
+    let batch =
+        api.create(vec![("one".to_owned(), request()), ("two".to_owned(), second)]).await.unwrap();
+    let warned: Vec<_> =
+        batch.warnings.iter().map(|(id, warning)| (&**id, &*warning.subject)).collect();
+    assert_eq!(warned, [("two", "user")]);
     assert_eq!(
         (batch.status, batch.total, batch.succeeded, batch.failed),
         (BatchStatus::Running, Some(2), Some(1), Some(1))

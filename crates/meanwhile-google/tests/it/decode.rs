@@ -200,7 +200,7 @@ fn usage_is_in_its_normal_form() {
         [Some(9), none, none, none, Some(11), Some(4), Some(7), none],
     );
     assert_eq!(
-        *raw.unwrap(),
+        raw.unwrap(),
         json!({ "promptTokenCount": 9, "candidatesTokenCount": 4,
             "thoughtsTokenCount": 7, "totalTokenCount": 9, "serviceTier": "flex" })
     );

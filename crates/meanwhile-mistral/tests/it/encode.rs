@@ -106,7 +106,7 @@ fn results_may_carry_pictures() {
     let expected = json!([
         result(json!([{ "type": "text", "text": "see" }, image])),
         result(json!([{ "type": "text", "text": "error: " }, image])),
-        result(json!("ab")),
+        result(json!([{ "type": "text", "text": "a" }, { "type": "text", "text": "b" }])),
     ]);
     check(messages, &expected);
 }

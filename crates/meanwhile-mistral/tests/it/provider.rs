@@ -4,7 +4,8 @@ use std::sync::Mutex;
 
 use bytes::Bytes;
 use meanwhile_core::{
-    BatchStatus, EmbeddingModel, ErrorKind, Message, Provider as _, Request, Result,
+    Audio, BatchStatus, EmbeddingModel, ErrorKind, Message, ModerationRequest, Provider as _,
+    Request, Result, SpeechRequest, TranscriptionRequest,
 };
 use meanwhile_http::{Body, Client, Transport};
 use meanwhile_mistral::{Mistral, PROVIDER};
@@ -118,8 +119,13 @@ async fn a_batch_travels_inline() {
     let (builder, answers) = answering(JOB);
     let batches = builder.batches().unwrap();
     let request = |model: &str| Request::new(model, vec![Message::user("x")]);
-    let batch = batches.create(vec![("0".into(), request("m")), ("1".into(), request("m"))]).await;
+    let mut second = request("m");
+    second.params.top_k = Some(1);
+    let batch = batches.create(vec![("0".into(), request("m")), ("1".into(), second)]).await;
     let batch = batch.unwrap();
+    let warned: Vec<_> =
+        batch.warnings.iter().map(|(id, warning)| (&**id, &*warning.subject)).collect();
+    assert_eq!(warned, [("1", "top_k")]);
     assert_eq!((batch.status, batch.failed), (BatchStatus::Completed, Some(1)));
     let messages = json!({ "messages": [{ "role": "user", "content": "x" }] });
     let requests =
@@ -135,4 +141,85 @@ async fn a_batch_travels_inline() {
     let mixed = vec![("0".into(), request("m")), ("1".into(), request("n"))];
     let error = batches.create(mixed).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidRequest);
+}
+
+#[tokio::test]
+async fn texts_are_judged() {
+    let (builder, answers) = answering(
+        r#"{"model":"m-2","results":[{"categories":{"pii":true,"law":false},
+        "category_scores":{"pii":0.9,"law":0.1}}],"usage":{"prompt_tokens":12}}"#,
+    );
+    let request = ModerationRequest::new("m", vec!["a".to_owned()]);
+    let judged = builder.moderator().unwrap().moderate(request).await.unwrap();
+    assert_eq!(judged.results[0].found().collect::<Vec<_>>(), ["pii"]);
+    assert_eq!((&*judged.model, judged.usage.input.total), ("m-2", Some(12)));
+    assert_eq!(body(answers), json!({ "model": "m", "input": ["a"] }));
+}
+
+#[tokio::test]
+async fn speech_comes_as_base64() {
+    let request = || SpeechRequest::new("tts", "Hello.", "en_paul").format("mp3");
+    let (builder, answers) = answering(r#"{"audio_data":"SUQzYWJj"}"#);
+    let speech = builder.speech().unwrap().speak(request()).await.unwrap();
+    assert_eq!(speech.audio, Audio::bytes(&b"ID3abc"[..], "audio/mp3"));
+    let sent = json!({ "model": "tts", "input": "Hello.", "voice_id": "en_paul",
+        "response_format": "mp3" });
+    assert_eq!(body(answers), sent);
+
+    let (builder, answers) = answering("{}");
+    let error = builder.speech().unwrap().speak(request().speed(2.0)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    assert!(answers.asked.lock().unwrap().is_empty());
+    for wrong in ["{}", r#"{"audio_data":"?"}"#] {
+        let error = answering(wrong).0.speech().unwrap().speak(request()).await.unwrap_err();
+        assert_eq!((error.kind(), error.model()), (ErrorKind::Decode, Some("tts")));
+    }
+}
+
+#[tokio::test]
+async fn speech_comes_in_events() {
+    const EVENTS: &str = "event: speech.audio.delta\n\
+        data: {\"type\":\"speech.audio.delta\",\"audio_data\":\"SUQz\"}\n\n\
+        data: {\"type\":\"something.new\"}\n\n\
+        data: {\"type\":\"speech.audio.delta\",\"audio_data\":\"YWJj\"}\n\n\
+        data: {\"type\":\"speech.audio.done\",\"usage\":{}}\n\n";
+    let request = || SpeechRequest::new("tts", "Hello.", "en_paul");
+    let read = |events: &'static str| async move {
+        let (builder, answers) = answering(events);
+        let mut stream = builder.speech().unwrap().stream(request()).await.unwrap();
+        assert_eq!(body(answers)["stream"], true);
+        let mut bytes = Vec::new();
+        while let Some(chunk) = stream.chunk().await {
+            match chunk {
+                Ok(chunk) => bytes.extend_from_slice(&chunk),
+                Err(error) => return (bytes, Some(error.kind())),
+            }
+        }
+        (bytes, None)
+    };
+    assert_eq!(read(EVENTS).await, (b"ID3abc".to_vec(), None));
+    let (cut, _) = EVENTS.rsplit_once("data: {\"type\":\"speech.audio.done\"").unwrap();
+    assert_eq!(read(cut).await, (b"ID3abc".to_vec(), Some(ErrorKind::StreamInterrupted)));
+    assert_eq!(read("data: {]\n\n").await, (Vec::new(), Some(ErrorKind::Decode)));
+}
+
+#[tokio::test]
+async fn recordings_are_written_down() {
+    let (builder, answers) = answering(
+        r#"{"model":"voxtral","text":"Hi.","language":"en","segments":[{"type":"transcription_segment",
+        "text":"Hi.","start":0.0,"end":1.5,"speaker_id":"s1"}],"usage":{"prompt_tokens":4,
+        "completion_tokens":2}}"#,
+    );
+    let request = TranscriptionRequest::new("voxtral-mini", Audio::bytes(&b"x"[..], "audio/mp3"));
+    let written = builder.transcriber().unwrap().transcribe(request).await.unwrap();
+    assert_eq!((&*written.text, &*written.model), ("Hi.", "voxtral"));
+    assert_eq!(written.segments[0].speaker.as_deref(), Some("s1"));
+    assert_eq!(written.usage.total(), Some(6));
+    let sent = answers.asked.lock().unwrap().pop().unwrap();
+    assert_eq!(sent.uri().path(), "/v1/audio/transcriptions");
+    let text = std::str::from_utf8(sent.body()).unwrap();
+    assert!(
+        text.contains("filename=\"audio.mp3\"\r\ncontent-type: audio/mp3\r\n\r\nx\r\n"),
+        "{text}"
+    );
 }

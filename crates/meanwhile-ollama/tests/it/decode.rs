@@ -163,7 +163,7 @@ fn answers_that_break_off_are_no_answers() {
         assert_eq!(partial.text(), "Once");
     }
     let (error, _) = fold(Framing::JsonLines, "").unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Decode);
+    assert_eq!(error.kind(), ErrorKind::StreamInterrupted);
     // The other interface of the same server.
     let body = json!({ "object": "chat.completion", "choices": [] });
     let (error, _) = fold(Framing::Whole, &body.to_string()).unwrap_err();

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use meanwhile::FinishReason;
 use meanwhile::prelude::*;
 use meanwhile::provider::openai::OpenAi;
-use meanwhile::{FinishReason, TimeoutPhase};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -14,15 +14,15 @@ use wiremock::matchers::{method, path};
 use wiremock::{Mock, MockServer, Request as Received, ResponseTemplate};
 
 #[call("openai/gpt-4o-mini")]
-async fn echo(text: &str) -> Result<String> {
+pub(crate) async fn echo(text: &str) -> Result<String> {
     "{text}"
 }
 
-fn client(base_url: &str, key: &str) -> AnyProvider {
+pub(crate) fn client(base_url: &str, key: &str) -> AnyProvider {
     OpenAi::builder().base_url(base_url).api_key(key).build().unwrap()
 }
 
-fn answer(text: &str) -> serde_json::Value {
+pub(crate) fn answer(text: &str) -> serde_json::Value {
     serde_json::json!({
         "id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "gpt-4o-mini",
         "choices": [{"index": 0, "finish_reason": "stop",
@@ -32,14 +32,16 @@ fn answer(text: &str) -> serde_json::Value {
 }
 
 /// The text of the last message of a request.
-fn asked(request: &Received) -> String {
+pub(crate) fn asked(request: &Received) -> String {
     let body: serde_json::Value = request.body_json().unwrap();
     let messages = body["messages"].as_array().unwrap();
     messages.last().unwrap()["content"].as_str().unwrap().to_owned()
 }
 
 /// A server that says back what it was asked, and with which key, after `delay`.
-async fn echoing(delay: impl Fn(&str) -> Duration + Send + Sync + 'static) -> MockServer {
+pub(crate) async fn echoing(
+    delay: impl Fn(&str) -> Duration + Send + Sync + 'static,
+) -> MockServer {
     let server = MockServer::start().await;
     let respond = move |request: &Received| {
         let text = asked(request);
@@ -52,46 +54,16 @@ async fn echoing(delay: impl Fn(&str) -> Duration + Send + Sync + 'static) -> Mo
     server
 }
 
-#[tokio::test]
-async fn three_calls_take_as_long_as_the_slowest_and_keep_their_order() {
-    let wait = |text: &str| Duration::from_millis(300 - 40 * text.len() as u64);
-    let server = echoing(wait).await;
-    let client = client(&server.uri(), "k");
-    // The first call takes longest.
-    let calls = ["a", "bb", "ccc"].map(|text| echo(text).client(client.clone()));
-    assert!(server.received_requests().await.unwrap().is_empty(), "nothing is sent before a poll");
-    let start = Instant::now();
-    let answers = gather(calls).await.unwrap();
-    assert_eq!(answers, ["a Bearer k", "bb Bearer k", "ccc Bearer k"]);
-    assert!(start.elapsed() < Duration::from_millis(450), "{:?}", start.elapsed());
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_thousand_interleaved_calls_with_two_clients_never_cross() {
-    let server = echoing(|text| Duration::from_millis(text.len() as u64 % 3)).await;
-    let clients = ["one", "two"].map(|key| client(&server.uri(), key));
-    let calls = (0..1000).map(|number: usize| {
-        let call = echo(&number.to_string()).client(clients[number % 2].clone());
-        async move { tokio::spawn(call.into_future()).await.unwrap() }
-    });
-    let calls: Vec<_> = calls.map(Box::pin).collect();
-    let answers = gather(calls).limit(64).await.unwrap();
-    for (number, answer) in answers.iter().enumerate() {
-        let key = ["one", "two"][number % 2];
-        assert_eq!(*answer, format!("{number} Bearer {key}"));
-    }
-}
-
 /// A server of raw bytes: sends `pieces` of an answer to each connection, then does `end`.
-struct Raw {
-    url: String,
+pub(crate) struct Raw {
+    pub(crate) url: String,
     /// Reports each connection that the client closed before the answer was over.
-    closed: mpsc::UnboundedReceiver<()>,
-    connections: Arc<AtomicUsize>,
+    pub(crate) closed: mpsc::UnboundedReceiver<()>,
+    pub(crate) connections: Arc<AtomicUsize>,
 }
 
 #[derive(Clone, Copy)]
-enum End {
+pub(crate) enum End {
     /// Ends the body as HTTP wants it.
     Clean,
     /// Closes the connection in the middle of the body.
@@ -100,7 +72,7 @@ enum End {
     Silence,
 }
 
-async fn raw(head: &str, pieces: Vec<Vec<u8>>, end: End) -> Raw {
+pub(crate) async fn raw(head: &str, pieces: Vec<Vec<u8>>, end: End) -> Raw {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let (report, closed) = mpsc::unbounded_channel();
@@ -122,7 +94,7 @@ async fn raw(head: &str, pieces: Vec<Vec<u8>>, end: End) -> Raw {
 }
 
 /// Fails when the client closes the connection before the answer is over.
-async fn serve(
+pub(crate) async fn serve(
     mut socket: TcpStream,
     head: &str,
     pieces: &[Vec<u8>],
@@ -153,7 +125,7 @@ async fn serve(
 }
 
 /// Whether a request has come whole: its head, and as much body as the head says.
-fn complete(request: &[u8]) -> bool {
+pub(crate) fn complete(request: &[u8]) -> bool {
     let text = String::from_utf8_lossy(request);
     let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
     let length = head.lines().find_map(|line| {
@@ -163,95 +135,23 @@ fn complete(request: &[u8]) -> bool {
     body.len() >= length.unwrap_or(0)
 }
 
-const STREAM: &str =
+pub(crate) const STREAM: &str =
     "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
 
-fn chunk(text: &str) -> Vec<u8> {
+pub(crate) fn chunk(text: &str) -> Vec<u8> {
     let delta =
         serde_json::json!({"id": "c", "choices": [{"index": 0, "delta": {"content": text}}]});
     format!("data: {delta}\n\n").into_bytes()
 }
 
-fn last() -> Vec<u8> {
+pub(crate) fn last() -> Vec<u8> {
     let finish =
         serde_json::json!({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]});
     format!("data: {finish}\n\ndata: [DONE]\n\n").into_bytes()
 }
 
-async fn stream_of(url: &str) -> Result<Response> {
+pub(crate) async fn stream_of(url: &str) -> Result<Response> {
     echo("hi").response().client(client(url, "k")).stream().await?.response().await
-}
-
-#[tokio::test]
-async fn a_stream_is_read_as_it_comes_and_is_a_value_at_the_end() {
-    let server = raw(STREAM, vec![chunk("one "), chunk("two"), last()], End::Clean).await;
-    let mut stream = echo("hi").client(client(&server.url, "k")).stream().await.unwrap();
-    let mut words = Vec::new();
-    while let Some(event) = stream.next().await {
-        if let Event::TextDelta { text, .. } = event.unwrap() {
-            words.push(text);
-        }
-    }
-    assert_eq!(words, ["one ", "two"]);
-    assert_eq!(stream.finish().await.unwrap(), "one two");
-}
-
-#[tokio::test]
-async fn dropping_a_half_read_stream_closes_the_connection() {
-    let mut server = raw(STREAM, vec![chunk("one ")], End::Silence).await;
-    let mut stream = echo("hi").client(client(&server.url, "k")).stream().await.unwrap();
-    while let Some(event) = stream.next().await {
-        if matches!(event.unwrap(), Event::TextDelta { .. }) {
-            break;
-        }
-    }
-    drop(stream);
-    let closed = tokio::time::timeout(Duration::from_secs(5), server.closed.recv());
-    closed.await.expect("the server sees that the client has gone").unwrap();
-}
-
-#[tokio::test]
-async fn dropping_a_pending_call_closes_the_connection() {
-    let mut server = raw("", Vec::new(), End::Silence).await;
-    let call = echo("hi").client(client(&server.url, "k")).into_future();
-    assert!(tokio::time::timeout(Duration::from_millis(200), call).await.is_err());
-    let closed = tokio::time::timeout(Duration::from_secs(5), server.closed.recv());
-    closed.await.expect("the server sees that the client has gone").unwrap();
-}
-
-#[tokio::test]
-async fn fifty_calls_in_sequence_share_one_connection() {
-    let body = serde_json::to_vec(&answer("yes")).unwrap();
-    let head = format!(
-        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
-        body.len()
-    );
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    let connections = Arc::new(AtomicUsize::new(0));
-    let counter = connections.clone();
-    tokio::spawn(async move {
-        while let Ok((mut socket, _)) = listener.accept().await {
-            counter.fetch_add(1, Ordering::SeqCst);
-            let (head, body) = (head.clone(), body.clone());
-            tokio::spawn(async move {
-                let (mut request, mut buffer) = (Vec::new(), [0; 4096]);
-                while let Ok(read @ 1..) = socket.read(&mut buffer).await {
-                    request.extend_from_slice(&buffer[..read]);
-                    if complete(&request) {
-                        request.clear();
-                        socket.write_all(head.as_bytes()).await.unwrap();
-                        socket.write_all(&body).await.unwrap();
-                    }
-                }
-            });
-        }
-    });
-    let client = client(&url, "k");
-    for _ in 0..50 {
-        assert_eq!(echo("hi").client(client.clone()).await.unwrap(), "yes");
-    }
-    assert_eq!(connections.load(Ordering::SeqCst), 1);
 }
 
 #[tokio::test]
@@ -285,21 +185,6 @@ async fn a_chunk_of_ten_megabytes_arrives_whole() {
     let response = stream_of(&server.url).await.unwrap();
     assert_eq!(response.text().len(), text.len());
     assert_eq!(response.finish_reason(), Some(FinishReason::Stop));
-}
-
-#[tokio::test]
-async fn silence_runs_into_the_clock_that_was_set() {
-    let server = raw(STREAM, vec![chunk("one")], End::Silence).await;
-    let limits = meanwhile::Timeouts::default().idle(Duration::from_millis(150));
-    let call = echo("hi").client(client(&server.url, "k")).timeouts(limits);
-    let error = call.stream().await.unwrap().finish().await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Timeout(TimeoutPhase::Idle), "{error}");
-    assert_eq!(error.partial().unwrap().text(), "one");
-
-    let server = raw("", Vec::new(), End::Silence).await;
-    let call = echo("hi").client(client(&server.url, "k")).timeout(Duration::from_millis(150));
-    let error = call.await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Timeout(TimeoutPhase::Whole), "{error}");
 }
 
 #[tokio::test]

@@ -16,12 +16,32 @@
 #![deny(warnings)]
 
 mod bodies;
+#[cfg(all(feature = "anthropic", feature = "concurrency", feature = "layers", feature = "openai",))]
+mod fallback;
+#[cfg(all(
+    feature = "anthropic",
+    feature = "azure",
+    feature = "bedrock",
+    feature = "cohere",
+    feature = "google",
+    feature = "layers",
+    feature = "mistral",
+    feature = "ollama",
+    feature = "openai",
+))]
+mod faults;
 #[cfg(feature = "openai")]
 mod http;
 mod hygiene;
+#[cfg(feature = "layers")]
+mod layers;
 mod laziness;
 mod output;
 mod precedence;
+#[cfg(all(feature = "blocking", feature = "concurrency", feature = "layers", feature = "openai"))]
+mod scenarios;
 mod support;
 mod templates;
+#[cfg(all(feature = "blocking", feature = "openai"))]
+mod ticker;
 mod tools;
