@@ -59,33 +59,37 @@ impl Batches for AnthropicApi {
         }
         let (wire, warnings) = self.create_wire(requests)?;
         let raw = self.send(wire, "", Timeouts::default()).await?;
-        Ok(self.batch(raw)?.with_warnings(warnings))
+        Ok(self.batch(raw, true)?.with_warnings(warnings))
     }
 
     async fn status(&self, id: &BatchId) -> Result<Batch> {
         let wire = Self::get(self.path(id, "")?);
-        self.batch(self.send(wire, "", Timeouts::default()).await?)
+        self.batch(self.send(wire, "", Timeouts::default()).await?, false)
     }
 
     async fn results(&self, id: &BatchId) -> Result<Vec<BatchItem>> {
         let wire = Self::get(self.path(id, "/results")?);
         let reply = self.api.send(wire, "", Timeouts::default()).await?;
-        let lines = serde_json::Deserializer::from_slice(&reply.body).into_iter::<Line<'_>>();
-        let items = lines.map(|line| {
-            let line = line.map_err(|source| {
-                let message = "a line of the results is not the JSON that was expected";
-                let error = Error::new(ErrorKind::Decode, message).with_source(source);
-                error.with_body(redact::shown(&reply.body))
-            })?;
-            let response = self.outcome(&line.result).map_err(|error| self.named(error));
-            Ok(BatchItem::new(line.custom_id, response))
+        let lines = reply.body.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+        // A line that cannot be read takes none of the others with it.
+        let items = lines.filter(|line| !line.is_empty()).map(|line| {
+            let read = serde_json::from_slice::<Line<'_>>(line);
+            let (id, outcome) = match read {
+                Ok(line) => (line.custom_id, self.outcome(&line.result)),
+                Err(source) => {
+                    let message = "a line of the results is not the JSON that was expected";
+                    let error = Error::new(ErrorKind::Decode, message).with_source(source);
+                    (String::new(), Err(reply.error(error.with_body(redact::shown(line)))))
+                }
+            };
+            BatchItem::new(id, outcome.map_err(|error| self.named(error)))
         });
-        items.collect::<Result<_>>().map_err(|error| self.named(error))
+        Ok(items.collect())
     }
 
     async fn cancel(&self, id: &BatchId) -> Result<Batch> {
         let wire = Wire::post(self.path(id, "/cancel")?, "", Framing::Whole);
-        self.batch(self.send(versioned(wire), "", Timeouts::default()).await?)
+        self.batch(self.send(versioned(wire), "", Timeouts::default()).await?, false)
     }
 }
 
@@ -137,7 +141,8 @@ impl AnthropicApi {
         Ok(format!("{PATH}/{id}{rest}"))
     }
 
-    fn batch(&self, raw: Value) -> Result<Batch> {
+    /// Reads how far a batch is. One that was just made keeps its id, whatever is said of it.
+    fn batch(&self, raw: Value, fresh: bool) -> Result<Batch> {
         let Some(id) = raw.get("id").and_then(Value::as_str) else {
             let error = Error::new(ErrorKind::Decode, "the answer names no batch");
             return Err(self.named(error.with_body(redact::shown(raw.to_string().as_bytes()))));
@@ -149,7 +154,14 @@ impl AnthropicApi {
             Some("ended") if some("canceled") => BatchStatus::Cancelled,
             Some("ended") if some("expired") => BatchStatus::Expired,
             Some("ended") => BatchStatus::Completed,
-            _ => BatchStatus::Running,
+            Some("in_progress") => BatchStatus::Running,
+            _ if fresh => BatchStatus::Running,
+            other => {
+                let other = other.unwrap_or("none");
+                let message = format!("the batch `{id}` has a status that is not known: {other}");
+                let error = Error::new(ErrorKind::Decode, message);
+                return Err(self.named(error.with_body(redact::shown(raw.to_string().as_bytes()))));
+            }
         };
         let sum = |names: &[&str]| {
             let counts = names.iter().filter_map(|name| count(name));

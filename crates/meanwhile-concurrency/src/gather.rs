@@ -30,6 +30,8 @@ use crate::pool::{Options, Pool};
 /// assert_eq!(gather(calls).limit(1).await?, ["one", "two"]);
 /// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
 /// ```
+#[doc(alias = "try_gather")]
+#[doc(alias = "join_all")]
 pub fn gather<I>(calls: I) -> Gather<vec::IntoIter<I::Item>>
 where
     I: IntoIterator,
@@ -224,6 +226,8 @@ where
     /// assert_eq!(results[1].as_ref().unwrap_err().index(), Some(1));
     /// # });
     /// ```
+    #[doc(alias = "gather_settled")]
+    #[doc(alias = "return_exceptions")]
     pub fn settle(self) -> Settle<I, T> {
         Settle { pool: Pool::new(self.calls, self.options), results: Vec::new() }
     }

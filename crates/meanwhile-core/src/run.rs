@@ -72,7 +72,9 @@ pub(crate) async fn run<T: Extract>(prepared: Prepared) -> Result<T> {
         request.messages.push(response.message);
         request.messages.push(Message::tool_results(results));
         // A forced call is made once; forcing it again would never end.
-        request.tool_choice = ToolChoice::Auto;
+        if matches!(request.tool_choice, ToolChoice::Required | ToolChoice::Tool(_)) {
+            request.tool_choice = ToolChoice::Auto;
+        }
         turn += 1;
     }
 }

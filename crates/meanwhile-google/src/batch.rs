@@ -177,6 +177,7 @@ impl GoogleApi {
 
     /// Reads how far a batch is.
     fn read(&self, operation: Value, id: Option<&BatchId>) -> Result<Batch> {
+        let fresh = id.is_none();
         let metadata = operation.get("metadata").unwrap_or(&operation);
         let name = operation.get("name").or_else(|| metadata.get("name")).and_then(Value::as_str);
         let id = match (id, name) {
@@ -197,7 +198,15 @@ impl GoogleApi {
             "EXPIRED" => BatchStatus::Expired,
             _ if operation.get("error").is_some() => BatchStatus::Failed,
             _ if operation.get("done") == Some(&Value::Bool(true)) => BatchStatus::Completed,
-            _ => BatchStatus::Running,
+            // Nothing at all is how the wire writes `UNSPECIFIED`.
+            "PENDING" | "QUEUED" | "RUNNING" | "UNSPECIFIED" | "" => BatchStatus::Running,
+            // One that was just made keeps its id, whatever is said of it.
+            _ if fresh => BatchStatus::Running,
+            _ => {
+                let message =
+                    format!("the batch `{}` has a state that is not known: {state}", id.id);
+                return Err(self.named(error::decode(message, operation.to_string().as_bytes())));
+            }
         };
         let count = |name: &str| {
             let count = metadata.get("batchStats")?.get(name)?;

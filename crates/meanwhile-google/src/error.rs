@@ -3,6 +3,7 @@
 //! Classified by the reason in the details, then by the canonical code, then by the HTTP status, and by
 //! text only where those leave room. See <https://cloud.google.com/apis/design/errors>.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
@@ -64,7 +65,7 @@ pub(crate) fn blocked(reason: &str, message: Option<&str>) -> Error {
 }
 
 /// Makes the error for data that is not of this wire, with the beginning of it.
-pub(crate) fn decode(message: &'static str, data: &[u8]) -> Error {
+pub(crate) fn decode(message: impl Into<Cow<'static, str>>, data: &[u8]) -> Error {
     Error::new(ErrorKind::Decode, message).with_body(redact::shown(data))
 }
 

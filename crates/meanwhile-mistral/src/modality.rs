@@ -126,11 +126,11 @@ impl Batches for Jobs {
         let requests = entries.collect::<Result<_>>().map_err(|error| self.named(error))?;
         let body = Created { endpoint: ENDPOINT, model: &model, requests };
         let raw = self.api.post("/batch/jobs", &body, &model, Timeouts::default()).await?;
-        Ok(self.batch(raw)?.with_warnings(warnings))
+        Ok(self.batch(raw, true)?.with_warnings(warnings))
     }
 
     async fn status(&self, id: &BatchId) -> Result<Batch> {
-        self.batch(self.api.get(&self.path(id)?).await?)
+        self.batch(self.api.get(&self.path(id)?).await?, false)
     }
 
     async fn results(&self, id: &BatchId) -> Result<Vec<BatchItem>> {
@@ -159,7 +159,7 @@ impl Batches for Jobs {
 
     async fn cancel(&self, id: &BatchId) -> Result<Batch> {
         let path = format!("{}/cancel", self.path(id)?);
-        self.batch(self.api.post(&path, &Map::new(), "", Timeouts::default()).await?)
+        self.batch(self.api.post(&path, &Map::new(), "", Timeouts::default()).await?, false)
     }
 }
 
@@ -183,7 +183,8 @@ impl Jobs {
         Ok(Entry { custom_id, body })
     }
 
-    fn batch(&self, mut raw: Value) -> Result<Batch> {
+    /// Reads how far a batch is. One that was just made keeps its id, whatever is said of it.
+    fn batch(&self, mut raw: Value, fresh: bool) -> Result<Batch> {
         let Some(id) = raw.get("id").and_then(Value::as_str) else {
             let error = Error::new(ErrorKind::Decode, "the answer names no batch");
             return Err(self.named(error.with_body(redact::shown(raw.to_string().as_bytes()))));
@@ -195,7 +196,14 @@ impl Jobs {
             Some("TIMEOUT_EXCEEDED") => BatchStatus::Expired,
             Some("CANCELLATION_REQUESTED") => BatchStatus::Cancelling,
             Some("CANCELLED") => BatchStatus::Cancelled,
-            _ => BatchStatus::Running,
+            Some("QUEUED" | "RUNNING") => BatchStatus::Running,
+            _ if fresh => BatchStatus::Running,
+            other => {
+                let (id, other) = (&id.id, other.unwrap_or("none"));
+                let message = format!("the batch `{id}` has a status that is not known: {other}");
+                let error = Error::new(ErrorKind::Decode, message);
+                return Err(self.named(error.with_body(redact::shown(raw.to_string().as_bytes()))));
+            }
         };
         let count = |name: &str| raw.get(name).and_then(Value::as_u64);
         let mut batch = Batch::new(id, status);

@@ -41,8 +41,8 @@
 //! A provider is a feature named by its id, the part before `/` in a model string: `openai`,
 //! `local`, `ollama`, `groq` and so on. `openai-compatible` brings all vendors that speak that
 //! dialect. On by default are `macros`, `layers`, which tries again what may yet succeed, `concurrency`,
-//! which makes many calls at once, and `blocking`, which is for synchronous programs and keeps
-//! synchronous tools off the runtime. A provider from elsewhere joins by
+//! which makes many calls at once, `observe`, which tells what happens, and `blocking`, which is for
+//! synchronous programs and keeps synchronous tools off the runtime. A provider from elsewhere joins by
 //! [`registry()`]`.register(…)` and is then equal to a built-in one.
 
 #[doc(hidden)]

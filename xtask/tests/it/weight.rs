@@ -50,3 +50,42 @@ fn the_local_model_needs_no_cmake_or_bindgen() {
         }
     }
 }
+
+#[test]
+fn a_provider_brings_no_other_provider() {
+    // What a feature may bring beside the building blocks: its own crate, the dialects and vendors'
+    // codecs that it speaks.
+    let blocks = ["meanwhile", "meanwhile-core", "meanwhile-http"];
+    let check = |feature: &str, own: &[&str]| {
+        let ours: BTreeSet<String> = crates("meanwhile", feature)
+            .iter()
+            .filter_map(|line| line.split(' ').next())
+            .filter(|name| name.starts_with("meanwhile"))
+            .map(str::to_owned)
+            .collect();
+        let mut expected: BTreeSet<String> = own.iter().map(|name| (*name).to_owned()).collect();
+        expected.extend(blocks.map(str::to_owned));
+        if own == ["meanwhile-local"] {
+            expected.remove("meanwhile-http");
+        }
+        assert_eq!(ours, expected, "feature `{feature}`");
+    };
+    let chat = "meanwhile-openai-compatible";
+    let responses = "meanwhile-openai-responses";
+    check("anthropic", &["meanwhile-anthropic"]);
+    check("google", &["meanwhile-google"]);
+    check("vertex", &["meanwhile-google", "meanwhile-anthropic"]);
+    check("cohere", &["meanwhile-cohere"]);
+    check("ollama", &["meanwhile-ollama"]);
+    check("bedrock", &["meanwhile-bedrock"]);
+    check("local", &["meanwhile-local"]);
+    check("openai-compatible", &[chat]);
+    check("groq", &[chat]);
+    check("mistral", &["meanwhile-mistral", chat]);
+    check("voyage", &["meanwhile-voyage", chat]);
+    check("openai", &["meanwhile-openai", chat, responses]);
+    check(
+        "azure",
+        &["meanwhile-azure", "meanwhile-anthropic", "meanwhile-openai", chat, responses],
+    );
+}

@@ -207,6 +207,25 @@ async fn how_a_batch_ended() {
 }
 
 #[tokio::test]
+async fn what_is_not_known_of_a_batch_is_said_and_loses_nothing() {
+    let id = BatchId::new("anthropic", "msgbatch_1");
+    let (api, _) = Server::with(&[
+        batch("tomorrow", &Value::Null),
+        batch("tomorrow", &Value::Null),
+        format!("not json\n{}\n", json!({ "custom_id": "b", "result": { "type": "canceled" } })),
+    ]);
+    let created = api.create(vec![("a".into(), ask("x"))]).await.unwrap();
+    assert_eq!(created.id, id, "a batch that was paid for keeps its id");
+    let error = api.status(&id).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Decode);
+    assert!(error.message().contains("`msgbatch_1`") && error.message().contains("tomorrow"));
+    let items = api.results(&id).await.unwrap();
+    let found: Vec<_> =
+        items.iter().map(|item| (&*item.id, item.response.as_ref().unwrap_err().kind())).collect();
+    assert_eq!(found, [("", ErrorKind::Decode), ("b", ErrorKind::Cancelled)]);
+}
+
+#[tokio::test]
 async fn what_cannot_be_a_batch_is_not_sent() {
     let (api, server) = Server::with(&[]);
     let twice = vec![("a".to_owned(), ask("x")), ("a".to_owned(), ask("y"))];
@@ -226,7 +245,8 @@ async fn what_cannot_be_a_batch_is_not_sent() {
     let error = api.status(&id).await.unwrap_err();
     assert_eq!((error.kind(), error.provider()), (ErrorKind::NotFound, Some("anthropic")));
     assert_eq!(api.status(&id).await.unwrap_err().kind(), ErrorKind::Decode);
-    assert_eq!(api.results(&id).await.unwrap_err().kind(), ErrorKind::Decode);
+    let items = api.results(&id).await.unwrap();
+    assert_eq!(items[0].response.as_ref().unwrap_err().kind(), ErrorKind::Decode);
 }
 
 #[test]

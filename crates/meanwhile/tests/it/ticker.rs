@@ -124,7 +124,7 @@ fn library_server() -> String {
 }
 
 #[tokio::test]
-async fn a05_large_whole_answers() {
+async fn a16_large_whole_answers() {
     let reply = Reply::new(200).json(answer(&prose()).to_string());
     let client = client(&serve(move |_| reply.clone()), "k");
     check("1 MB in one JSON document", async || {
@@ -134,7 +134,7 @@ async fn a05_large_whole_answers() {
 }
 
 #[tokio::test]
-async fn a05_a_large_event() {
+async fn a16_a_large_event() {
     let reply = Reply::new(200).events(events([prose()]));
     let client = client(&serve(move |_| reply.clone()), "k");
     check("1 MB in one event", async || {
@@ -145,7 +145,7 @@ async fn a05_a_large_event() {
 }
 
 #[tokio::test]
-async fn a05_many_events_at_once() {
+async fn a16_many_events_at_once() {
     let reply = Reply::new(200).events(events((0..10_000).map(|number| format!("{number} "))));
     let client = client(&serve(move |_| reply.clone()), "k");
     check("10,000 events at once, read", async || {
@@ -165,7 +165,7 @@ async fn a05_many_events_at_once() {
 }
 
 #[tokio::test]
-async fn a05_structured_output() {
+async fn a16_structured_output() {
     let client = client(&library_server(), "k");
     check("1 MB of structured output", async || {
         let call = meanwhile::call::<Vec<Book>>(
@@ -194,7 +194,7 @@ async fn thoughtful() -> Result<String> {
 }
 
 #[tokio::test]
-async fn a05_tools_that_compute() {
+async fn a16_tools_that_compute() {
     let mut first = answer("");
     first["choices"][0]["finish_reason"] = "tool_calls".into();
     first["choices"][0]["message"]["tool_calls"] = (0..3)
@@ -221,7 +221,7 @@ async fn a05_tools_that_compute() {
 
 #[cfg(feature = "concurrency")]
 #[tokio::test]
-async fn a05_a_thousand_calls() {
+async fn a16_a_thousand_calls() {
     let reply = Reply::new(200).json(answer("fine").to_string());
     let client = client(&serve(move |_| reply.clone()), "k");
     check("1,000 calls, 100 at a time", async || {
@@ -261,7 +261,7 @@ impl Observer for Counting {
 
 #[cfg(feature = "layers")]
 #[tokio::test]
-async fn a05_layers_and_observers() {
+async fn a16_layers_and_observers() {
     use meanwhile::layers::{Concurrency, RateLimit, Retry, Timeout};
 
     let reply = Reply::new(200).events(events((0..10_000).map(|number| format!("{number} "))));
@@ -291,7 +291,7 @@ async fn a05_layers_and_observers() {
 
 #[cfg(feature = "cache")]
 #[tokio::test]
-async fn a05_a_cache_on_disk() {
+async fn a16_a_cache_on_disk() {
     use meanwhile::layers::{Cache, DiskCache};
 
     let reply = Reply::new(200).json(answer(&prose()).to_string());
