@@ -151,7 +151,7 @@ fn check(judge: &Judge) {
         println!("skipped: no recordings; set MEANWHILE_FIXTURES to their folder");
         return;
     };
-    let (mut equal, mut after) = (0, 0);
+    let (mut recorded_bodies, mut equal, mut after) = (0, 0, 0);
     let mut unmapped: BTreeMap<String, usize> = BTreeMap::new();
     let mut different = Vec::new();
     for file in recordings(&corpus, &judge.takes) {
@@ -163,6 +163,7 @@ fn check(judge: &Judge) {
             *unmapped.entry(format!("no request recorded ({kind})")).or_default() += 1;
             continue;
         }
+        recorded_bodies += 1;
         let recorded = Recorded {
             provider: exchange["provider"].as_str().unwrap(),
             path: exchange["request"]["path"].as_str().unwrap_or_default(),
@@ -188,9 +189,15 @@ fn check(judge: &Judge) {
             println!("{file} {difference}");
         }
     }
-    if equal + after == 0 {
+    if recorded_bodies == 0 {
         println!("skipped: no request of {wire} was recorded");
     }
+    // A judge that understands nothing any more must not pass for one that found nothing wrong.
+    let compared = equal + after + different.len();
+    assert!(
+        3 * compared >= recorded_bodies,
+        "{compared} of {recorded_bodies} requests were compared"
+    );
     assert!(different.is_empty(), "{} requests of {wire} are written differently", different.len());
 }
 
