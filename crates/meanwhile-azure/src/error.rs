@@ -26,30 +26,5 @@ pub(crate) fn explain(error: Error, body: &[u8]) -> Error {
         _ => return error,
     };
     let message = format!("{}{more}", error.message().trim_end_matches('.'));
-    reworded(&error, message)
-}
-
-/// The same error with another message.
-fn reworded(error: &Error, message: String) -> Error {
-    let mut new = Error::new(error.kind(), message).with_attempts(error.attempts().iter().cloned());
-    macro_rules! keep {
-        ($($get:ident => $with:ident),*) => {$(
-            if let Some(text) = error.$get() {
-                new = new.$with(text.to_owned());
-            }
-        )*};
-    }
-    keep!(provider => with_provider, model => with_model, operation => with_operation,
-        request_id => with_request_id, code => with_code, error_type => with_error_type,
-        param => with_param, body => with_body);
-    if let Some(status) = error.status() {
-        new = new.with_status(status);
-    }
-    if let Some(wait) = error.retry_after() {
-        new = new.with_retry_after(wait);
-    }
-    if let Some(word) = error.told_to_retry() {
-        new = new.with_retryable(word);
-    }
-    new
+    error.with_message(message)
 }

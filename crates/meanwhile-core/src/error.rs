@@ -421,6 +421,61 @@ impl Error {
         self
     }
 
+    /// Replaces the message; everything else stays.
+    #[must_use]
+    pub fn with_message(mut self, message: impl Into<Cow<'static, str>>) -> Self {
+        self.0.message = message.into();
+        self
+    }
+
+    /// Rewrites every text about the failure, those of earlier attempts included. What had arrived of
+    /// an answer, and the source, stay as they are.
+    #[must_use]
+    pub fn map_text(mut self, rewrite: impl Fn(&str) -> String) -> Self {
+        // Named one by one, so that a new field is looked at here.
+        let Inner {
+            kind: _,
+            message,
+            provider,
+            model,
+            operation,
+            index: _,
+            request_id,
+            status: _,
+            code,
+            error_type,
+            param,
+            body,
+            retry_after: _,
+            retryable: _,
+            attempts,
+            partial: _,
+            source: _,
+        } = &mut *self.0;
+        *message = rewrite(message).into();
+        for text in [provider, operation].into_iter().flatten() {
+            *text = rewrite(text).into();
+        }
+        for text in [model, request_id, code, error_type, param, body].into_iter().flatten() {
+            *text = rewrite(text);
+        }
+        for attempt in attempts {
+            attempt.message = rewrite(&attempt.message);
+            attempt.model = rewrite(&attempt.model);
+            for text in [&mut attempt.provider, &mut attempt.code, &mut attempt.request_id] {
+                *text = text.as_deref().map(&rewrite);
+            }
+        }
+        self
+    }
+
+    /// Lets the underlying error go.
+    #[must_use]
+    pub fn without_source(mut self) -> Self {
+        self.0.source = None;
+        self
+    }
+
     /// Adds to the message, after a semicolon: what a layer has to say about a failure that it hands on.
     #[must_use]
     pub fn with_note(mut self, note: impl fmt::Display) -> Self {

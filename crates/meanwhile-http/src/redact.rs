@@ -3,7 +3,7 @@
 use std::fmt;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use meanwhile_core::Error;
+use meanwhile_core::{Error, Response};
 
 use crate::endpoint::percent_encode;
 
@@ -94,36 +94,24 @@ impl Redactor {
         shown(&self.bytes(body))
     }
 
-    /// Takes every credential out of `error`. Where its source repeats one, the source is dropped.
+    /// Takes every credential out of `error`. Where what had arrived of an answer, or the source,
+    /// repeats one, that is dropped.
     #[must_use]
     pub fn error(&self, error: Error) -> Error {
-        if self.secrets.is_empty()
-            || !(self.finds(format!("{error:?}").as_bytes()) || self.finds_in_sources(&error))
-        {
+        if !self.finds_in(&error) {
             return error;
         }
-        let mut clean = Error::new(error.kind(), self.text(error.message()))
-            .with_attempts(error.attempts().iter().cloned());
-        macro_rules! keep {
-            ($($get:ident => $with:ident),*) => {$(
-                if let Some(text) = error.$get() {
-                    clean = clean.$with(self.text(text));
-                }
-            )*};
+        let mut clean = error.map_text(|text| self.text(text));
+        let repeated = |partial: &Response| self.finds(format!("{partial:?}").as_bytes());
+        if clean.partial().is_some_and(repeated) {
+            drop(clean.take_partial());
         }
-        keep!(provider => with_provider, model => with_model, operation => with_operation,
-            request_id => with_request_id, code => with_code, error_type => with_error_type,
-            param => with_param, body => with_body);
-        if let Some(status) = error.status() {
-            clean = clean.with_status(status);
-        }
-        if let Some(wait) = error.retry_after() {
-            clean = clean.with_retry_after(wait);
-        }
-        if let Some(word) = error.told_to_retry() {
-            clean = clean.with_retryable(word);
-        }
-        clean
+        if self.finds_in(&clean) { clean.without_source() } else { clean }
+    }
+
+    fn finds_in(&self, error: &Error) -> bool {
+        !self.secrets.is_empty()
+            && (self.finds(format!("{error:?}").as_bytes()) || self.finds_in_sources(error))
     }
 
     fn finds_in_sources(&self, error: &Error) -> bool {

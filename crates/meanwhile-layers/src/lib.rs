@@ -2,8 +2,8 @@
 //!
 //! A [`Layer`](meanwhile_core::Layer) wraps a provider in another. Put one around every provider of a
 //! registry (`registry.layer(…)`), around one provider (`provider.layer(&…)`), or around one call
-//! (`.layer(…)`). From outside, the usual order is: cache, budget, fallback, hedge, retry,
-//! rate limit, timeout.
+//! (`.layer(…)`). From outside, the usual order is: cache, budget, fallback or router, hedge, retry,
+//! circuit breaker, rate limit, concurrency, timeout.
 //! State that calls share lives in the layer; clones of a layer share it.
 
 // What several layers need.

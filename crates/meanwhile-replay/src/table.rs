@@ -61,7 +61,7 @@ Made by `cargo xtask replay --corpus DIR --json OUT --table docs/providers.md`; 
 
 A number is how many recorded answers of that provider with that content our codec read in full, in
 pieces cut at every byte, and with an early end noticed. An empty cell is not proven: it may work,
-but no recording shows it. *Errors* are recorded refusals that were read as the right kind.
+but no recording shows it. *Errors* are recorded refusals that were read as errors.
 
 ";
 
@@ -81,7 +81,8 @@ pub fn table(corpus: &Corpus, records: &[Record]) -> anyhow::Result<String> {
 
     let mut rows: BTreeMap<(&str, &str), (Vec<u64>, u64)> = BTreeMap::new();
     for record in records {
-        if record.kind == Kind::Skip || record.split_ok == Some(false) {
+        let failed = [record.split_ok, record.cut_ok, record.mutate_ok].contains(&Some(false));
+        if record.kind == Kind::Skip || failed {
             continue;
         }
         if record.beside_chat.is_some() {

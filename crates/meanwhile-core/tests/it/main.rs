@@ -15,6 +15,7 @@ mod allocations;
 mod calls;
 mod errors;
 mod folding;
+mod modality;
 mod observe;
 mod outputs;
 mod registry;
@@ -36,4 +37,3 @@ fn wait<F: IntoFuture>(future: F) -> F::Output {
 fn model(scripted: &Scripted) -> Model {
     Model::new(scripted.clone(), "test-model")
 }
-mod modality;

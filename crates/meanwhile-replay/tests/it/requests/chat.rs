@@ -42,7 +42,7 @@ pub(crate) const MISTRAL: Judge = Judge {
 pub(crate) fn request(recorded: &Recorded<'_>) -> Result<Request, String> {
     let own = [("ollama", "/api/chat"), ("cohere", "/v2/chat")];
     if own.iter().any(|(name, path)| *name == recorded.provider && recorded.path.ends_with(path)) {
-        return Err("a wire of the vendor's own, which has a judge of its own".to_owned());
+        return Err(super::OTHER_WIRE.to_owned());
     }
     let provider = recorded.provider;
     let quirks = codec(provider).quirks(recorded.body["model"].as_str().unwrap_or_default());

@@ -37,7 +37,7 @@ pub(crate) fn spell(body: &Value) -> Value {
 /// A recorded body as a request.
 fn request(recorded: &Recorded<'_>) -> Result<Request, String> {
     if !recorded.path.ends_with("/v2/chat") {
-        return Err("the OpenAI wire, which the judge of that wire reads".to_owned());
+        return Err(super::OTHER_WIRE.to_owned());
     }
     let mut fields = Fields::of(recorded.body)?;
     let mut request = Request::new(fields.text("model").ok_or("no model in the body")?, Vec::new());

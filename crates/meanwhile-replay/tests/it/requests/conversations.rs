@@ -199,12 +199,13 @@ fn check(judge: &Judge) {
         return;
     };
     let corpus = Corpus::open(&folder, None).unwrap();
-    let (mut pairs, mut more) = (0, 0);
+    let (mut followed, mut pairs, mut more) = (0, 0, 0);
     let mut different = Vec::new();
     for turns in groups(&corpus, judge).values() {
         let answers: Vec<_> =
             turns.iter().map(|turn| (&turn.file, response(&corpus, &turn.file))).collect();
         for (at, later) in turns.iter().enumerate() {
+            followed += usize::from(at > 0);
             let recorded = later.recorded();
             let Ok(request) = (judge.read)(&recorded) else { continue };
             // Several answers may look alike; by place, the one counts that fits best.
@@ -244,9 +245,11 @@ fn check(judge: &Judge) {
             println!("{later} {difference} (answer of {earlier})");
         }
     }
-    if pairs == 0 {
-        println!("skipped: no answer of {} is found in a later request", judge.wire);
+    if followed == 0 {
+        println!("skipped: no request of {} follows another", judge.wire);
     }
+    // A judge that finds no answer again must not pass for one that found nothing wrong.
+    assert!(pairs > 0 || followed < 10, "no answer of {} was found in a later request", judge.wire);
     assert!(different.is_empty(), "{} conversations go on differently", different.len());
 }
 

@@ -21,7 +21,7 @@ pub(crate) const JUDGE: Judge = Judge {
 /// A recorded body as a request.
 pub(crate) fn request(recorded: &Recorded<'_>) -> Result<Request, String> {
     if !recorded.path.ends_with("/api/chat") {
-        return Err("the OpenAI wire, which the judge of that wire reads".to_owned());
+        return Err(super::OTHER_WIRE.to_owned());
     }
     let mut fields = Fields::of(recorded.body)?;
     let model = fields.text("model").ok_or("no model in the body")?;
