@@ -132,6 +132,8 @@ pub(crate) fn capabilities(model: &str) -> Capabilities {
     capabilities.tools = capabilities.images;
     capabilities.documents = facts.documents;
     capabilities.thinking = facts.thinking != Thinking::None;
+    // Its own tools may take longer than one answer.
+    capabilities.pauses = true;
     if !capabilities.tools {
         capabilities.output = OutputSupport::Prompted;
     }

@@ -5,8 +5,8 @@ use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use meanwhile_core::{
-    AnyTool, Error, ErrorKind, FunctionTool, Result, TimeoutPhase, ToolCall, ToolOutput,
-    ToolResult, Toolbox,
+    AnyTool, Error, ErrorKind, FunctionTool, Result, TimeoutPhase, ToolCall, ToolContext,
+    ToolOutput, ToolResult, Toolbox,
 };
 
 use crate::runtime::runtime;
@@ -67,7 +67,7 @@ pub fn configure_async_tools(policy: AsyncTools) {
 ///     fn spec(&self) -> ToolSpec {
 ///         ToolSpec::new("double", "Doubles a number.", Schema::of::<u32>())
 ///     }
-///     async fn call(&self, call: &ToolCall) -> Result<ToolOutput> {
+///     async fn call(&self, call: &ToolCall, _: &ToolContext) -> Result<ToolOutput> {
 ///         ToolOutput::json(&(call.parse::<u32>()? * 2))
 ///     }
 /// }
@@ -138,7 +138,8 @@ fn wait<T>(name: &str, is_async: bool, run: impl Future<Output = Result<T>>) -> 
 
 /// Runs a `#[tool]` function's type from synchronous code.
 pub trait BlockingTool: FunctionTool {
-    /// Runs the tool with these arguments and waits for it on this thread.
+    /// Runs the tool with these arguments, and the values of the program that the scope around has, and
+    /// waits for it on this thread.
     ///
     /// # Errors
     ///
@@ -146,7 +147,7 @@ pub trait BlockingTool: FunctionTool {
     /// [allowed](AsyncTools), and in an async task; [`ErrorKind::Timeout`] when it is allowed and
     /// takes too long.
     fn run_blocking(self) -> Result<ToolOutput> {
-        wait(Self::NAME, Self::IS_ASYNC, self.run())
+        wait(Self::NAME, Self::IS_ASYNC, self.run(&ToolContext::current()))
     }
 }
 
@@ -173,13 +174,13 @@ pub trait BlockingToolbox {
 
 impl BlockingToolbox for AnyTool {
     fn call_blocking(&self, call: &ToolCall) -> Result<ToolOutput> {
-        wait(&call.name, self.is_async(), self.call(call))
+        wait(&call.name, self.is_async(), self.call(call, &ToolContext::current()))
     }
 }
 
 impl BlockingToolbox for Toolbox {
     fn call_blocking(&self, call: &ToolCall) -> Result<ToolOutput> {
         let is_async = self.get(&call.name).is_some_and(AnyTool::is_async);
-        wait(&call.name, is_async, self.try_run(call))
+        wait(&call.name, is_async, self.try_run(call, &ToolContext::current()))
     }
 }

@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 
 use crate::observe::{Moment, Origin, RunKind, Started};
 use crate::prepare::{Prepared, prepare};
-use crate::run;
+use crate::run::{self, AgentRun, Machine, RunState};
 use crate::scope::{Scope, defaults};
 use crate::settings::configure;
 use crate::tool::{ToolChoice, ToolSet, Toolbox};
@@ -39,6 +39,7 @@ struct State<'a> {
     // Of the process and the task, as they were when the call was made.
     defaults: Option<Arc<Settings>>,
     scope: Scope,
+    resumed: Option<RunState>,
 }
 
 #[expect(clippy::large_enum_variant, reason = "lives in the box of the call")]
@@ -72,6 +73,7 @@ impl<'a, T: Extract> Call<'a, T> {
             attribute: Settings::new(),
             defaults: defaults(),
             scope: Scope::current(),
+            resumed: None,
         };
         Self { state: Box::new(state), output: PhantomData }
     }
@@ -111,7 +113,10 @@ impl<'a, T: Extract> Call<'a, T> {
         let name = self.state.name;
         let begun = Begun { scope: self.state.scope.clone(), started: None };
         let prepared = self.prepare(&begun, Delivery::Whole).await;
-        Ok(prepared.map_err(|error| error.with_operation(name))?.request)
+        let mut prepared = prepared.map_err(|error| error.with_operation(name))?;
+        let mode = prepared.run.output_mode.unwrap_or_default();
+        prepared.request.choose_output(mode, &prepared.provider);
+        Ok(prepared.request)
     }
 
     /// Sends the request and returns its answer as it is written, once the provider has accepted it.
@@ -133,6 +138,28 @@ impl<'a, T: Extract> Call<'a, T> {
             Ok(stream) => Ok(stream.part_of(name, begun.started)),
             Err(error) => begun.end(Err(error.with_operation(name))),
         }
+    }
+
+    /// Makes the call as a stream of what happens in it: the model's answers, event by event, and the
+    /// tools between them. Tools are run whatever the output type. See [`AgentRun`].
+    pub fn run_loop(self) -> AgentRun<'a, T> {
+        AgentRun::new(Box::pin(async move {
+            let name = self.state.name;
+            let begun = self.begin();
+            let resumed = self.state.resumed.clone();
+            match self.prepare(&begun, Delivery::Streamed).await {
+                Ok(prepared) => Ok(Machine::new(prepared, resumed).telling(begun.started)),
+                Err(error) => begun.end(Err(error.with_operation(name))),
+            }
+        }))
+    }
+
+    /// Goes on with a run that was stored or has failed: its conversation takes the place of the
+    /// prompt's, its counts go on. The prompt is built all the same, for its settings. For calls that
+    /// run tools; one that does not is asked with the conversation.
+    pub fn resume(mut self, state: RunState) -> Self {
+        self.state.resumed = Some(state);
+        self
     }
 
     /// Starts the chain for those who observe from outside of the body.
@@ -163,11 +190,16 @@ impl<'a, T: Extract> Call<'a, T> {
     }
 
     async fn prepare(self, begun: &Begun, delivery: Delivery) -> Result<Prepared> {
-        let State { name, registry, prompt, call_site, attribute, defaults, scope } = *self.state;
+        let State { name, registry, prompt, call_site, attribute, defaults, scope, resumed } =
+            *self.state;
         let prompt = match prompt {
             Source::Ready(prompt) => prompt,
             Source::Pending(prompt) => begun.scope.clone().run(prompt).await,
         }?;
+        let messages = match resumed {
+            Some(state) => state.messages,
+            None => prompt.messages,
+        };
         let mut settings = call_site.or(prompt.settings);
         if !scope.is_empty() {
             settings = settings.or(scope.settings());
@@ -178,7 +210,7 @@ impl<'a, T: Extract> Call<'a, T> {
             settings.observers = around.with_all(settings.observers);
         }
         let scope = begun.scope.clone();
-        prepare::<T>(name, &registry, prompt.messages, settings, defaults, scope, delivery)
+        prepare::<T>(name, &registry, messages, settings, defaults, scope, delivery)
     }
 
     fn settings_mut(&mut self) -> &mut Settings {
@@ -205,8 +237,9 @@ impl<'a, T: Extract> IntoFuture for Call<'a, T> {
         Box::pin(async move {
             let name = self.state.name;
             let begun = self.begin();
+            let resumed = self.state.resumed.clone();
             let outcome = match self.prepare(&begun, Delivery::Whole).await {
-                Ok(prepared) => run::run::<T>(prepared).await,
+                Ok(prepared) => run::run::<T>(prepared, resumed).await,
                 Err(error) => Err(error),
             };
             begun.end(outcome.map_err(|error| error.with_operation(name)))

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Attempt, Response};
+use crate::{Attempt, Response, RunState};
 
 /// The result of everything in this workspace that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -39,6 +39,7 @@ struct Inner {
     retryable: Option<bool>,
     attempts: Vec<Attempt>,
     partial: Option<Box<Response>>,
+    run: Option<Box<RunState>>,
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -99,6 +100,9 @@ pub enum ErrorKind {
     Tool,
     /// The tool loop reached its turn limit.
     TurnLimit,
+    /// A tool call waits for a decision; the error carries the run's state, from which it is gone on
+    /// with.
+    Paused,
     /// The call was cancelled from outside.
     Cancelled,
     /// Anything else.
@@ -160,6 +164,7 @@ impl fmt::Display for ErrorKind {
             Self::Output => "output not usable",
             Self::Tool => "tool failed",
             Self::TurnLimit => "turn limit reached",
+            Self::Paused => "paused",
             Self::Cancelled => "cancelled",
             Self::Other => "error",
         };
@@ -188,6 +193,7 @@ impl Error {
             retryable: None,
             attempts: Vec::new(),
             partial: None,
+            run: None,
             source: None,
         }))
     }
@@ -300,6 +306,18 @@ impl Error {
     #[must_use]
     pub fn take_partial(&mut self) -> Option<Response> {
         self.0.partial.take().map(|partial| *partial)
+    }
+
+    /// How far the run with tools had come that failed or was paused: the conversation with all
+    /// answers and results so far. [`Call::resume`](crate::Call::resume) goes on from it.
+    #[must_use]
+    pub fn run_state(&self) -> Option<&RunState> {
+        self.0.run.as_deref()
+    }
+
+    /// Takes the state of the run out of the error.
+    pub fn take_run_state(&mut self) -> Option<RunState> {
+        self.0.run.take().map(|run| *run)
     }
 
     /// Whether the same request may succeed when it is sent again.
@@ -449,7 +467,9 @@ impl Error {
             retry_after: _,
             retryable: _,
             attempts,
+            // What models and tools said, not the provider's words about the request.
             partial: _,
+            run: _,
             source: _,
         } = &mut *self.0;
         *message = rewrite(message).into();
@@ -487,6 +507,13 @@ impl Error {
     #[must_use]
     pub fn with_attempts(mut self, attempts: impl IntoIterator<Item = Attempt>) -> Self {
         self.0.attempts.splice(0..0, attempts);
+        self
+    }
+
+    /// Says how far the run had come; one that is known already stays.
+    #[must_use]
+    pub fn with_run_state(mut self, state: RunState) -> Self {
+        self.0.run.get_or_insert_with(|| Box::new(state));
         self
     }
 
@@ -558,7 +585,7 @@ impl fmt::Debug for Error {
             )*};
         }
         known!(provider, model, operation, index, request_id, status, code, error_type, param);
-        known!(retry_after, body, partial, source);
+        known!(retry_after, body, partial, run, source);
         if !inner.attempts.is_empty() {
             out.field("attempts", &inner.attempts);
         }

@@ -6,7 +6,8 @@ use serde::de::DeserializeOwned;
 
 use crate::tool::{ToolCall, ToolResult, ToolSet, Toolbox, TypedCall};
 use crate::{
-    Error, ErrorKind, FinishReason, Message, OutputFormat, OutputSchema, Response, Result, Schema,
+    Error, ErrorKind, FinishReason, Message, OutputFormat, OutputSchema, Reading, Repair, Response,
+    Result, Schema,
 };
 
 /// A type that a call can return.
@@ -35,7 +36,7 @@ pub trait Extract: Sized + Send + 'static {
     /// [`ErrorKind::Output`] when the answer does not hold the value: not JSON, not of the shape,
     /// cut off, refused; [`ErrorKind::ContentFilter`] when a filter stopped it. The error carries
     /// the response.
-    fn extract(response: Response) -> Result<Self>;
+    fn extract(response: Response, reading: &mut Reading) -> Result<Self>;
 }
 
 impl Extract for Response {
@@ -49,7 +50,7 @@ impl Extract for Response {
         Toolbox::new()
     }
 
-    fn extract(response: Response) -> Result<Self> {
+    fn extract(response: Response, _: &mut Reading) -> Result<Self> {
         Ok(response)
     }
 }
@@ -65,7 +66,7 @@ impl Extract for String {
         Toolbox::new()
     }
 
-    fn extract(response: Response) -> Result<Self> {
+    fn extract(response: Response, _: &mut Reading) -> Result<Self> {
         let text = response.text();
         if text.is_empty() { unusable(response, None) } else { Ok(text) }
     }
@@ -86,8 +87,41 @@ impl<T: DeserializeOwned + JsonSchema + Send + 'static> Extract for Json<T> {
         Toolbox::new()
     }
 
-    fn extract(response: Response) -> Result<Self> {
-        read_value(response).map(Self)
+    fn extract(response: Response, reading: &mut Reading) -> Result<Self> {
+        read_value(response, reading).map(Self)
+    }
+}
+
+/// A value together with the answer that it was read from, and what that took.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Extracted<T> {
+    /// The value.
+    pub value: T,
+    /// The answer, with the usage of all answers of the call.
+    pub response: Response,
+    /// How many answers before it did not hold the value; see
+    /// [`Call::attempts`](crate::Call::attempts).
+    pub failed: u32,
+    /// What was mended to read it, in order.
+    pub repairs: Vec<Repair>,
+}
+
+impl<T: Extract> Extract for Extracted<T> {
+    const RUNS_TOOLS: bool = T::RUNS_TOOLS;
+
+    fn output() -> OutputFormat {
+        T::output()
+    }
+
+    fn toolbox() -> Toolbox {
+        T::toolbox()
+    }
+
+    fn extract(response: Response, reading: &mut Reading) -> Result<Self> {
+        let value = T::extract(response.clone(), reading)?;
+        let repairs = std::mem::take(&mut reading.repairs);
+        Ok(Self { value, response, failed: reading.failed, repairs })
     }
 }
 
@@ -104,8 +138,8 @@ macro_rules! values {
                 Toolbox::new()
             }
 
-            fn extract(response: Response) -> Result<Self> {
-                read_value(response)
+            fn extract(response: Response, reading: &mut Reading) -> Result<Self> {
+                read_value(response, reading)
             }
         }
     )*};
@@ -144,23 +178,57 @@ pub fn value_output<T: JsonSchema>() -> OutputFormat {
 ///
 /// As [`Extract::extract`].
 #[doc(hidden)]
-pub fn read_value<T: DeserializeOwned + JsonSchema>(response: Response) -> Result<T> {
-    let text = response.text();
+pub fn read_value<T: DeserializeOwned + JsonSchema>(
+    response: Response,
+    reading: &mut Reading,
+) -> Result<T> {
+    let text = reading.text(&response);
     let json = strip_fence(&text);
     if json.is_empty() {
         return unusable(response, None);
     }
-    // A wrapped type is tried wrapped first: `Option<T>` would read any object it does not know.
-    let read = if Schema::of::<T>().is_object() {
-        serde_json::from_str(json)
-    } else {
-        serde_json::from_str(json)
-            .map(|Wrapped { value }| value)
-            .or_else(|wrapped| serde_json::from_str(json).map_err(|_| wrapped))
+    let wrapped = !Schema::of::<T>().is_object();
+    let strict = match from_json(wrapped, json) {
+        Ok(value) => return Ok(value),
+        Err(strict) => strict,
     };
-    match read {
-        Ok(value) => Ok(value),
+    let Some(reader) = &reading.reader else { return unusable(response, Some(strict)) };
+    let schema = if wrapped { Schema::of::<Wrapped<T>>() } else { Schema::of::<T>() };
+    let found = match reader.read(&text, &schema) {
+        Ok(found) => found,
+        Err(why) => {
+            return unusable(response, Some(<serde_json::Error as serde::de::Error>::custom(why)));
+        }
+    };
+    match from_value(wrapped, found.value) {
+        Ok(value) => {
+            reading.repairs.extend(found.repairs);
+            Ok(value)
+        }
         Err(source) => unusable(response, Some(source)),
+    }
+}
+
+// A wrapped type is tried wrapped first: `Option<T>` would read any object it does not know.
+fn from_json<T: DeserializeOwned>(wrapped: bool, json: &str) -> serde_json::Result<T> {
+    if !wrapped {
+        return serde_json::from_str(json);
+    }
+    serde_json::from_str(json)
+        .map(|Wrapped { value }| value)
+        .or_else(|wrapped| serde_json::from_str(json).map_err(|_| wrapped))
+}
+
+fn from_value<T: DeserializeOwned>(
+    wrapped: bool,
+    value: serde_json::Value,
+) -> serde_json::Result<T> {
+    if !wrapped {
+        return T::deserialize(value);
+    }
+    match Wrapped::deserialize(&value) {
+        Ok(Wrapped { value }) => Ok(value),
+        Err(wrapped) => T::deserialize(value).map_err(|_| wrapped),
     }
 }
 
@@ -243,14 +311,14 @@ impl<T: Extract, S: ToolSet> Extract for Turn<T, S> {
         T::toolbox().with_all(S::toolbox())
     }
 
-    fn extract(response: Response) -> Result<Self> {
+    fn extract(response: Response, reading: &mut Reading) -> Result<Self> {
         // A call that the token limit cut must not run.
         let cut = matches!(
             response.finish_reason(),
             Some(FinishReason::Length | FinishReason::ContentFilter)
         );
         if cut || response.tool_calls().next().is_none() {
-            return T::extract(response).map(Self::Final);
+            return T::extract(response, reading).map(Self::Final);
         }
         let calls = response.tool_calls().cloned().map(|call: ToolCall| TypedCall::new(call));
         Ok(Self::ToolCalls(ToolTurn { calls: calls.collect(), response }))

@@ -48,6 +48,7 @@ mod error;
 pub mod event;
 mod finish;
 mod fold;
+mod reading;
 mod response;
 mod stream;
 mod usage;
@@ -59,6 +60,7 @@ mod extract;
 mod observe;
 mod prepare;
 mod run;
+mod timer;
 
 pub use attempt::Attempt;
 pub use call::Call;
@@ -66,7 +68,7 @@ pub use citation::{Citation, Logprob};
 pub use data::ProviderData;
 pub use error::{Error, ErrorKind, Result, TimeoutPhase};
 pub use event::{Event, Metadata, PartStart};
-pub use extract::{Extract, Json, ToolTurn, Turn};
+pub use extract::{Extract, Extracted, Json, ToolTurn, Turn};
 #[doc(hidden)]
 pub use extract::{read_value, value_output};
 pub use finish::{Finish, FinishReason};
@@ -86,17 +88,24 @@ pub use observe::{IntoObserver, Moment, Observer, Observers, Run, RunId, RunKind
 pub use params::{Effort, Params, Reasoning, Timeouts};
 pub use prompt::{IntoPrompt, Prompt};
 pub use provider::{AnyProvider, Capabilities, Layer, OutputSupport, Provider};
+pub use reading::{OutputReader, ReadValue, Reading, Repair};
 pub use registry::{Connect, ProviderInfo, Registry};
 pub use request::{Delivery, OnUnsupported, OutputFormat, OutputSchema, Request};
 pub use response::Response;
+pub use run::{
+    AgentRun, EachTurn, NextTurn, OutputMode, PendingCall, RunEvent, RunLimits, RunSettings,
+    RunState, StopWhen,
+};
 pub use schema::Schema;
 pub use scope::{InScope, Scope, chain, configure, scope};
 pub use scripted::Scripted;
 pub use settings::Settings;
 pub use stream::{EventStream, ResponseStream};
+pub use timer::Timer;
 pub use tool::{
-    AnyTool, FunctionTool, IntoToolOutput, Tool, ToolCall, ToolChoice, ToolOutput, ToolResult,
-    ToolSet, ToolSpec, Toolbox, TypedCall,
+    AnyTool, Approval, Approve, FunctionTool, Host, HostType, IntoApprove, IntoToolOutput, Tool,
+    ToolCall, ToolChoice, ToolContext, ToolOutput, ToolResult, ToolSet, ToolSpec, Toolbox,
+    TypedCall, approval,
 };
 pub use usage::{InputTokens, OutputTokens, RawJson, Usage};
 pub use warning::{Warning, WarningKind};

@@ -17,19 +17,26 @@ pub struct Model {
     pub id: String,
     /// Params of every call, unless the call sets its own.
     pub params: Params,
+    // Where it was found, whose settings hold for its calls.
+    pub(crate) registry: Option<Registry>,
 }
 
 impl Model {
     /// Names a model of `provider`.
     #[must_use]
     pub fn new(provider: impl Provider, id: impl Into<String>) -> Self {
-        Self { provider: AnyProvider::new(provider), id: id.into(), params: Params::default() }
+        Self::of(AnyProvider::new(provider), id)
     }
 
     /// Names a model of an erased provider.
     #[must_use]
     pub fn of(provider: AnyProvider, id: impl Into<String>) -> Self {
-        Self { provider, id: id.into(), params: Params::default() }
+        Self { provider, id: id.into(), params: Params::default(), registry: None }
+    }
+
+    pub(crate) fn found_in(mut self, registry: &Registry) -> Self {
+        self.registry = Some(registry.clone());
+        self
     }
 
     /// Sets params of every call; what they do not set stays.
@@ -41,7 +48,15 @@ impl Model {
 
     /// Prepares a call; nothing is sent before the first poll.
     pub fn call<T: Extract>(&self, prompt: impl IntoPrompt) -> Call<'static, T> {
-        Call::new("call", &Registry::new(), Ok(prompt.into_prompt())).model(self.clone())
+        let none;
+        let registry = match &self.registry {
+            Some(registry) => registry,
+            None => {
+                none = Registry::new();
+                &none
+            }
+        };
+        Call::new("call", registry, Ok(prompt.into_prompt())).model(self.clone())
     }
 }
 

@@ -3,24 +3,27 @@
 use std::sync::Arc;
 
 use crate::observe::Origin;
+use crate::reading::OUTPUT_TOOL;
+use crate::run::{OutputMode, RunSettings};
 use crate::scope::Scope;
-use crate::tool::{ToolChoice, Toolbox};
+use crate::tool::{ToolChoice, ToolSpec, Toolbox};
 use crate::{
     AnyProvider, Capabilities, Delivery, Error, ErrorKind, Extract, Message, Model, ModelId,
-    ModelRef, OutputFormat, OutputSupport, Part, Provider as _, Registry, Request, Result, Role,
-    Settings, Warning,
+    ModelRef, OutputFormat, OutputSchema, OutputSupport, Part, Provider as _, Reading, Registry,
+    Request, Result, Role, Settings, Warning,
 };
-
-/// Requests of one tool loop, where the call does not say.
-const DEFAULT_MAX_TURNS: u32 = 10;
 
 /// A request together with what is needed to send it and to go on from its answer.
 #[derive(Debug)]
 pub(crate) struct Prepared {
     pub(crate) provider: AnyProvider,
+    /// What is asked; the schema of the answer is still in it as the type wants it.
     pub(crate) request: Request,
     pub(crate) tools: Toolbox,
-    pub(crate) max_turns: u32,
+    /// What a run with tools is configured with.
+    pub(crate) run: RunSettings,
+    /// What the value is read with.
+    pub(crate) reading: Reading,
     /// Who observes the requests and tools.
     pub(crate) origin: Origin,
     /// Where the tools run.
@@ -47,13 +50,13 @@ pub(crate) fn prepare<T: Extract>(
         params,
         tools,
         tool_choice,
-        max_turns,
         timeouts,
         unsupported,
         raw,
         tags,
         layers,
         observers,
+        run,
     } = settings;
     let mut model = resolve(registry, model, client)?;
     for layer in layers {
@@ -65,8 +68,9 @@ pub(crate) fn prepare<T: Extract>(
     }
 
     let tools = tools.with_all(T::toolbox());
+    let mut run = run.map(|run| *run).unwrap_or_default();
+    check_host(&tools, &run)?;
     let mut request = Request::new(model.id, messages);
-    request.tools = tools.specs().cloned().collect();
     request.tool_choice = tool_choice.unwrap_or_default();
     if let ToolChoice::Tool(name) = &request.tool_choice
         && tools.get(name).is_none()
@@ -74,6 +78,7 @@ pub(crate) fn prepare<T: Extract>(
         let message = format!("the tool choice names `{name}`, which is not one of the tools");
         return Err(Error::new(ErrorKind::Config, message));
     }
+    request.tools = tools.specs().cloned().collect();
     request.merge_params(params, &model.params, registry.params());
     request.delivery = delivery;
     request.timeouts = timeouts;
@@ -81,10 +86,16 @@ pub(crate) fn prepare<T: Extract>(
     request.raw = raw;
     request.operation = name.into();
     request.output = T::output();
-    if matches!(request.output, OutputFormat::Schema(_)) {
-        request.adapt_output(model.provider.capabilities(&request.model));
+    let mut reading = Reading::new();
+    let typed = matches!(request.output, OutputFormat::Schema(_));
+    if typed || !tools.is_empty() {
+        let (timer, reader) = registry.timer_and_reader();
+        run.timer = run.timer.or(timer);
+        if typed {
+            reading.reader = run.reader.take().or(reader);
+            reading.by_tool = run.output_mode == Some(OutputMode::Tool);
+        }
     }
-    let max_turns = max_turns.unwrap_or(DEFAULT_MAX_TURNS).max(1);
     let parent = scope.parent().cloned();
     let origin = if observers.is_empty() {
         Origin::default()
@@ -92,7 +103,24 @@ pub(crate) fn prepare<T: Extract>(
         Origin { observers, parent, tags: tags.clone() }
     };
     request.tags = tags;
-    Ok(Prepared { provider: model.provider, request, tools, max_turns, origin, scope })
+    Ok(Prepared { provider: model.provider, request, tools, run, reading, origin, scope })
+}
+
+/// Fails before anything is sent when a tool lacks what it cannot run without.
+fn check_host(tools: &Toolbox, run: &RunSettings) -> Result<()> {
+    for tool in tools.iter() {
+        for need in tool.needs() {
+            if !run.host.has(need) {
+                let message = format!(
+                    "the tool `{}` needs a `{}`; give the call one with `.host(value)`",
+                    tool.spec().name,
+                    need.name()
+                );
+                return Err(Error::new(ErrorKind::Config, message));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn resolve(
@@ -121,24 +149,55 @@ impl Request {
     ///
     /// Calls do this for the provider that they ask. A layer that asks another one does it again.
     pub fn adapt_output(&mut self, capabilities: Capabilities) {
-        let OutputFormat::Schema(output) = &self.output else { return };
-        let (format, message) = match capabilities.output {
-            OutputSupport::Schema => return,
-            OutputSupport::Json => (
+        match capabilities.output {
+            OutputSupport::Schema => {}
+            OutputSupport::Json => self.prompt_output(
                 OutputFormat::Json,
-                "the provider guarantees JSON only; its shape is asked for in the prompt",
+                Some("the provider guarantees JSON only; its shape is asked for in the prompt"),
             ),
-            OutputSupport::Prompted => (
+            OutputSupport::Prompted => self.prompt_output(
                 OutputFormat::Text,
-                "the provider guarantees no shape; JSON is asked for in the prompt",
+                Some("the provider guarantees no shape; JSON is asked for in the prompt"),
             ),
-        };
+        }
+    }
+
+    /// Asks for the value in the way that was chosen.
+    pub(crate) fn choose_output(&mut self, mode: OutputMode, provider: &AnyProvider) {
+        if !matches!(self.output, OutputFormat::Schema(_)) {
+            return;
+        }
+        match mode {
+            OutputMode::Auto => self.adapt_output(provider.capabilities(&self.model)),
+            OutputMode::Native => {}
+            OutputMode::Json => self.prompt_output(OutputFormat::Json, None),
+            OutputMode::Prompted => self.prompt_output(OutputFormat::Text, None),
+            OutputMode::Tool => {
+                let output = std::mem::replace(&mut self.output, OutputFormat::Text);
+                let OutputFormat::Schema(OutputSchema { schema, .. }) = output else { return };
+                let description = "Gives the final answer. Call it once, when the answer is known.";
+                // Whoever has to answer may use other tools before.
+                if matches!(self.tool_choice, ToolChoice::Auto | ToolChoice::None) {
+                    self.tool_choice = match self.tools.is_empty() {
+                        true => ToolChoice::Tool(OUTPUT_TOOL.to_owned()),
+                        false => ToolChoice::Required,
+                    };
+                }
+                self.tools.push(ToolSpec::new(OUTPUT_TOOL, description, schema));
+            }
+        }
+    }
+
+    fn prompt_output(&mut self, format: OutputFormat, warning: Option<&'static str>) {
+        let OutputFormat::Schema(output) = &self.output else { return };
         let instruction = format!(
             "Answer with one JSON value that fits this JSON Schema, and with nothing else:\n{}",
             output.schema.as_value()
         );
         self.output = format;
-        self.warnings.push(Warning::changed("output schema", message));
+        if let Some(message) = warning {
+            self.warnings.push(Warning::changed("output schema", message));
+        }
         match self.messages.first_mut() {
             Some(first) if first.role == Role::System => {
                 first.parts.push(Part::text(format!("\n\n{instruction}")));

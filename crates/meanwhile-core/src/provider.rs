@@ -106,6 +106,9 @@ pub struct Capabilities {
     pub documents: bool,
     /// The model can think before it answers.
     pub thinking: bool,
+    /// The provider may pause a long answer and go on with it in the next one
+    /// ([`FinishReason::Paused`](crate::FinishReason::Paused)); calls then do so by themselves.
+    pub pauses: bool,
     /// Tells where requests go: a digest of the base URL, without credentials. Two providers of one id
     /// that ask different hosts differ in it. `None` where there is no host, or it is not known.
     pub endpoint: Option<u64>,
@@ -123,6 +126,7 @@ impl Capabilities {
             audio: false,
             documents: false,
             thinking: false,
+            pauses: false,
             endpoint: None,
         }
     }

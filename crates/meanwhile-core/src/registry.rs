@@ -6,8 +6,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::{
     AnyProvider, Batches, Embedder, EmbeddingModel, Error, ErrorKind, ImageGenerator, Layer,
-    ListModels, Model, ModelId, ModelInfo, Moderator, Params, Provider, Reranker, Result,
-    SpeechSynthesizer, Transcriber,
+    ListModels, Model, ModelId, ModelInfo, Moderator, OutputReader, Params, Provider, Reranker,
+    Result, SpeechSynthesizer, Timer, Transcriber,
 };
 
 /// Makes one thing that a provider offers from the environment. Does no network I/O.
@@ -144,6 +144,8 @@ struct Entries {
     // Ids that exist but are not compiled in, with the feature that brings them.
     features: BTreeMap<&'static str, &'static str>,
     params: Params,
+    timer: Option<Arc<dyn Timer>>,
+    reader: Option<Arc<dyn OutputReader>>,
     // Around every provider; the last one is the outermost.
     layers: Vec<Arc<dyn Layer>>,
     // Providers in their layers, made on first use.
@@ -202,6 +204,33 @@ impl Registry {
     pub fn set_params(&self, params: Params) -> &Self {
         self.write().params = params;
         self
+    }
+
+    /// Sets what measures the time of runs and tools, where a call does not say.
+    pub fn set_timer(&self, timer: impl Timer) -> &Self {
+        self.write().timer = Some(Arc::new(timer));
+        self
+    }
+
+    /// Sets what reads answers that are not JSON of their schema as they stand, where a call does not
+    /// say.
+    pub fn set_reader(&self, reader: impl OutputReader) -> &Self {
+        self.write().reader = Some(Arc::new(reader));
+        self
+    }
+
+    /// Reads strictly again, where a call does not say.
+    pub fn clear_reader(&self) -> &Self {
+        self.write().reader = None;
+        self
+    }
+
+    /// What measures time and what reads answers.
+    pub(crate) fn timer_and_reader(
+        &self,
+    ) -> (Option<Arc<dyn Timer>>, Option<Arc<dyn OutputReader>>) {
+        let entries = self.read();
+        (entries.timer.clone(), entries.reader.clone())
     }
 
     /// Puts a layer around every provider, those that are registered later included, outside of the
@@ -276,7 +305,7 @@ impl Registry {
     /// [`ErrorKind::Config`] when the string has no `/`; otherwise as [`provider`](Self::provider).
     pub fn model(&self, name: &str) -> Result<Model> {
         let id: ModelId = name.parse()?;
-        Ok(Model::of(self.provider(&id.provider)?, id.model))
+        Ok(Model::of(self.provider(&id.provider)?, id.model).found_in(self))
     }
 
     /// Returns the embedding model that a `provider/model` string names.

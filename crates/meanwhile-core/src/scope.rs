@@ -8,6 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::task::{Context, Poll};
 
 use crate::observe::{Moment, Origin, Run, RunKind, Started};
+use crate::tool::Host;
 use crate::{Result, Settings};
 
 /// Sets defaults for every call of the process, field by field on top of those set before.
@@ -139,6 +140,13 @@ impl Scope {
     #[must_use]
     pub fn settings(&self) -> Settings {
         self.0.as_ref().map(|inner| inner.settings.clone()).unwrap_or_default()
+    }
+
+    /// The values of the program that tools have in the scope.
+    #[must_use]
+    pub fn host(&self) -> Host {
+        let run = self.of().and_then(|settings| settings.run.as_ref());
+        run.map(|run| run.host.clone()).unwrap_or_default()
     }
 
     /// Adds settings on top of those of this scope.

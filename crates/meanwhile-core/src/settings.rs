@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::run::{RunSettings, merge};
 use crate::tool::{ToolChoice, ToolSet, Toolbox};
 use crate::{
     AnyProvider, IntoObserver, Layer, ModelRef, Observers, OnUnsupported, Params, Timeouts,
@@ -30,8 +31,6 @@ pub struct Settings {
     pub tools: Toolbox,
     /// Whether it may, must or must not call one.
     pub tool_choice: Option<ToolChoice>,
-    /// Most requests of one tool loop.
-    pub max_turns: Option<u32>,
     /// The clocks of each request.
     pub timeouts: Timeouts,
     /// What to do with a setting that the provider cannot carry.
@@ -44,6 +43,8 @@ pub struct Settings {
     pub layers: Vec<Arc<dyn Layer>>,
     /// Who is told what happens.
     pub observers: Observers,
+    /// What a run with tools, and the reading of the value, are configured with.
+    pub run: Option<Box<RunSettings>>,
 }
 
 impl Settings {
@@ -71,13 +72,13 @@ impl Settings {
                 lower.tools.with_all(self.tools)
             },
             tool_choice: self.tool_choice.or(lower.tool_choice),
-            max_turns: self.max_turns.or(lower.max_turns),
             timeouts: self.timeouts.or(lower.timeouts),
             unsupported: self.unsupported.or(lower.unsupported),
             raw: self.raw || lower.raw,
             tags: merge_tags(lower.tags, &self.tags),
             layers,
             observers: lower.observers.with_all(self.observers),
+            run: merge(self.run, lower.run),
         }
     }
 }
@@ -161,10 +162,79 @@ macro_rules! configure {
                 self
             }
 
-            /// Sets the most requests of one tool loop. Without it the limit is 10.
+            /// Sets the most answers of one run with tools. Without it the limit is 10.
             #[must_use = "settings are set on the value that is returned"]
-            pub fn max_turns(mut self, turns: u32) -> Self {
-                self.settings_mut().max_turns = Some(turns);
+            pub fn max_turns(self, turns: u32) -> Self {
+                self.limits($crate::RunLimits::new().turns(turns))
+            }
+
+            /// Sets how far a run with tools may go, on top of what is already set here.
+            #[must_use = "settings are set on the value that is returned"]
+            pub fn limits(self, limits: $crate::RunLimits) -> Self {
+                self.run_settings(|run| run.limits = limits.or(run.limits))
+            }
+
+            /// Gives the tools a value of the program. They find it by its type; the model never sees
+            /// it.
+            #[must_use = "settings are set on the value that is returned"]
+            pub fn host<H: Send + Sync + 'static>(self, value: H) -> Self {
+                self.run_settings(|run| run.host = std::mem::take(&mut run.host).with(value))
+            }
+
+            /// Asks before a tool runs; see [`Approve`](crate::Approve) and
+            /// [`approval`](crate::approval).
+            #[must_use = "settings are set on the value that is returned"]
+            pub fn approve(self, approve: impl $crate::IntoApprove) -> Self {
+                self.run_settings(|run| run.approve.push(approve.into_approve()))
+            }
+
+            /// Stops the run after a turn, once its tools have run, when `condition` holds. The value
+            /// is then read from the newest answer.
+            #[must_use = "settings are set on the value that is returned"]
+            pub fn stop_when(
+                self,
+                condition: impl Fn(&$crate::RunState) -> bool + Send + Sync + 'static,
+            ) -> Self {
+                self.run_settings(|run| run.stop_when.push($crate::StopWhen::new(condition)))
+            }
+
+            /// Changes each turn of a run with tools before it is sent: its tools, its tool choice,
+            /// the conversation.
+            #[must_use = "settings are set on the value that is returned"]
+            pub fn each_turn(
+                self,
+                change: impl Fn(&mut $crate::NextTurn) + Send + Sync + 'static,
+            ) -> Self {
+                self.run_settings(|run| run.each_turn.push($crate::EachTurn::new(change)))
+            }
+
+            /// Sets how many answers may be asked for until one holds the value: an answer that does
+            /// not is sent back with what is wrong with it. Without it the first one counts.
+            #[must_use = "settings are set on the value that is returned"]
+            pub fn attempts(self, attempts: u32) -> Self {
+                self.run_settings(|run| run.attempts = Some(attempts))
+            }
+
+            /// Sets how a typed value is asked for.
+            #[must_use = "settings are set on the value that is returned"]
+            pub fn output_mode(self, mode: $crate::OutputMode) -> Self {
+                self.run_settings(|run| run.output_mode = Some(mode))
+            }
+
+            /// Sets what reads an answer that is not JSON of its schema as it stands.
+            #[must_use = "settings are set on the value that is returned"]
+            pub fn reader(self, reader: impl $crate::OutputReader) -> Self {
+                self.run_settings(|run| run.reader = Some(Arc::new(reader)))
+            }
+
+            /// Sets what measures the time of runs and tools.
+            #[must_use = "settings are set on the value that is returned"]
+            pub fn timer(self, timer: impl $crate::Timer) -> Self {
+                self.run_settings(|run| run.timer = Some(Arc::new(timer)))
+            }
+
+            fn run_settings(mut self, set: impl FnOnce(&mut $crate::RunSettings)) -> Self {
+                set(self.settings_mut().run.get_or_insert_default());
                 self
             }
 

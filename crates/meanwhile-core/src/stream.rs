@@ -10,7 +10,7 @@ use futures_core::stream::FusedStream;
 use futures_util::StreamExt as _;
 
 use crate::observe::{Moment, Started};
-use crate::{Error, ErrorKind, Event, Extract, Fold, Response, Result};
+use crate::{Error, ErrorKind, Event, Extract, Fold, Reading, Response, Result};
 
 /// The events of one answer, pulled by the reader.
 ///
@@ -87,6 +87,8 @@ pub struct ResponseStream<T = Response> {
     watch: Option<Box<Watch>>,
     // The name of the call, for errors.
     operation: &'static str,
+    // What the value is read with.
+    reading: Reading,
     output: PhantomData<fn() -> T>,
 }
 
@@ -103,7 +105,19 @@ impl<T: Extract> ResponseStream<T> {
     /// Folds the events of `provider`'s answer to a request for `model`.
     pub fn new(events: EventStream, provider: impl Into<String>, model: impl Into<String>) -> Self {
         let fold = Some(Box::new(Fold::new(provider, model)));
-        Self { events, fold, done: None, watch: None, operation: "", output: PhantomData }
+        let reading = Reading::new();
+        Self { events, fold, done: None, watch: None, operation: "", reading, output: PhantomData }
+    }
+
+    /// Sets what the value is read with.
+    pub(crate) fn read_with(mut self, reading: Reading) -> Self {
+        self.reading = reading;
+        self
+    }
+
+    /// Takes the whole answer, once the stream has ended well.
+    pub(crate) fn take_response(&mut self) -> Option<Response> {
+        self.done.take().map(|response| *response)
     }
 
     /// Makes the stream tell of its events as a run of a model, which ends with it.
@@ -150,7 +164,7 @@ impl<T: Extract> ResponseStream<T> {
             watch.reads_value = true;
         }
         let outcome = match self.read().await {
-            Ok(response) => extract(response).await,
+            Ok(response) => extract(response, &mut self.reading).await,
             Err(error) => Err(error),
         };
         if let Some(chain) = self.watch.take().and_then(|watch| watch.chain) {
@@ -207,10 +221,10 @@ impl<T: Extract> ResponseStream<T> {
 }
 
 /// From so many bytes on, reading a value from an answer is enough work for a turn of the task.
-const LARGE: usize = 64 << 10;
+pub(crate) const LARGE: usize = 64 << 10;
 
 /// Reads the value of an answer. Before it does so with a large one, other tasks have a turn.
-pub(crate) async fn extract<T: Extract>(response: Response) -> Result<T> {
+async fn extract<T: Extract>(response: Response, reading: &mut Reading) -> Result<T> {
     let texts = response.message.parts.iter().filter_map(|part| part.as_text());
     let mut waits = texts.map(str::len).sum::<usize>() > LARGE;
     std::future::poll_fn(|cx| {
@@ -221,7 +235,7 @@ pub(crate) async fn extract<T: Extract>(response: Response) -> Result<T> {
         Poll::Pending
     })
     .await;
-    T::extract(response)
+    T::extract(response, reading)
 }
 
 impl<T> ResponseStream<T> {

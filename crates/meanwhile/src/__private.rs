@@ -4,8 +4,8 @@ pub use meanwhile_core::template::{self, Template};
 pub use meanwhile_core::tool::unknown_tool;
 pub use meanwhile_core::{
     AnyTool, CacheMark, Call, Effort, Error, ErrorKind, Extract, FunctionTool, OutputFormat,
-    Params, Prompt, Reasoning, Response, Result, Role, Settings, ToolCall, ToolChoice, ToolOutput,
-    ToolSet, ToolSpec, Toolbox,
+    Params, Prompt, Reading, Reasoning, Response, Result, Role, Settings, ToolCall, ToolChoice,
+    ToolContext, ToolOutput, ToolSet, ToolSpec, Toolbox,
 };
 pub use schemars;
 pub use serde;
@@ -137,8 +137,8 @@ pub fn output<T: Readable>(cached: Option<&'static OnceLock<OutputFormat>>) -> O
 /// # Errors
 ///
 /// As [`Extract::extract`].
-pub fn read<T: Readable>(response: Response) -> Result<T> {
-    meanwhile_core::read_value(response)
+pub fn read<T: Readable>(response: Response, reading: &mut Reading) -> Result<T> {
+    meanwhile_core::read_value(response, reading)
 }
 
 /// Describes a tool whose arguments are the fields of `T`.
@@ -222,14 +222,18 @@ pub fn tool_from_call<T: FunctionTool + ToolSet>(call: &ToolCall) -> Result<T> {
 }
 
 /// Runs one tool of a set. A type that is no set gives the error message here.
-pub async fn run_tool<S: ToolSet>(tool: S) -> Result<ToolOutput> {
-    tool.run().await
+///
+/// # Errors
+///
+/// Those of the tool.
+pub async fn run_tool<S: ToolSet>(tool: S, context: &ToolContext) -> Result<ToolOutput> {
+    tool.run(context).await
 }
 
-/// Whether a set has the tool that is called.
+/// Whether a set has a tool of this name.
 #[must_use]
-pub fn has_tool<S: ToolSet>(call: &ToolCall) -> bool {
-    S::toolbox().get(&call.name).is_some()
+pub fn has_tool<S: ToolSet>(name: &str) -> bool {
+    S::has(name)
 }
 
 /// Makes settings of params.

@@ -58,9 +58,10 @@ pub use meanwhile_core::{
 
 // What is asked.
 pub use meanwhile_core::{
-    AnyTool, Delivery, Effort, FunctionTool, IntoToolOutput, OnUnsupported, OutputFormat,
-    OutputSchema, Params, Reasoning, Request, Schema, Settings, Timeouts, Tool, ToolCall,
-    ToolChoice, ToolOutput, ToolResult, ToolSet, ToolSpec, Toolbox, TypedCall, tool,
+    AnyTool, Approval, Approve, Delivery, Effort, FunctionTool, Host, HostType, IntoApprove,
+    IntoToolOutput, OnUnsupported, OutputFormat, OutputMode, OutputSchema, Params, Reasoning,
+    Request, RunLimits, RunSettings, Schema, Settings, Timeouts, Timer, Tool, ToolCall, ToolChoice,
+    ToolContext, ToolOutput, ToolResult, ToolSet, ToolSpec, Toolbox, TypedCall, approval, tool,
 };
 
 // Who answers.
@@ -90,7 +91,10 @@ pub use meanwhile_core::{
 // What happens next.
 #[cfg(feature = "concurrency")]
 pub use meanwhile_concurrency::{compare, gather, map_concurrent, merge, race};
-pub use meanwhile_core::{Call, Extract, Json, ToolTurn, Turn};
+pub use meanwhile_core::{
+    AgentRun, Call, EachTurn, Extract, Extracted, Json, NextTurn, OutputReader, PendingCall,
+    ReadValue, Reading, Repair, RunEvent, RunState, StopWhen, ToolTurn, Turn,
+};
 
 // Under which settings it happens, and who is told.
 pub use meanwhile_core::{

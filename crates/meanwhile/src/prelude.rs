@@ -1,9 +1,10 @@
 //! Everything a program with prompt functions needs, for `use meanwhile::prelude::*`.
 
 pub use crate::{
-    AnyProvider, Audio, Call, Document, Effort, Error, ErrorKind, Event, Extract, Image,
-    IntoPrompt, Json, Message, Model, Params, Part, Prompt, Response, Result, Role, Scripted,
-    ToolCall, ToolChoice, ToolOutput, ToolResult, ToolSet, Toolbox, Turn, call, registry,
+    AnyProvider, Approval, Audio, Call, Document, Effort, Error, ErrorKind, Event, Extract, Image,
+    IntoPrompt, Json, Message, Model, Params, Part, Prompt, Response, Result, Role, RunEvent,
+    RunLimits, RunState, Scripted, ToolCall, ToolChoice, ToolContext, ToolOutput, ToolResult,
+    ToolSet, Toolbox, Turn, approval, call, registry,
 };
 
 #[cfg(feature = "concurrency")]

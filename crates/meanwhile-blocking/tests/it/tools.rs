@@ -10,7 +10,7 @@ use meanwhile_blocking::{
 };
 use meanwhile_core::{
     AnyTool, ErrorKind, FunctionTool, Model, Result, Schema, Scripted, TimeoutPhase, Tool,
-    ToolCall, ToolOutput, ToolSpec, Toolbox,
+    ToolCall, ToolContext, ToolOutput, ToolSpec, Toolbox,
 };
 use serde::Deserialize;
 
@@ -31,7 +31,7 @@ impl FunctionTool for Double {
         ToolSpec::new("double", "Doubles.", Schema::of::<u64>())
     }
 
-    async fn run(self) -> Result<ToolOutput> {
+    async fn run(self, _: &ToolContext) -> Result<ToolOutput> {
         tokio::time::sleep(Duration::from_millis(self.wait)).await;
         ToolOutput::json(&(self.x * 2))
     }
@@ -51,7 +51,7 @@ impl FunctionTool for Halve {
         ToolSpec::new("halve", "Halves.", Schema::of::<u64>())
     }
 
-    async fn run(self) -> Result<ToolOutput> {
+    async fn run(self, _: &ToolContext) -> Result<ToolOutput> {
         meanwhile_blocking::off_runtime(move || ToolOutput::json(&(self.x / 2))).await?
     }
 }
@@ -66,7 +66,7 @@ impl Tool for Named {
         ToolSpec::new("named", "Says its name.", Schema::of::<()>())
     }
 
-    async fn call(&self, call: &ToolCall) -> Result<ToolOutput> {
+    async fn call(&self, call: &ToolCall, _: &ToolContext) -> Result<ToolOutput> {
         Ok(ToolOutput::new(call.name.clone()))
     }
 }
@@ -211,7 +211,7 @@ impl FunctionTool for Quadruple {
         ToolSpec::new("quadruple", "Quadruples.", Schema::of::<u64>())
     }
 
-    async fn run(self) -> Result<ToolOutput> {
+    async fn run(self, _: &ToolContext) -> Result<ToolOutput> {
         meanwhile_blocking::off_runtime(move || double(2 * self.x)).await?
     }
 }

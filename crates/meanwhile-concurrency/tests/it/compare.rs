@@ -3,7 +3,7 @@
 use meanwhile_concurrency::compare;
 use meanwhile_core::{
     AnyTool, Call, Error, ErrorKind, Message, Model, Prompt, Registry, Response, Result, Schema,
-    Scripted, Tool, ToolCall, ToolOutput, ToolSpec, Toolbox, Usage,
+    Scripted, Tool, ToolCall, ToolContext, ToolOutput, ToolSpec, Toolbox, Usage,
 };
 use meanwhile_layers::{Backoff, Price, Prices, Retry, Usd};
 use tokio::time::Instant;
@@ -96,7 +96,7 @@ impl Tool for Now {
         ToolSpec::new("now", "Says when it is.", Schema::of::<()>())
     }
 
-    async fn call(&self, _call: &ToolCall) -> Result<ToolOutput> {
+    async fn call(&self, _call: &ToolCall, _: &ToolContext) -> Result<ToolOutput> {
         Ok(ToolOutput::new("noon"))
     }
 }

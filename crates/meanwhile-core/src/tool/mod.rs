@@ -1,11 +1,15 @@
 //! Tools: what the model may ask the program to run.
 
+mod approve;
 mod call;
+mod context;
 mod set;
 mod spec;
 mod toolbox;
 
+pub use approve::{Approval, Approve, IntoApprove, approval};
 pub use call::{ToolCall, ToolResult};
+pub use context::{Host, HostType, ToolContext};
 #[doc(hidden)]
 pub use set::unknown_tool;
 pub use set::{FunctionTool, ToolSet, TypedCall};

@@ -4,12 +4,13 @@ use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::panic::AssertUnwindSafe;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::FutureExt as _;
 use serde::de::DeserializeOwned;
 
-use super::{Tool, ToolCall, ToolOutput, ToolResult, ToolSpec, Toolbox};
+use super::{HostType, Tool, ToolCall, ToolContext, ToolOutput, ToolResult, ToolSpec, Toolbox};
 use crate::{Error, ErrorKind, IntoParts, Result};
 
 /// A tool whose arguments are the fields of a type. `#[tool]` on a function writes the type and
@@ -21,11 +22,20 @@ pub trait FunctionTool: DeserializeOwned + Send + 'static {
     /// Whether running it waits for something: whether the function is `async`.
     const IS_ASYNC: bool = true;
 
+    /// The longest that one run may take; `None` leaves it to the call's limits.
+    const TIMEOUT: Option<Duration> = None;
+
     /// Describes the tool to the model.
     fn spec() -> ToolSpec;
 
+    /// The values of the program that it cannot run without.
+    #[must_use]
+    fn needs() -> Vec<HostType> {
+        Vec::new()
+    }
+
     /// Runs the tool with these arguments. Dropping cancels.
-    fn run(self) -> impl Future<Output = Result<ToolOutput>> + Send;
+    fn run(self, context: &ToolContext) -> impl Future<Output = Result<ToolOutput>> + Send;
 }
 
 /// A closed set of tools: one tool, or an enum with one variant a tool (`#[derive(ToolSet)]`).
@@ -37,6 +47,10 @@ pub trait ToolSet: Sized + Send + 'static {
     /// All tools of the set, in order.
     fn toolbox() -> Toolbox;
 
+    /// Whether a tool of the set has this name.
+    #[must_use]
+    fn has(name: &str) -> bool;
+
     /// Reads a call of one of the tools.
     ///
     /// # Errors
@@ -45,7 +59,7 @@ pub trait ToolSet: Sized + Send + 'static {
     fn from_call(call: &ToolCall) -> Result<Self>;
 
     /// Runs the tool. Dropping cancels.
-    fn run(self) -> impl Future<Output = Result<ToolOutput>> + Send;
+    fn run(self, context: &ToolContext) -> impl Future<Output = Result<ToolOutput>> + Send;
 }
 
 /// A tool call together with its typed arguments.
@@ -72,10 +86,16 @@ impl<S: ToolSet> TypedCall<S> {
         ToolResult::new(&self.call, parts)
     }
 
-    /// Runs the tool and answers the call; a failure becomes an error result for the model.
+    /// Runs the tool and answers the call; a failure becomes an error result for the model. The tool
+    /// has the [`Host`] of the scope around; see [`run_with`](Self::run_with) for another.
     pub async fn run(self) -> ToolResult {
+        self.run_with(&ToolContext::current()).await
+    }
+
+    /// Runs the tool as [`run`](Self::run) does, with a context of your own.
+    pub async fn run_with(self, context: &ToolContext) -> ToolResult {
         let outcome = match self.tool {
-            Ok(tool) => caught(&self.call.name, tool.run()).await,
+            Ok(tool) => caught(&self.call.name, tool.run(context)).await,
             Err(error) => Err(error),
         };
         match outcome {
@@ -137,7 +157,15 @@ impl<T: FunctionTool> Tool for Adapter<T> {
         T::IS_ASYNC
     }
 
-    async fn call(&self, call: &ToolCall) -> Result<ToolOutput> {
-        call.parse::<T>()?.run().await
+    fn needs(&self) -> Vec<HostType> {
+        T::needs()
+    }
+
+    fn timeout(&self) -> Option<Duration> {
+        T::TIMEOUT
+    }
+
+    async fn call(&self, call: &ToolCall, context: &ToolContext) -> Result<ToolOutput> {
+        call.parse::<T>()?.run(context).await
     }
 }

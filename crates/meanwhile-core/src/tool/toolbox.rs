@@ -2,12 +2,13 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::Serialize;
 
 use super::set::{Adapter, caught, unknown_tool};
-use super::{FunctionTool, ToolCall, ToolResult, ToolSpec};
+use super::{FunctionTool, HostType, ToolCall, ToolContext, ToolResult, ToolSpec};
 use crate::{Error, ErrorKind, IntoParts, Part, Result};
 
 /// Something the model may ask the program to run.
@@ -25,8 +26,24 @@ pub trait Tool: fmt::Debug + Send + Sync + 'static {
         true
     }
 
-    /// Runs the tool. An error is shown to the model, which may try again; dropping cancels.
-    async fn call(&self, call: &ToolCall) -> Result<ToolOutput>;
+    /// The values of the program that it cannot run without. A call of a model with this tool fails
+    /// before anything is sent when one is missing.
+    fn needs(&self) -> Vec<HostType> {
+        Vec::new()
+    }
+
+    /// The longest that one run may take; `None` leaves it to the call's [`RunLimits`](crate::RunLimits).
+    fn timeout(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Runs the tool. Dropping cancels.
+    ///
+    /// # Errors
+    ///
+    /// An error is shown to the model, which may try again. [`ErrorKind::Cancelled`],
+    /// [`ErrorKind::Budget`] and [`ErrorKind::Config`] end the run instead: no model can mend them.
+    async fn call(&self, call: &ToolCall, context: &ToolContext) -> Result<ToolOutput>;
 }
 
 /// What a tool answers.
@@ -125,14 +142,26 @@ impl AnyTool {
         self.0.is_async()
     }
 
-    /// Runs the tool.
+    /// The values of the program that it cannot run without.
+    #[must_use]
+    pub fn needs(&self) -> Vec<HostType> {
+        self.0.needs()
+    }
+
+    /// The longest that one run may take, where the tool says.
+    #[must_use]
+    pub fn timeout(&self) -> Option<Duration> {
+        self.0.timeout()
+    }
+
+    /// Runs the tool. Its timeout is kept by the run that it is a part of, not here.
     ///
     /// # Errors
     ///
     /// The tool's own, [`ErrorKind::Output`] when the arguments do not fit, or [`ErrorKind::Tool`] when
     /// it panics.
-    pub async fn call(&self, call: &ToolCall) -> Result<ToolOutput> {
-        caught(&call.name, self.0.call(call)).await
+    pub async fn call(&self, call: &ToolCall, context: &ToolContext) -> Result<ToolOutput> {
+        caught(&call.name, self.0.call(call, context)).await
     }
 }
 
@@ -199,8 +228,8 @@ impl Toolbox {
 
     /// Runs one call. An unknown tool, unfit arguments or a failed tool are an error result, which
     /// the model sees and may react to; nothing here fails the conversation. Dropping cancels.
-    pub async fn run(&self, call: &ToolCall) -> ToolResult {
-        match self.try_run(call).await {
+    pub async fn run(&self, call: &ToolCall, context: &ToolContext) -> ToolResult {
+        match self.try_run(call, context).await {
             Ok(output) => ToolResult::new(call, output.parts),
             Err(error) => ToolResult::error(call, error.message().to_owned()),
         }
@@ -211,11 +240,25 @@ impl Toolbox {
     /// # Errors
     ///
     /// The tool's own; [`ErrorKind::Output`] when there is no such tool or the arguments do not fit.
-    pub async fn try_run(&self, call: &ToolCall) -> Result<ToolOutput> {
-        let Some(tool) = self.get(&call.name) else {
-            return Err(unknown_tool(call, self));
-        };
-        tool.call(call).await
+    pub async fn try_run(&self, call: &ToolCall, context: &ToolContext) -> Result<ToolOutput> {
+        self.find(call)?.call(call, context).await
+    }
+
+    /// Finds the tool that is called.
+    pub(crate) fn find(&self, call: &ToolCall) -> Result<&AnyTool> {
+        self.get(&call.name).ok_or_else(|| unknown_tool(call, self))
+    }
+
+    /// The tools, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &AnyTool> {
+        self.tools.iter().map(|(_, tool)| tool)
+    }
+
+    /// Takes a tool out.
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Self {
+        self.tools.retain(|(spec, _)| spec.name != name);
+        self
     }
 }
 

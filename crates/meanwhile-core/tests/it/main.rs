@@ -19,6 +19,7 @@ mod modality;
 mod observe;
 mod outputs;
 mod registry;
+mod runs;
 mod scope;
 mod templates;
 mod tools;

@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use meanwhile_core::{
     AnyProvider, AnyTool, Call, ErrorKind, Extract, Model, OnUnsupported, Params, Prompt, Registry,
-    Request, Result, Schema, Scope, Scripted, Settings, Tool, ToolCall, ToolOutput, ToolSpec,
-    Toolbox, chain, configure, scope,
+    Request, Result, Schema, Scope, Scripted, Settings, Tool, ToolCall, ToolContext, ToolOutput,
+    ToolSpec, Toolbox, chain, configure, scope,
 };
 use tokio::task::{JoinSet, yield_now};
 
@@ -160,7 +160,7 @@ fn what_adds_up_adds_up() {
             ToolSpec::new(self.0, self.1, Schema::of::<()>())
         }
 
-        async fn call(&self, _call: &ToolCall) -> Result<ToolOutput> {
+        async fn call(&self, _call: &ToolCall, _: &ToolContext) -> Result<ToolOutput> {
             Ok(ToolOutput::default())
         }
     }
@@ -341,7 +341,7 @@ impl Tool for Where {
         ToolSpec::new("where", "Says in which scope it is.", Schema::of::<()>())
     }
 
-    async fn call(&self, _call: &ToolCall) -> Result<ToolOutput> {
+    async fn call(&self, _call: &ToolCall, _: &ToolContext) -> Result<ToolOutput> {
         ToolOutput::json(&Scope::current().settings().params.seed)
     }
 }

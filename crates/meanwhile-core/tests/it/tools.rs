@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_trait::async_trait;
 use meanwhile_core::{
-    AnyTool, Call, Error, ErrorKind, Event, Finish, FinishReason, FunctionTool, Part, Response,
-    Result, Role, Schema, Scripted, Tool, ToolCall, ToolChoice, ToolOutput, ToolSet, ToolSpec,
-    Toolbox, Turn,
+    AnyTool, Call, Error, ErrorKind, Event, Finish, FinishReason, FunctionTool, Part, Reading,
+    Response, Result, Role, Schema, Scripted, Tool, ToolCall, ToolChoice, ToolContext, ToolOutput,
+    ToolSet, ToolSpec, Toolbox, Turn,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -28,7 +28,7 @@ impl FunctionTool for Add {
         ToolSpec::new("add", "Adds.", Schema::of::<Self>())
     }
 
-    async fn run(self) -> Result<ToolOutput> {
+    async fn run(self, _: &ToolContext) -> Result<ToolOutput> {
         ToolOutput::json(&(self.a + self.b))
     }
 }
@@ -42,8 +42,12 @@ impl ToolSet for Add {
         call.downcast()?.ok_or_else(|| meanwhile_core::tool::unknown_tool(call, &Self::toolbox()))
     }
 
-    async fn run(self) -> Result<ToolOutput> {
-        FunctionTool::run(self).await
+    fn has(name: &str) -> bool {
+        name == Self::NAME
+    }
+
+    async fn run(self, context: &ToolContext) -> Result<ToolOutput> {
+        FunctionTool::run(self, context).await
     }
 }
 
@@ -56,7 +60,7 @@ impl Tool for Failing {
         ToolSpec::new("fail", "Fails.", Schema::from(serde_json::json!({"type": "object"})))
     }
 
-    async fn call(&self, _: &ToolCall) -> Result<ToolOutput> {
+    async fn call(&self, _: &ToolCall, _: &ToolContext) -> Result<ToolOutput> {
         Err(meanwhile_core::Error::new(ErrorKind::Tool, "out of order"))
     }
 }
@@ -119,7 +123,7 @@ impl meanwhile_core::Extract for Counted {
         Toolbox::new()
     }
 
-    fn extract(response: Response) -> Result<Self> {
+    fn extract(response: Response, _: &mut Reading) -> Result<Self> {
         Ok(Self(response.usage.total()))
     }
 }
@@ -156,7 +160,7 @@ fn tools_do_not_run_where_nobody_would_read_their_answer() {
             ToolSpec::new("count", "Counts.", Schema::from(serde_json::json!({"type": "object"})))
         }
 
-        async fn call(&self, _: &ToolCall) -> Result<ToolOutput> {
+        async fn call(&self, _: &ToolCall, _: &ToolContext) -> Result<ToolOutput> {
             self.0.fetch_add(1, Ordering::Relaxed);
             Ok(ToolOutput::default())
         }

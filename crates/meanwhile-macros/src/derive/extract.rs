@@ -59,8 +59,11 @@ pub(crate) fn extract(input: TokenStream) -> TokenStream {
                 #root::Toolbox::new()
             }
 
-            fn extract(response: #root::Response) -> #root::Result<Self> {
-                #root::read(response)
+            fn extract(
+                response: #root::Response,
+                reading: &mut #root::Reading,
+            ) -> #root::Result<Self> {
+                #root::read(response, reading)
             }
         }
     }

@@ -34,14 +34,18 @@ pub(crate) fn tool_set(input: TokenStream) -> TokenStream {
     });
     let reads = members.iter().map(|Member { variant, tool }| {
         quote_spanned! {Span::mixed_site().located_at(tool.span())=>
-            if #root::has_tool::<#tool>(call) {
+            if #root::has_tool::<#tool>(&call.name) {
                 return <#tool as #root::ToolSet>::from_call(call).map(Self::#variant);
             }
         }
     });
+    let has = members.iter().map(|Member { tool, .. }| {
+        let span = Span::mixed_site().located_at(tool.span());
+        quote_spanned!(span=> #root::has_tool::<#tool>(name))
+    });
     let runs = members.iter().map(|Member { variant, .. }| {
         let span = Span::mixed_site();
-        quote_spanned!(span=> Self::#variant(tool) => #root::run_tool(tool).await,)
+        quote_spanned!(span=> Self::#variant(tool) => #root::run_tool(tool, context).await,)
     });
     quote_spanned! {Span::mixed_site()=>
         #[automatically_derived]
@@ -57,7 +61,14 @@ pub(crate) fn tool_set(input: TokenStream) -> TokenStream {
                 )
             }
 
-            async fn run(self) -> #root::Result<#root::ToolOutput> {
+            fn has(name: &::core::primitive::str) -> ::core::primitive::bool {
+                false #(|| #has)*
+            }
+
+            async fn run(
+                self,
+                context: &#root::ToolContext,
+            ) -> #root::Result<#root::ToolOutput> {
                 match self {
                     #(#runs)*
                 }

@@ -71,7 +71,10 @@ pub(super) fn expand(
                 )
             }
 
-            async fn run(self) -> #root::Result<#root::ToolOutput> {
+            async fn run(
+                self,
+                context: &#root::ToolContext,
+            ) -> #root::Result<#root::ToolOutput> {
                 #run
             }
         }
@@ -86,8 +89,15 @@ pub(super) fn expand(
                 #root::tool_from_call(call)
             }
 
-            async fn run(self) -> #root::Result<#root::ToolOutput> {
-                <Self as #root::FunctionTool>::run(self).await
+            fn has(name: &::core::primitive::str) -> ::core::primitive::bool {
+                name == <Self as #root::FunctionTool>::NAME
+            }
+
+            async fn run(
+                self,
+                context: &#root::ToolContext,
+            ) -> #root::Result<#root::ToolOutput> {
+                <Self as #root::FunctionTool>::run(self, context).await
             }
         }
     }
@@ -169,7 +179,14 @@ pub(super) fn stub(attr: &Attr, function: &ItemFn) -> TokenStream {
                 ::core::unreachable!()
             }
 
-            async fn run(self) -> #root::Result<#root::ToolOutput> {
+            fn has(_: &::core::primitive::str) -> ::core::primitive::bool {
+                ::core::unreachable!()
+            }
+
+            async fn run(
+                self,
+                _: &#root::ToolContext,
+            ) -> #root::Result<#root::ToolOutput> {
                 ::core::unreachable!()
             }
         }

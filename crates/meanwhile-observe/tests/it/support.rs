@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use futures_util::StreamExt as _;
 use meanwhile_core::{
     AnyProvider, AnyTool, Attempt, Call, Capabilities, Error, ErrorKind, EventStream, Message,
-    Model, Moment, Prompt, Provider, Registry, Request, Result, Schema, Scripted, Tool, ToolCall,
+    Model, Moment, Prompt, Provider, Registry, Request, Result, Schema, Scripted, Tool, ToolCall, ToolContext,
     ToolOutput, ToolSpec, Toolbox,
 };
 
@@ -88,7 +88,7 @@ impl Tool for Double {
         ToolSpec::new("double", "Doubles a number.", Schema::from(schema))
     }
 
-    async fn call(&self, call: &ToolCall) -> Result<ToolOutput> {
+    async fn call(&self, call: &ToolCall, _: &ToolContext) -> Result<ToolOutput> {
         match call.json()?["x"].as_i64() {
             Some(x) => Ok(ToolOutput::new((2 * x).to_string())),
             None => Err(Error::new(ErrorKind::Tool, "no number")),
@@ -122,7 +122,7 @@ impl Tool for Asking {
         ToolSpec::new("asking", "Asks.", Schema::from(schema))
     }
 
-    async fn call(&self, _: &ToolCall) -> Result<ToolOutput> {
+    async fn call(&self, _: &ToolCall, _: &ToolContext) -> Result<ToolOutput> {
         Ok(ToolOutput::new(self.0.call::<String>("x").await?))
     }
 }

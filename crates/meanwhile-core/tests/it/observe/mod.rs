@@ -10,9 +10,9 @@ use async_trait::async_trait;
 use futures::StreamExt as _;
 use meanwhile_core::{
     AnyProvider, AnyTool, Attempt, Call, Capabilities, Error, ErrorKind, Event, EventStream,
-    Extract, Layer, Model, Moment, Observer, Observers, Prompt, Provider, Registry, Request,
-    Response, Result, Run, RunId, RunKind, Schema, Scope, Scripted, Settings, Tool, ToolCall,
-    ToolOutput, ToolSpec, Toolbox, chain, configure, scope,
+    Extract, Layer, Model, Moment, Observer, Observers, Prompt, Provider, Reading, Registry,
+    Request, Response, Result, Run, RunId, RunKind, Schema, Scope, Scripted, Settings, Tool,
+    ToolCall, ToolContext, ToolOutput, ToolSpec, Toolbox, chain, configure, scope,
 };
 
 use crate::{model, wait};
@@ -203,7 +203,7 @@ impl Tool for Does {
         ToolSpec::new(self.0, "Works.", Schema::from(serde_json::json!({"type": "object"})))
     }
 
-    async fn call(&self, call: &ToolCall) -> Result<ToolOutput> {
+    async fn call(&self, call: &ToolCall, _: &ToolContext) -> Result<ToolOutput> {
         match &self.1 {
             What::Answers => {}
             What::Fails => return Err(Error::new(ErrorKind::Tool, "out of order")),
@@ -700,7 +700,7 @@ fn run_ids_are_unique_and_shown() {
 struct Unreadable;
 
 impl Extract for Unreadable {
-    fn extract(_: Response) -> Result<Self> {
+    fn extract(_: Response, _: &mut Reading) -> Result<Self> {
         Err(Error::new(ErrorKind::Output, "not readable"))
     }
 
