@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::{Response, Schema};
 
 /// The name of the tool through whose call a model gives its answer, where it is asked for one so.
-pub(crate) const OUTPUT_TOOL: &str = "final_answer";
+pub const OUTPUT_TOOL: &str = "final_answer";
 
 /// Reads JSON that is not quite JSON, or not quite of its schema. `meanwhile-json` has one, and the
 /// `meanwhile` facade sets it; without one, answers are read strictly.

@@ -58,7 +58,6 @@ enum Step {
     /// Reads the value of an answer; a large one after other tasks have had a turn.
     Value {
         response: Box<Response>,
-        own: Option<Message>,
         waits: bool,
     },
     /// Waits for decisions about tool calls.
@@ -250,6 +249,10 @@ impl<T: Extract> Machine<T> {
 
     /// Goes on from the state: with its open tool calls, or with the next turn.
     fn next(&mut self) -> Result<()> {
+        if self.state.answered {
+            self.value_of(self.newest_answer());
+            return Ok(());
+        }
         if self.state.calls.is_empty() {
             self.check_limits()?;
             self.ask();
@@ -353,24 +356,36 @@ impl<T: Extract> Machine<T> {
             self.step = Step::Next;
             return Ok(());
         }
+        response.usage.add(&self.state.usage);
+        self.state.usage.clone_from(&response.usage);
+        self.state.messages.push(response.message.clone());
+        self.state.answered = true;
         // What the pauses before it held is a part of the answer.
-        let before = std::mem::take(&mut self.state.paused);
-        let own = (!before.is_empty() || self.may_ask_again(&response) || self.tells)
-            .then(|| response.message.clone());
-        response.message.parts.splice(0..0, before);
+        response.message.parts.splice(0..0, self.state.paused.iter().cloned());
         if gives_value && !cut && response.tool_calls().nth(1).is_some() {
             let message = "tools that were called beside the final answer did not run";
             response.warnings.push(Warning::dropped("tool calls", message));
         }
-        self.value_of(response, own);
+        self.value_of(response);
         Ok(())
     }
 
-    fn value_of(&mut self, mut response: Response, own: Option<Message>) {
-        response.usage.add(&self.state.usage);
+    fn value_of(&mut self, response: Response) {
         let texts = response.message.parts.iter().filter_map(Part::as_text);
         let waits = texts.map(str::len).sum::<usize>() > LARGE;
-        self.step = Step::Value { response: Box::new(response), own, waits };
+        self.step = Step::Value { response: Box::new(response), waits };
+    }
+
+    /// The newest answer, as far as the state holds it.
+    fn newest_answer(&self) -> Response {
+        let mut response = Response::new(self.provider.id(), self.template.model.clone());
+        let newest = self.state.messages.iter().rev().find(|one| one.role == Role::Assistant);
+        if let Some(newest) = newest {
+            response.message = newest.clone();
+        }
+        response.message.parts.splice(0..0, self.state.paused.iter().cloned());
+        response.usage.clone_from(&self.state.usage);
+        response
     }
 
     /// Whether another answer may be asked for when this one does not hold the value. One that was
@@ -383,19 +398,15 @@ impl<T: Extract> Machine<T> {
     }
 
     fn read_value(&mut self) -> Result<()> {
-        let Step::Value { response, own, .. } = std::mem::replace(&mut self.step, Step::Over)
-        else {
+        let Step::Value { response, .. } = std::mem::replace(&mut self.step, Step::Over) else {
             return Ok(());
         };
         let again = self.may_ask_again(&response);
         let call = self.reading.output_call(&response).cloned();
-        let usage = response.usage.clone();
         self.reading.failed = self.state.failed_outputs;
         self.reading.repairs.clear();
         let error = match T::extract(*response, &mut self.reading) {
             Ok(value) => {
-                self.state.usage = usage;
-                self.state.messages.extend(own);
                 self.value = Some(value);
                 if let Some(chain) = self.chain.take() {
                     chain.end(&Moment::ChainEnd);
@@ -406,9 +417,9 @@ impl<T: Extract> Machine<T> {
             Err(error) => return Err(error),
         };
         // The model sees its answer, and what is wrong with it.
-        self.state.usage = usage;
+        self.state.answered = false;
+        self.state.paused.clear();
         self.state.failed_outputs += 1;
-        self.state.messages.extend(own);
         let message = format!("{}. Give the whole answer again, corrected.", error.message());
         self.state.messages.push(match call {
             Some(call) => Message::tool_results([ToolResult::error(&call, message)]),
@@ -548,15 +559,9 @@ impl<T: Extract> Machine<T> {
     fn all_ran(&mut self) -> Result<()> {
         self.state.answer();
         if self.settings.stop_when.iter().any(|stop| stop.holds(&self.state)) {
-            let mut response = Response::new(self.provider.id(), self.template.model.clone());
-            let answer = self.state.messages.iter().rev().find(|one| one.role == Role::Assistant);
-            if let Some(answer) = answer {
-                response.message = answer.clone();
-            }
-            // What it has used is counted already.
-            response.usage = Usage::default();
+            let response = self.newest_answer();
             self.settings.attempts = None;
-            self.value_of(response, None);
+            self.value_of(response);
             return Ok(());
         }
         self.step = Step::Next;

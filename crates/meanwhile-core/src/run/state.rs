@@ -32,8 +32,11 @@ pub struct RunState {
     pub failed_outputs: u32,
     /// The time that the run has taken, without that between two processes.
     pub elapsed: Duration,
-    /// What a paused answer held, which the next one continues.
+    /// What paused answers held, which the next one continues.
     pub paused: Vec<Part>,
+    /// Whether the newest message is the answer that holds the value. Going on reads it again, and
+    /// asks nobody.
+    pub answered: bool,
 }
 
 /// A tool call that the model waits for.

@@ -7,6 +7,7 @@ mod set;
 mod spec;
 mod toolbox;
 
+pub use crate::reading::OUTPUT_TOOL;
 pub use approve::{Approval, Approve, IntoApprove, approval};
 pub use call::{ToolCall, ToolResult};
 pub use context::{Host, HostType, ToolContext};
