@@ -157,7 +157,7 @@ impl Endpoint {
             url.push(if path.contains('?') { '&' } else { '?' });
             url.push_str(query);
         }
-        Uri::try_from(url).map_err(|_| {
+        Uri::try_from(written(url)).map_err(|_| {
             let message = format!(
                 "`{}` cannot be a path below the base URL; check the model id",
                 printable(path)
@@ -193,6 +193,22 @@ fn printable(url: &str) -> &str {
     let end = url.find(['?', '#']).unwrap_or(url.len());
     let url = url.get(..end).unwrap_or_default();
     url.rsplit_once('@').map_or(url, |(_, rest)| rest)
+}
+
+/// Encodes what RFC 3986 has no place for but [`Uri`] lets pass. What `Uri` refuses stays as it is.
+fn written(url: String) -> String {
+    let is_fine = |byte: u8| byte.is_ascii() && !b"\"\\^{|}".contains(&byte);
+    if url.bytes().all(is_fine) {
+        return url;
+    }
+    let mut out = String::with_capacity(url.len() + 16);
+    for character in url.chars() {
+        match character.is_ascii() && is_fine(character as u8) {
+            true => out.push(character),
+            false => out.push_str(&percent_encode(character.encode_utf8(&mut [0; 4]))),
+        }
+    }
+    out
 }
 
 /// Adds a query pair, already percent-encoded, to a URL.

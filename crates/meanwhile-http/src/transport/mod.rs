@@ -1,12 +1,20 @@
 //! [`Transport`], the slot for whatever moves bytes, and [`Client`], the handle that providers share.
 
 #[cfg(feature = "reqwest")]
-mod reqwest;
+mod builder;
+#[cfg(feature = "reqwest")]
+mod chunks;
+#[cfg(feature = "reqwest")]
+mod direct;
+#[cfg(feature = "reqwest")]
+mod failure;
+#[cfg(feature = "reqwest")]
+mod proxied;
 #[cfg(feature = "reqwest")]
 mod tls;
 
 #[cfg(feature = "reqwest")]
-pub use self::reqwest::ClientBuilder;
+pub use self::builder::ClientBuilder;
 
 use std::fmt;
 use std::pin::Pin;
@@ -20,6 +28,46 @@ use http::{Request, Response};
 use meanwhile_core::Result;
 
 /// Sends one HTTP request and returns the answer's head, with its body still to be read.
+///
+/// With a `reqwest::Client` of your own:
+///
+/// ```
+/// use async_trait::async_trait;
+/// use bytes::Bytes;
+/// use futures_util::TryStreamExt as _;
+/// use http_body_util::BodyExt as _;
+/// use meanwhile_core::{Error, ErrorKind, Result};
+/// use meanwhile_http::{Body, Client, Transport};
+///
+/// #[derive(Debug)]
+/// struct Own(reqwest::Client);
+///
+/// fn failed(kind: ErrorKind, error: reqwest::Error) -> Error {
+///     Error::new(kind, "the connection failed").with_source(error.without_url())
+/// }
+///
+/// #[async_trait]
+/// impl Transport for Own {
+///     async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Body>> {
+///         let refused = |error| failed(ErrorKind::Connection, error);
+///         let request = reqwest::Request::try_from(request).map_err(refused)?;
+///         let answer = self.0.execute(request).await.map_err(refused)?;
+///         Ok(http::Response::<reqwest::Body>::from(answer).map(|body| {
+///             let broken = |error| failed(ErrorKind::StreamInterrupted, error);
+///             Body::new(body.into_data_stream().map_err(broken))
+///         }))
+///     }
+/// }
+///
+/// # let _ = rustls::crypto::ring::default_provider().install_default();
+/// let client = reqwest::Client::builder()
+///     .user_agent("mine/1.0")
+///     // The credential would go along.
+///     .redirect(reqwest::redirect::Policy::none())
+///     .build()?;
+/// let client = Client::new(Own(client));
+/// # Ok::<(), reqwest::Error>(())
+/// ```
 #[async_trait]
 pub trait Transport: fmt::Debug + Send + Sync + 'static {
     /// Sends `request`, whose URL is absolute and whose headers are complete but for the host and

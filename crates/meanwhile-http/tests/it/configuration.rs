@@ -26,6 +26,8 @@ fn base_urls() {
     check("https://host/v1?a=1", "/chat?alt=sse", "https://host/v1/chat?alt=sse&a=1");
     check("https://host/v1", "", "https://host/v1");
     check("http://[::1]:80/x", "/chat", "http://[::1]:80/x/chat");
+    check("https://host/é", "/\"{a|b}\\^\"", "https://host/%C3%A9/%22%7Ba%7Cb%7D%5C%5E%22");
+    check("https://host", "/%C3%A9:batch?q=é&x='", "https://host/%C3%A9:batch?q=%C3%A9&x='");
 
     config_error(Endpoint::new("api.example.com/v1"), "https://host/v1");
     config_error(Endpoint::new("ftp://host"), "http://");
@@ -93,11 +95,12 @@ fn secrets() {
 
 #[test]
 fn shared_client() {
-    assert_eq!(format!("{:?}", Client::shared().unwrap()), "Client(reqwest)");
+    let direct = Client::builder().no_proxy().build().unwrap();
+    assert_eq!(format!("{direct:?}"), "Client(hyper)");
     config_error(Client::builder().proxy("not a url").build(), "http://host:port");
     let proxy = Client::builder().proxy("http://user:hunter2hunter2@host");
     assert!(!format!("{proxy:?}").contains("hunter2"));
-    proxy.build().unwrap();
+    assert_eq!(format!("{:?}", proxy.build().unwrap()), "Client(reqwest)");
 }
 
 #[test]

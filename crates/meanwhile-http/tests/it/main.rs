@@ -16,6 +16,7 @@ mod api;
 #[cfg(feature = "aws-event-stream")]
 mod aws_event_stream;
 mod cancel;
+mod client;
 mod configuration;
 mod exchange;
 mod frames;

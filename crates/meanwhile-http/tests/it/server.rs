@@ -5,10 +5,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use meanwhile_http::{Client, Endpoint, HttpProvider};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
 use tokio::sync::Notify;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::ring;
 
 use crate::toy::Toy;
 
@@ -31,6 +36,7 @@ pub(crate) struct Seen {
 #[derive(Clone)]
 pub(crate) struct Server {
     address: SocketAddr,
+    scheme: &'static str,
     shared: Arc<Shared>,
 }
 
@@ -55,17 +61,45 @@ impl Server {
     pub(crate) async fn start(
         respond: impl Fn(&Seen) -> Vec<Step> + Send + Sync + 'static,
     ) -> Self {
+        Self::listen(respond, None).await
+    }
+
+    /// Answers over TLS. Returns its certificate, which nobody knows, too.
+    pub(crate) async fn secure(bytes: impl Into<Vec<u8>>) -> (Self, String) {
+        let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+        let key = made.signing_key.serialize_der().try_into().unwrap();
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![made.cert.der().clone()], key)
+            .unwrap();
+        let steps = vec![Step::Send(bytes.into())];
+        let server = Self::listen(move |_| steps.clone(), Some(Arc::new(config).into())).await;
+        let text = STANDARD.encode(made.cert.der());
+        (server, format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n"))
+    }
+
+    async fn listen(
+        respond: impl Fn(&Seen) -> Vec<Step> + Send + Sync + 'static,
+        tls: Option<TlsAcceptor>,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared::default());
-        let server = Self { address, shared: shared.clone() };
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let server = Self { address, scheme, shared: shared.clone() };
         let respond = Arc::new(respond);
         tokio::spawn(async move {
             while let Ok((connection, _)) = listener.accept().await {
                 shared.connections.fetch_add(1, Ordering::SeqCst);
-                let (shared, respond) = (shared.clone(), respond.clone());
+                let (shared, respond, tls) = (shared.clone(), respond.clone(), tls.clone());
                 tokio::spawn(async move {
-                    let _ = serve(connection, &shared, &*respond).await;
+                    connection.set_nodelay(true)?;
+                    match tls {
+                        None => serve(connection, &shared, &*respond).await,
+                        Some(tls) => serve(tls.accept(connection).await?, &shared, &*respond).await,
+                    }
                 });
             }
         });
@@ -73,7 +107,7 @@ impl Server {
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("{}://{}", self.scheme, self.address)
     }
 
     pub(crate) fn provider(&self, codec: Toy) -> HttpProvider<Toy> {
@@ -101,18 +135,18 @@ pub(crate) fn client() -> Client {
 }
 
 async fn serve(
-    mut connection: TcpStream,
+    mut connection: impl AsyncRead + AsyncWrite + Unpin,
     shared: &Shared,
     respond: &(dyn Fn(&Seen) -> Vec<Step> + Send + Sync),
 ) -> std::io::Result<()> {
-    connection.set_nodelay(true)?;
     while let Some(seen) = read_request(&mut connection).await? {
         let steps = respond(&seen);
         shared.seen.lock().unwrap().push(seen);
         for step in steps {
             match step {
                 Step::Send(bytes) => {
-                    if connection.write_all(&bytes).await.is_err() {
+                    let written = connection.write_all(&bytes).await;
+                    if written.is_err() || connection.flush().await.is_err() {
                         shared.closed.notify_one();
                         return Ok(());
                     }
@@ -132,7 +166,7 @@ async fn serve(
     Ok(())
 }
 
-async fn read_request(connection: &mut TcpStream) -> std::io::Result<Option<Seen>> {
+async fn read_request(connection: &mut (impl AsyncRead + Unpin)) -> std::io::Result<Option<Seen>> {
     let mut bytes = Vec::new();
     let head = loop {
         if let Some(at) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
