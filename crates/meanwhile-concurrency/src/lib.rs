@@ -21,6 +21,7 @@ mod probe;
 #[cfg(feature = "progress")]
 mod progress;
 mod race;
+mod turn;
 
 pub use compare::{Compare, CompareAll, Outcome, compare};
 pub use gather::{AsCompleted, Gather, GatherAll, Mapped, Ordered, Settle, gather, map_concurrent};

@@ -1,7 +1,8 @@
 //! [`Pool`]: calls that run at the same time, taken from an iterator as places come free.
 //!
 //! Never more than the limit run; a call that has not begun does not exist yet. Every call has exactly
-//! one outcome. Dropping the pool cancels what runs.
+//! one outcome. Dropping the pool cancels what runs. It works in turns, between which other tasks of the
+//! thread have theirs.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -17,9 +18,7 @@ use meanwhile_core::{Error, Result};
 use tokio::time::Sleep;
 
 use crate::clock::{Timed, late_together, sleep};
-
-/// Most calls that begin or end in one turn of the task: other tasks of the thread have work, too.
-const TURN: usize = 16;
+use crate::turn::{Clock, Turn};
 
 /// How calls are made together.
 #[derive(Clone)]
@@ -75,8 +74,7 @@ where
     started: usize,
     done: usize,
     exhausted: bool,
-    /// Calls that began or ended since the task last had to wait.
-    turn: usize,
+    turn: Turn,
 }
 
 /// The clock of all calls together, which starts with the first poll.
@@ -114,7 +112,7 @@ where
             started: 0,
             done: 0,
             exhausted: false,
-            turn: 0,
+            turn: Turn::new(),
         }
     }
 
@@ -138,41 +136,41 @@ where
         cx: &mut Context<'_>,
         end: usize,
     ) -> Poll<Option<Indexed<T>>> {
+        self.turn.begin();
         self.watch(cx);
         loop {
             if let Some(error) = self.over() {
-                if self.turn >= TURN {
-                    self.turn = 0;
+                if self.turn.is_over() {
+                    self.turn.end();
                     cx.waker().wake_by_ref();
                     return Poll::Pending;
                 }
-                self.turn += 1;
+                self.turn.ended();
                 return Poll::Ready(self.poll_cut(cx, error));
             }
-            if self.turn < TURN {
+            if !self.turn.is_over() {
                 self.start(end);
                 match self.running.poll_next_unpin(cx) {
                     Poll::Ready(Some(outcome)) => {
-                        self.turn += 1;
+                        self.turn.ended();
                         return Poll::Ready(Some(self.done(outcome)));
                     }
-                    Poll::Ready(None) => {
-                        if self.exhausted {
-                            self.finished();
-                        }
+                    Poll::Ready(None) if self.exhausted => {
+                        self.finished();
                         return Poll::Ready(None);
                     }
-                    Poll::Pending => {}
+                    Poll::Ready(None) if self.started >= end => return Poll::Ready(None),
+                    // The next ones begin in the next turn.
+                    Poll::Ready(None) | Poll::Pending => {}
                 }
             }
-            if self.turn >= TURN {
-                cx.waker().wake_by_ref();
-            }
-            self.turn = 0;
             // A clock that was started, or has rung, while the calls were polled.
             let before = self.over().is_some();
             self.watch(cx);
             if self.over().is_some() == before {
+                if self.turn.end() {
+                    cx.waker().wake_by_ref();
+                }
                 return Poll::Pending;
             }
         }
@@ -187,19 +185,18 @@ where
     }
 
     fn start(&mut self, end: usize) {
-        while self.turn < TURN
-            && !self.exhausted
+        while !self.exhausted
             && self.started < end
             && self.running.len() < self.options.limit
+            && self.turn.try_begin()
         {
             let Some(call) = self.waiting.next() else {
                 self.exhausted = true;
                 break;
             };
             let future = Timed::new(call, self.options.each);
-            self.running.push(Numbered { index: self.started, future });
+            self.running.push(Numbered { index: self.started, turn: self.turn.clock(), future });
             self.started += 1;
-            self.turn += 1;
         }
     }
 
@@ -232,6 +229,8 @@ where
     /// not, and may be endless, the first stands for all.
     fn poll_cut(&mut self, cx: &mut Context<'_>, error: Error) -> Option<Indexed<T>> {
         if !self.running.is_empty() {
+            // What gives way now would count as late.
+            self.turn.stop_clock();
             if let Poll::Ready(Some(outcome)) = self.running.poll_next_unpin(cx) {
                 return Some(self.done(outcome));
             }
@@ -306,9 +305,10 @@ where
 }
 
 pin_project_lite::pin_project! {
-    /// A call with its place.
+    /// A call with its place, which is polled only while the turn of the pool lasts.
     struct Numbered<F> {
         index: usize,
+        turn: Clock,
         #[pin]
         future: F,
     }
@@ -319,6 +319,10 @@ impl<F: Future> Future for Numbered<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
+        if this.turn.is_over() {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         this.future.poll(cx).map(|output| (*this.index, output))
     }
 }

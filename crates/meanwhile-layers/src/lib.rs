@@ -9,6 +9,9 @@
 // What several layers need.
 mod deadline;
 mod held;
+mod per_call;
+#[cfg(feature = "redis")]
+mod redis;
 mod room;
 
 // Trying again, and giving up.
@@ -19,6 +22,7 @@ mod retry;
 mod router;
 mod standard;
 mod timeout;
+mod timer;
 
 // Not too much at once.
 mod concurrency;
@@ -45,6 +49,7 @@ pub use cache::{
 pub use concurrency::Concurrency;
 pub use fallback::Fallback;
 pub use hedge::{Hedge, HedgeBudget};
+pub use per_call::LayerSettings;
 pub use prices::{Cost, Price, PriceAbove, Prices, Usd};
 #[cfg(feature = "redis")]
 pub use rate_limit::RedisRateStore;
@@ -53,5 +58,6 @@ pub use retry::{Backoff, RETRIES_TAG, Retry, RetryBudget};
 pub use router::{Deployment, DeploymentStatus, Router};
 pub use standard::standard;
 pub use timeout::Timeout;
+pub use timer::TokioTimer;
 #[cfg(feature = "tower")]
 pub use tower_bridge::{ProviderService, ServiceProvider, TowerLayer};

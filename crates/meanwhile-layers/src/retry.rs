@@ -15,7 +15,8 @@ use crate::deadline::Deadline;
 use crate::held::{Held, Restart, Restarting, record, tell_retry};
 
 /// The tag by which a call says how often it may be sent again: a number, 0 for not at all. It goes
-/// before what a [`Retry`] layer says; where there is none, nothing is tried again.
+/// before what a [`Retry`] layer says; where there is none, nothing is tried again. Set by
+/// [`LayerSettings::retries`](crate::LayerSettings::retries).
 pub const RETRIES_TAG: &str = "meanwhile.retries";
 
 /// Asks again, with the same request, after failures that may pass.
@@ -33,7 +34,7 @@ pub const RETRIES_TAG: &str = "meanwhile.retries";
 /// last error ([`Error::attempts`]), and observers are told. Tries that a layer inside has made count
 /// as this layer's own, so that layers of retries do not multiply.
 ///
-/// One call says otherwise with the tag [`RETRIES_TAG`]: `.tag(RETRIES_TAG, "0")`.
+/// One call says otherwise with [`LayerSettings::retries`](crate::LayerSettings::retries).
 ///
 /// Dropping the call or its stream ends the wait and the try. Clones share the budget.
 ///
@@ -82,8 +83,8 @@ impl Retry {
         Self::default()
     }
 
-    /// Sets how often a request is sent again; 0 for not at all, unless the call says otherwise with the tag
-    /// [`RETRIES_TAG`].
+    /// Sets how often a request is sent again; 0 for not at all, unless the call says otherwise with
+    /// [`LayerSettings::retries`](crate::LayerSettings::retries).
     #[must_use]
     pub fn retries(mut self, retries: u32) -> Self {
         self.policy().retries = retries;

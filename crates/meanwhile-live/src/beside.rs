@@ -14,7 +14,7 @@ pub(crate) async fn check(report: &mut Report, servers: &Servers) -> Result<()> 
     let (llama_v1, lite_v1) = (format!("{llama}/v1"), format!("{lite}/v1"));
     let llamacpp = || presets::LLAMACPP.builder().base_url(&llama_v1).api_key(key);
     let litellm = || presets::LITELLM.builder().base_url(&lite_v1).api_key(key);
-    let anthropic = Anthropic::builder().base_url(llama).api_key(key).build_api()?;
+    let anthropic = Anthropic::builder().base_url(llama).api_key(key).api()?;
 
     let embed = servers.embed.as_str();
     let (at_llama, at_lite) = ("llamacpp @ llama-server", "litellm @ litellm");

@@ -55,6 +55,7 @@ mod schema;
 mod sequence;
 mod tokenizer;
 mod weights;
+mod workers;
 
 pub use embed::{ALL_MINILM_L6_V2, LocalEmbedder};
 pub use error::{Attempt, LocalError};

@@ -5,9 +5,9 @@
 //! each per step. An answer whose [`Answer`] was dropped is given up before its next token; one
 //! whose reader is slow waits for the reader without holding up the others.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -20,6 +20,7 @@ use crate::LocalError;
 use crate::engine::{Engine, Settings};
 use crate::model::Memory;
 use crate::sequence::{Clocks, Job, Output, Sequence};
+use crate::workers::Workers;
 
 /// Answers that are written at the same time; more wait.
 const ADMITTED: usize = 4;
@@ -71,23 +72,13 @@ impl Worker {
     ///
     /// The thread starts here; the model is loaded at the first job.
     pub(crate) fn shared(settings: &Settings) -> Result<Self, LocalError> {
-        static WORKERS: OnceLock<Mutex<HashMap<Settings, Worker>>> = OnceLock::new();
-        let workers = WORKERS.get_or_init(Mutex::default).lock();
-        let mut workers = workers.unwrap_or_else(PoisonError::into_inner);
-        if let Some(worker) = workers.get(settings).filter(|worker| !worker.orders.is_closed()) {
-            return Ok(worker.clone());
-        }
-        let (orders, receiver) = mpsc::channel(WAITING);
-        let for_thread = settings.clone();
-        std::thread::Builder::new()
-            .name("meanwhile-local".into())
-            .spawn(move || futures_executor::block_on(Bench::new(for_thread, receiver).run()))
-            .map_err(|error| {
-                LocalError::internal(format_args!("no thread could be started: {error}"))
-            })?;
-        let worker = Self { orders };
-        workers.insert(settings.clone(), worker.clone());
-        Ok(worker)
+        static WORKERS: Workers<mpsc::Sender<Order>> =
+            Workers::new("meanwhile-local", mpsc::Sender::is_closed);
+        let orders = WORKERS.get(settings, |settings| {
+            let (orders, receiver) = mpsc::channel(WAITING);
+            (orders, move || futures_executor::block_on(Bench::new(settings, receiver).run()))
+        })?;
+        Ok(Self { orders })
     }
 
     /// Hands in a job, waiting while too many others wait already.

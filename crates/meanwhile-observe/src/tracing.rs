@@ -9,7 +9,7 @@ use tracing::field::Empty;
 use tracing::{Level, Span, event, span};
 
 use crate::failure;
-use crate::genai::{self, Value};
+use crate::genai::{self, Servers, Value};
 
 /// The target of all spans and events, to filter by.
 pub const TARGET: &str = "meanwhile";
@@ -40,6 +40,7 @@ pub const TARGET: &str = "meanwhile";
 #[derive(Debug, Default)]
 pub struct TracingObserver {
     content: bool,
+    servers: Servers,
     open: Mutex<HashMap<RunId, Open>>,
 }
 
@@ -67,6 +68,25 @@ impl TracingObserver {
         Self { content: true, ..Self::default() }
     }
 
+    /// Records `server.address` and `server.port` with the requests to a provider, named as in
+    /// `provider/model` strings. An observer is not told where requests go, so that the two are left out
+    /// without this.
+    ///
+    /// ```
+    /// # use meanwhile_observe::tracing::TracingObserver;
+    /// let observer = TracingObserver::new().with_server("openai", "api.openai.com", 443);
+    /// ```
+    #[must_use]
+    pub fn with_server(
+        mut self,
+        provider: impl Into<String>,
+        address: impl Into<String>,
+        port: u16,
+    ) -> Self {
+        self.servers.set(provider.into(), address.into(), port);
+        self
+    }
+
     fn with_open<T>(&self, work: impl FnOnce(&mut HashMap<RunId, Open>) -> T) -> T {
         work(&mut self.open.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -84,7 +104,8 @@ impl TracingObserver {
         let (span, attributes) = match moment {
             Moment::ModelStart { provider, request } => {
                 awaits_first = request.is_streamed();
-                let (name, attributes) = genai::model(provider, request, self.content);
+                let (name, attributes) =
+                    genai::model(provider, request, &self.servers, self.content);
                 (model_span(&parent, &name), attributes)
             }
             Moment::ToolStart { call } => {
@@ -259,6 +280,8 @@ fn model_span(parent: &Span, name: &str) -> Span {
         "gen_ai.system_instructions",
         "gen_ai.input.messages",
         "gen_ai.output.messages",
-        "gen_ai.tool.definitions"
+        "gen_ai.tool.definitions",
+        "server.address",
+        "server.port"
     )
 }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
+use std::time::Instant;
 
 use futures::channel::oneshot;
 use futures::{Stream as _, StreamExt as _};
@@ -49,6 +51,38 @@ fn no_more_than_the_limit_run_at_once() {
     let values = wait(gather(calls).limit(3)).unwrap();
     assert_eq!(values, (0..20).collect::<Vec<_>>());
     assert_eq!(most.load(Ordering::SeqCst), 3);
+}
+
+#[test]
+fn between_steps_that_take_long_others_have_their_turn() {
+    let steps = AtomicUsize::new(0);
+    let calls = (0..20).map(|number| {
+        let steps = &steps;
+        async move {
+            // Longer than a turn.
+            let start = Instant::now();
+            while start.elapsed() < ms(1) {}
+            steps.fetch_add(1, Ordering::SeqCst);
+            Ok::<_, Error>(number)
+        }
+    });
+    let calls: Vec<_> = calls.map(Box::pin).collect();
+    let mut gathered = gather(calls).settle();
+    wait(async {
+        let mut polls = 0;
+        let results = loop {
+            let before = steps.load(Ordering::SeqCst);
+            polls += 1;
+            match futures::poll!(&mut gathered) {
+                Poll::Ready(results) => break results,
+                Poll::Pending => {}
+            }
+            assert!(steps.load(Ordering::SeqCst) <= before + 1);
+        };
+        let values: Vec<i32> = results.into_iter().map(Result::unwrap).collect();
+        assert_eq!(values, (0..20).collect::<Vec<_>>());
+        assert!(polls >= 20, "{polls}");
+    });
 }
 
 #[test]

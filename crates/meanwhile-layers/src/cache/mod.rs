@@ -32,7 +32,8 @@ pub use key::CacheKey;
 pub use memory::MemoryCache;
 pub use store::{CacheStore, CachedAnswer};
 
-/// The tag by which a call says what it wants of the cache: `use`, `refresh` or `bypass`.
+/// The tag by which a call says what it wants of the cache: `use`, `refresh` or `bypass`. Set by
+/// [`LayerSettings::cache`](crate::LayerSettings::cache).
 pub const CACHE_TAG: &str = "meanwhile.cache";
 
 /// What a request wants of the cache.
@@ -46,6 +47,17 @@ pub enum CachePolicy {
     Refresh,
     /// The cache has nothing to do with it.
     Bypass,
+}
+
+impl CachePolicy {
+    /// The value of the tag [`CACHE_TAG`].
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Use => "use",
+            Self::Refresh => "refresh",
+            Self::Bypass => "bypass",
+        }
+    }
 }
 
 /// Answers from what was answered before. Clones share the store and what is under way.
@@ -78,7 +90,7 @@ pub enum CachePolicy {
 ///
 /// ```
 /// use meanwhile_core::{Model, Response, Scripted};
-/// use meanwhile_layers::{CACHE_TAG, Cache, MemoryCache};
+/// use meanwhile_layers::{Cache, CachePolicy, LayerSettings as _, MemoryCache};
 /// # futures::executor::block_on(async {
 /// let scripted = Scripted::new().reply("42").reply("forty-two");
 /// let cache = Cache::new(MemoryCache::new(64 << 20));
@@ -87,7 +99,7 @@ pub enum CachePolicy {
 ///
 /// let first = ask().await?;
 /// let again = ask().await?;
-/// let new = ask().tag(CACHE_TAG, "refresh").await?;
+/// let new = ask().cache(CachePolicy::Refresh).await?;
 ///
 /// assert!(!first.cached && again.cached && !new.cached);
 /// assert_eq!((again.text(), new.text()), ("42".into(), "forty-two".into()));
@@ -159,16 +171,14 @@ fn is_whole(response: &Response) -> bool {
 }
 
 fn tagged(request: &Request) -> Result<CachePolicy> {
-    match request.tags.iter().find(|(name, _)| name == CACHE_TAG).map(|(_, value)| &**value) {
-        None | Some("use") => Ok(CachePolicy::Use),
-        Some("refresh") => Ok(CachePolicy::Refresh),
-        Some("bypass") => Ok(CachePolicy::Bypass),
-        Some(other) => {
-            let message =
-                format!("the tag `{CACHE_TAG}` is `{other}`; write `use`, `refresh` or `bypass`");
-            Err(Error::new(ErrorKind::Config, message))
-        }
-    }
+    let tag = request.tags.iter().find(|(name, _)| name == CACHE_TAG);
+    let Some((_, value)) = tag else { return Ok(CachePolicy::Use) };
+    let mut all = [CachePolicy::Use, CachePolicy::Refresh, CachePolicy::Bypass].into_iter();
+    all.find(|policy| policy.as_str() == value).ok_or_else(|| {
+        let message =
+            format!("the tag `{CACHE_TAG}` is `{value}`; write `use`, `refresh` or `bypass`");
+        Error::new(ErrorKind::Config, message)
+    })
 }
 
 impl Layer for Cache {

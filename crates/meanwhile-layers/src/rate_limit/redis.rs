@@ -1,21 +1,17 @@
 //! [`RedisRateStore`]: limits that several processes share, kept in a Redis or Valkey server.
 
-use std::fmt;
 use std::sync::LazyLock;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use meanwhile_core::{Error, ErrorKind, Result};
-use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::{Client, Script};
+use meanwhile_core::Result;
+use redis::Script;
 use tokio::runtime::Handle;
-use tokio::sync::OnceCell;
 
 use super::store::{Booked, Limits, RateStore};
 use super::window::{SLOTS, slot_length};
+use crate::redis::RedisServer;
 
-// How long an answer of the server may take; the wait is in front of a call of a model.
-const PATIENCE: Duration = Duration::from_secs(2);
 // As long as never, and as many as any number: scripts count exactly up to 2^53.
 const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
 const MOST_TOKENS: u64 = 1 << 50;
@@ -99,11 +95,10 @@ return 1
 /// asked, calls fail with [`ErrorKind::Connection`], unless the layer
 /// [fails open](super::RateLimit::fail_open). Corrections are sent in the background and are lost when
 /// that fails, so that a request then counts as it was estimated. Clones share the connection.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct RedisRateStore {
-    client: Client,
+    server: RedisServer,
     prefix: String,
-    connection: std::sync::Arc<OnceCell<ConnectionManager>>,
 }
 
 impl RedisRateStore {
@@ -114,14 +109,10 @@ impl RedisRateStore {
     ///
     /// [`ErrorKind::Config`] when it is no such URL.
     pub fn new(url: &str) -> Result<Self> {
-        // The error may quote the URL, which may hold a password.
-        let client = Client::open(url).map_err(|_| {
-            let message =
-                "the URL of the Redis server cannot be read; write it like redis://host:6379";
-            Error::new(ErrorKind::Config, message)
-        })?;
-        let prefix = "meanwhile:rate:".to_owned();
-        Ok(Self { client, prefix, connection: std::sync::Arc::default() })
+        let unavailable = "the Redis server of the rate limit does not answer; start it, or let the \
+            limit fail open";
+        let server = RedisServer::new(url, unavailable)?;
+        Ok(Self { server, prefix: "meanwhile:rate:".to_owned() })
     }
 
     /// Sets what keys begin with.
@@ -131,59 +122,35 @@ impl RedisRateStore {
         self
     }
 
-    async fn connection(&self) -> Result<ConnectionManager> {
-        let connect = || async {
-            let config = ConnectionManagerConfig::new()
-                .set_connection_timeout(Some(PATIENCE))
-                .set_response_timeout(Some(PATIENCE))
-                .set_number_of_retries(1);
-            ConnectionManager::new_with_config(self.client.clone(), config).await
-        };
-        let connected = tokio::time::timeout(PATIENCE, self.connection.get_or_try_init(connect));
-        match connected.await {
-            Ok(connection) => connection.cloned().map_err(unreachable),
-            Err(late) => Err(unavailable().with_source(late)),
-        }
-    }
-
     /// Sends a script whose answer nobody waits for.
     fn send(&self, script: &'static LazyLock<Script>, key: &str, arguments: [String; 2]) {
         // Without a runtime there is nobody to send it.
         let Ok(runtime) = Handle::try_current() else { return };
         let (store, key) = (self.clone(), format!("{}{key}", self.prefix));
         runtime.spawn(async move {
-            let Ok(mut connection) = store.connection().await else { return };
             let [first, second] = &arguments;
             let mut call = script.key(key);
-            let sent = call.arg(first).arg(second).invoke_async::<i64>(&mut connection);
+            call.arg(first).arg(second);
+            let sent =
+                |mut connection| async move { call.invoke_async::<i64>(&mut connection).await };
             // What cannot be corrected stays as it was estimated.
-            let _ = sent.await;
+            let _ = store.server.ask(sent).await;
         });
     }
-}
-
-fn unavailable() -> Error {
-    let message =
-        "the Redis server of the rate limit does not answer; start it, or let the limit fail open";
-    Error::new(ErrorKind::Connection, message)
-}
-
-fn unreachable(error: redis::RedisError) -> Error {
-    unavailable().with_source(error)
 }
 
 #[async_trait]
 impl RateStore for RedisRateStore {
     async fn book(&self, key: &str, limits: &Limits, tokens: u64) -> Result<Booked> {
-        let mut connection = self.connection().await?;
         let most = |limit: Option<u64>| limit.map_or(-1, |most| i64::try_from(most).unwrap_or(-1));
         let mut call = BOOK.key(format!("{}{key}", self.prefix));
         call.arg(slot_length(limits)).arg(SLOTS);
         call.arg(most(limits.requests.map(|most| most.max(1))))
             .arg(most(limits.tokens))
             .arg(tokens.min(MOST_TOKENS));
-        let answered = call.invoke_async::<(u8, u64)>(&mut connection);
-        let (booked, number) = answered.await.map_err(unreachable)?;
+        let asked =
+            |mut connection| async move { call.invoke_async::<(u8, u64)>(&mut connection).await };
+        let (booked, number) = self.server.ask(asked).await?;
         Ok(match booked {
             1 => Booked::Now(number),
             _ => Booked::Wait(Duration::from_millis(number)),
@@ -201,12 +168,5 @@ impl RateStore for RedisRateStore {
     fn pause(&self, key: &str, limits: &Limits, wait: Duration) {
         let kept = slot_length(limits).saturating_mul(SLOTS + 2);
         self.send(&PAUSE, key, [wait.min(FAR).as_millis().to_string(), kept.to_string()]);
-    }
-}
-
-impl fmt::Debug for RedisRateStore {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The client knows the password.
-        f.debug_struct("RedisRateStore").field("prefix", &self.prefix).finish_non_exhaustive()
     }
 }

@@ -11,8 +11,8 @@ use meanwhile_core::{
     Response, Result, Scripted, Text, Usage,
 };
 use meanwhile_layers::{
-    CACHE_TAG, Cache, CacheKey, CachePolicy, CacheStore, CachedAnswer, DiskCache, MemoryCache,
-    Retry,
+    CACHE_TAG, Cache, CacheKey, CachePolicy, CacheStore, CachedAnswer, DiskCache,
+    LayerSettings as _, MemoryCache, Retry,
 };
 use serde_json::json;
 
@@ -98,17 +98,18 @@ async fn a_call_says_what_it_wants_of_the_cache() {
         move |_| count.fetch_add(1, std::sync::atomic::Ordering::Relaxed).to_string()
     });
     let (model, cache) = (Model::of(scripted.into(), "m"), memory());
-    let ask = async |policy: &str| {
-        let call = model.call::<String>("Hi!").tag(CACHE_TAG, policy.to_owned());
-        call.layer(cache.clone()).await
-    };
-    assert_eq!(ask("use").await.unwrap(), "0");
-    assert_eq!(ask("use").await.unwrap(), "0");
-    assert_eq!(ask("bypass").await.unwrap(), "1");
-    assert_eq!(ask("use").await.unwrap(), "0");
-    assert_eq!(ask("refresh").await.unwrap(), "2");
-    assert_eq!(ask("use").await.unwrap(), "2");
-    let error = ask("off").await.unwrap_err();
+    let call = || model.call::<String>("Hi!").layer(cache.clone());
+    let ask = async |policy: CachePolicy| call().cache(policy).await.unwrap();
+    assert_eq!(ask(CachePolicy::Use).await, "0");
+    assert_eq!(ask(CachePolicy::Use).await, "0");
+    assert_eq!(ask(CachePolicy::Bypass).await, "1");
+    assert_eq!(ask(CachePolicy::Use).await, "0");
+    assert_eq!(ask(CachePolicy::Refresh).await, "2");
+    assert_eq!(ask(CachePolicy::Use).await, "2");
+    for (value, answer) in [("use", "2"), ("bypass", "3"), ("refresh", "4"), ("use", "4")] {
+        assert_eq!(call().tag(CACHE_TAG, value).await.unwrap(), answer, "{value}");
+    }
+    let error = call().tag(CACHE_TAG, "off").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config);
     assert!(error.message().contains("bypass"), "{error}");
 

@@ -4,10 +4,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use meanwhile_core::{
-    AnyProvider, Error, ErrorKind, Event, Fold, Layer as _, Model, Moment, Observer, Provider as _,
-    Request, Response, Run, Scripted, TimeoutPhase, Usage, Warning,
+    AnyProvider, Call, Error, ErrorKind, Event, Fold, Layer as _, Message, Model, Moment, Observer,
+    Prompt, Provider as _, Registry, Request, Response, Run, Scripted, Settings, TimeoutPhase,
+    Usage, Warning, scope,
 };
-use meanwhile_layers::{Backoff, RETRIES_TAG, Retry, RetryBudget};
+use meanwhile_layers::{Backoff, LayerSettings as _, RETRIES_TAG, Retry, RetryBudget};
 use proptest::prelude::*;
 use tokio::time::{Instant, timeout};
 
@@ -274,6 +275,31 @@ async fn a_call_says_how_often_for_itself() {
         assert_eq!(scripted.requests().len(), tries, "{tag}");
         let expected = if tries == 0 { ErrorKind::Config } else { kind };
         assert_eq!(failed.kind(), expected, "{tag}");
+    }
+}
+
+/// As all settings: the call site goes before the body, and both before the scope.
+#[tokio::test(start_paused = true)]
+async fn what_is_nearest_to_the_call_says_how_often() {
+    for (scoped, body, site, tries) in [
+        (Some(4), None, None, 5),
+        (Some(4), Some(1), None, 2),
+        (Some(4), Some(1), Some(0), 1),
+        (Some(0), None, Some(3), 4),
+        (None, Some(0), None, 1),
+        (None, None, None, 3),
+    ] {
+        let scripted = (0..9).fold(Scripted::new(), |all, _| all.error(error(ErrorKind::Server)));
+        let model = layered(&scripted, &Retry::new().backoff(Backoff::none()));
+        let prompt = Prompt::from([Message::user("hi")]);
+        let prompt = body.into_iter().fold(prompt, Prompt::retries);
+        let settings = scoped.into_iter().fold(Settings::new(), Settings::retries);
+        let asked = scope(settings, async {
+            let call = Call::<String>::new("ask", &Registry::new(), Ok(prompt)).model(model);
+            site.into_iter().fold(call, Call::retries).await
+        });
+        asked.await.unwrap_err();
+        assert_eq!(scripted.requests().len(), tries, "{scoped:?} {body:?} {site:?}");
     }
 }
 

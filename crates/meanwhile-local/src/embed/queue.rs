@@ -6,9 +6,9 @@
 //! A request whose future was dropped, or whose time is over, is given up before the next batch,
 //! also one that is not admitted yet.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashSet, VecDeque};
 use std::iter::Enumerate;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 use std::vec;
 
@@ -16,11 +16,12 @@ use futures_channel::{mpsc, oneshot};
 use futures_util::StreamExt;
 
 use super::bert::Bert;
-use super::texts::Texts;
+use super::texts::{Texts, Tokens};
 use crate::LocalError;
 use crate::engine::Settings;
 use crate::sequence::Clocks;
 use crate::weights;
+use crate::workers::Workers;
 
 /// Requests that are computed at the same time; more wait.
 const ADMITTED: usize = 32;
@@ -74,24 +75,14 @@ impl Worker {
     ///
     /// The thread starts here; the model is loaded at the first job.
     pub(super) fn shared(settings: &Settings) -> Result<Self, LocalError> {
-        static WORKERS: OnceLock<Mutex<HashMap<Settings, Worker>>> = OnceLock::new();
-        let workers = WORKERS.get_or_init(Mutex::default).lock();
-        let mut workers = workers.unwrap_or_else(PoisonError::into_inner);
-        if let Some(worker) = workers.get(settings).filter(|worker| !worker.orders.is_closed()) {
-            return Ok(worker.clone());
-        }
-        let (orders, receiver) = mpsc::unbounded();
-        let wanted = settings.clone();
-        let bench = Bench::new(move || Engine::load(&wanted), receiver);
-        std::thread::Builder::new()
-            .name("meanwhile-embed".into())
-            .spawn(move || futures_executor::block_on(bench.run()))
-            .map_err(|error| {
-                LocalError::internal(format_args!("no thread could be started: {error}"))
-            })?;
-        let worker = Self { orders };
-        workers.insert(settings.clone(), worker.clone());
-        Ok(worker)
+        static WORKERS: Workers<mpsc::UnboundedSender<Order>> =
+            Workers::new("meanwhile-embed", mpsc::UnboundedSender::is_closed);
+        let orders = WORKERS.get(settings, |settings| {
+            let (orders, receiver) = mpsc::unbounded();
+            let bench = Bench::new(move || Model::load(&settings), receiver);
+            (orders, move || futures_executor::block_on(bench.run()))
+        })?;
+        Ok(Self { orders })
     }
 
     /// Computes the vectors of a job. Dropping the future gives the job up.
@@ -103,13 +94,32 @@ impl Worker {
     }
 }
 
+/// What reads and computes.
+trait Engine {
+    /// Makes the tokens of the text at a place of its request.
+    fn encode(&self, index: usize, text: &str, truncate: bool) -> Result<Tokens, LocalError>;
+
+    /// Computes a vector for the tokens of each text.
+    fn embed(&self, texts: &[Vec<u32>]) -> Result<Vec<Vec<f32>>, LocalError>;
+}
+
 /// A loaded model with what makes its tokens.
-struct Engine {
+struct Model {
     texts: Texts,
     bert: Bert,
 }
 
-impl Engine {
+impl Engine for Model {
+    fn encode(&self, index: usize, text: &str, truncate: bool) -> Result<Tokens, LocalError> {
+        self.texts.encode(index, text, truncate)
+    }
+
+    fn embed(&self, texts: &[Vec<u32>]) -> Result<Vec<Vec<f32>>, LocalError> {
+        self.bert.embed(texts)
+    }
+}
+
+impl Model {
     /// Finds the weights, fetching them if need be, and loads them.
     fn load(settings: &Settings) -> Result<Self, LocalError> {
         let folder = weights::find(&weights::ALL_MINILM, settings)?;
@@ -149,9 +159,9 @@ impl Seat {
 
     /// Turns the next texts into tokens. All are read before the first is computed, so that an
     /// error about one comes soon.
-    fn read(&mut self, texts: &Texts) -> Result<(), LocalError> {
+    fn read(&mut self, engine: &impl Engine) -> Result<(), LocalError> {
         for (index, text) in self.unread.by_ref().take(READ) {
-            let tokens = texts.encode(index, &text, self.truncate)?;
+            let tokens = engine.encode(index, &text, self.truncate)?;
             if tokens.truncated {
                 self.done.truncated.push(index);
             }
@@ -183,17 +193,17 @@ impl Order {
 }
 
 /// What the thread works at.
-struct Bench<L> {
+struct Bench<E, L> {
     /// Loads the engine.
     load: L,
     orders: mpsc::UnboundedReceiver<Order>,
-    engine: Option<Arc<Engine>>,
+    engine: Option<Arc<E>>,
     /// Orders without a seat.
     waiting: VecDeque<Order>,
     seats: VecDeque<Seat>,
 }
 
-impl<L: FnMut() -> Result<Engine, LocalError>> Bench<L> {
+impl<E: Engine, L: FnMut() -> Result<E, LocalError>> Bench<E, L> {
     fn new(load: L, orders: mpsc::UnboundedReceiver<Order>) -> Self {
         Self { load, orders, engine: None, waiting: VecDeque::new(), seats: VecDeque::new() }
     }
@@ -260,7 +270,7 @@ impl<L: FnMut() -> Result<Engine, LocalError>> Bench<L> {
             let outcome = match seat.clocks.expired(seat.asked, None) {
                 _ if seat.is_read() && seat.waiting.is_empty() => Ok(()),
                 Some(clock) => Err(LocalError::Timeout { clock }),
-                None => seat.read(&engine.texts),
+                None => seat.read(&*engine),
             };
             match outcome {
                 Err(error) => _ = seat.reply.send(Err(error)),
@@ -298,7 +308,7 @@ impl<L: FnMut() -> Result<Engine, LocalError>> Bench<L> {
         if texts.is_empty() {
             return;
         }
-        match engine.bert.embed(&texts) {
+        match engine.embed(&texts) {
             Ok(vectors) => {
                 for ((seat, index), vector) in places.into_iter().zip(vectors) {
                     let done = self.seats.get_mut(seat).map(|seat| &mut seat.done.vectors);
@@ -332,27 +342,77 @@ mod tests {
     use super::*;
     use crate::sequence::Clock;
 
-    /// What loads that all fail tell a row of orders, and how many loads there were.
-    fn failing(clocks: &[Clocks]) -> (Vec<LocalError>, usize) {
+    /// A token for each byte, of which `!` cannot be computed; the vector is how many there were.
+    struct Lengths;
+
+    impl Engine for Lengths {
+        fn encode(&self, _: usize, text: &str, _: bool) -> Result<Tokens, LocalError> {
+            Ok(Tokens { ids: text.bytes().map(u32::from).collect(), truncated: false })
+        }
+
+        fn embed(&self, texts: &[Vec<u32>]) -> Result<Vec<Vec<f32>>, LocalError> {
+            if texts.iter().flatten().any(|token| *token == u32::from(b'!')) {
+                return Err(LocalError::internal("no such token"));
+            }
+            Ok(texts.iter().map(|tokens| vec![tokens.len() as f32]).collect())
+        }
+    }
+
+    /// What jobs that all were there before the first batch come to.
+    fn outcomes(
+        jobs: impl IntoIterator<Item = Job>,
+        load: impl FnMut() -> Result<Lengths, LocalError>,
+    ) -> Vec<Result<Vectors, LocalError>> {
         let (sender, receiver) = mpsc::unbounded();
-        let replies: Vec<_> = clocks
-            .iter()
-            .map(|clocks| {
-                let (reply, vectors) = oneshot::channel();
-                let job = Job { texts: vec!["a".into()], truncate: false, clocks: *clocks };
-                sender.unbounded_send(Order { job, asked: Instant::now(), reply }).unwrap();
-                vectors
-            })
-            .collect();
-        drop(sender);
-        let mut loads = 0;
-        let load = || {
-            loads += 1;
-            Err(LocalError::internal("the disk is on fire"))
+        let order = |job| {
+            let (reply, vectors) = oneshot::channel();
+            sender.unbounded_send(Order { job, asked: Instant::now(), reply }).unwrap();
+            vectors
         };
+        let replies: Vec<_> = jobs.into_iter().map(order).collect();
+        drop(sender);
         futures_executor::block_on(Bench::new(load, receiver).run());
         let told = replies.into_iter().map(|reply| futures_executor::block_on(reply).unwrap());
-        (told.map(Result::unwrap_err).collect(), loads)
+        told.collect()
+    }
+
+    fn job(texts: &[&str], clocks: Clocks) -> Job {
+        let texts = texts.iter().map(|text| (*text).to_owned()).collect();
+        Job { texts, truncate: false, clocks }
+    }
+
+    /// What loads that all fail tell a row of orders, and how many loads there were.
+    fn failing(clocks: &[Clocks]) -> (Vec<LocalError>, usize) {
+        let mut loads = 0;
+        let jobs = clocks.iter().map(|clocks| job(&["a"], *clocks));
+        let told = outcomes(jobs, || {
+            loads += 1;
+            Err(LocalError::internal("the disk is on fire"))
+        });
+        (told.into_iter().map(Result::unwrap_err).collect(), loads)
+    }
+
+    #[test]
+    fn a_batch_that_fails_spares_those_who_have_no_text_in_it() {
+        let check = |jobs: &[&[&str]], expected: &[Option<&[f32]>]| {
+            let jobs = jobs.iter().map(|texts| job(texts, Clocks::default()));
+            let came = outcomes(jobs, || Ok(Lengths));
+            let came = came.into_iter().map(|outcome| {
+                let vectors = outcome.ok()?.vectors;
+                Some(vectors.into_iter().map(|vector| vector[0]).collect::<Vec<_>>())
+            });
+            let expected: Vec<_> = expected.iter().map(|one| one.map(<[f32]>::to_vec)).collect();
+            assert_eq!(came.collect::<Vec<_>>(), expected);
+        };
+        // As much as a batch holds.
+        let bad = format!("{}!", "a".repeat(BATCH - 1));
+        let good = "b".repeat(BATCH);
+        check(&[&[&bad], &["ab", "abc"]], &[None, Some(&[2.0, 3.0])]);
+        check(&[&["abcd"], &[&bad], &["a"]], &[Some(&[4.0]), None, Some(&[1.0])]);
+        // What is done of a request before one of its texts fails is lost with it, but nobody else's.
+        check(&[&[&good, &bad], &[&good, "a"]], &[None, Some(&[BATCH as f32, 1.0])]);
+        // Those who have a text in it fail with it.
+        check(&[&["a!"], &["abc"], &[&good]], &[None, None, Some(&[BATCH as f32])]);
     }
 
     #[test]

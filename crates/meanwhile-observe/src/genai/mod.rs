@@ -50,6 +50,29 @@ fn add(attributes: &mut Attributes, name: &'static str, value: Option<Value>) {
     attributes.extend(value.map(|value| (name, value)));
 }
 
+/// Where providers are asked, as far as the program has told; the observers are not told.
+#[derive(Debug, Default)]
+pub(crate) struct Servers(Vec<Server>);
+
+#[derive(Debug)]
+struct Server {
+    provider: String,
+    address: String,
+    port: u16,
+}
+
+impl Servers {
+    /// Sets where a provider is asked.
+    pub(crate) fn set(&mut self, provider: String, address: String, port: u16) {
+        self.0.retain(|known| known.provider != provider);
+        self.0.push(Server { provider, address, port });
+    }
+
+    fn of(&self, provider: &str) -> Option<&Server> {
+        self.0.iter().find(|known| known.provider == provider)
+    }
+}
+
 /// The name of the span, and its attributes, of a chain.
 pub(crate) fn chain(run: &Run) -> (String, Attributes) {
     let attributes = vec![
@@ -60,9 +83,14 @@ pub(crate) fn chain(run: &Run) -> (String, Attributes) {
 }
 
 /// The name of the span, and its attributes, of a request to a model.
-pub(crate) fn model(provider: &str, request: &Request, content: bool) -> (String, Attributes) {
+pub(crate) fn model(
+    provider: &str,
+    request: &Request,
+    servers: &Servers,
+    content: bool,
+) -> (String, Attributes) {
     let params = &request.params;
-    let mut all = identity(provider, &request.model);
+    let mut all = identity(provider, &request.model, servers);
     all.push(("gen_ai.system", text(provider_name(provider))));
     if request.is_streamed() {
         all.push(("gen_ai.request.stream", Value::Bool(true)));
@@ -91,12 +119,17 @@ pub(crate) fn model(provider: &str, request: &Request, content: bool) -> (String
 }
 
 /// What tells series of measurements apart.
-pub(crate) fn identity(provider: &str, model: &str) -> Attributes {
-    vec![
+pub(crate) fn identity(provider: &str, model: &str, servers: &Servers) -> Attributes {
+    let mut all = vec![
         ("gen_ai.operation.name", fixed("chat")),
         ("gen_ai.provider.name", text(provider_name(provider))),
         ("gen_ai.request.model", text(model)),
-    ]
+    ];
+    if let Some(server) = servers.of(provider) {
+        all.push(("server.address", text(&server.address)));
+        all.push(("server.port", int(server.port)));
+    }
+    all
 }
 
 /// The attributes of an answer, complete or not.

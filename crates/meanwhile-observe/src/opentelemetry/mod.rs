@@ -14,7 +14,7 @@ use opentelemetry::{Context, KeyValue, StringValue};
 use tokio::time::Instant;
 
 use crate::failure;
-use crate::genai::{self, Attributes, Value};
+use crate::genai::{self, Attributes, Servers, Value};
 use metrics::Metrics;
 
 /// Records a span for each run, and the metrics of models and tools, by the OpenTelemetry conventions
@@ -49,6 +49,7 @@ pub struct OpenTelemetryObserver {
     tracer: BoxedTracer,
     metrics: Metrics,
     content: bool,
+    servers: Servers,
     open: Mutex<HashMap<RunId, Open>>,
 }
 
@@ -78,7 +79,13 @@ impl OpenTelemetryObserver {
 
     fn make(tracer: BoxedTracer, meter: &Meter) -> Self {
         let metrics = Metrics::new(meter);
-        Self { tracer, metrics, content: false, open: Mutex::default() }
+        Self {
+            tracer,
+            metrics,
+            content: false,
+            servers: Servers::default(),
+            open: Mutex::default(),
+        }
     }
 
     /// Records what is said, too: instructions, messages, arguments and results of tools, and
@@ -89,6 +96,27 @@ impl OpenTelemetryObserver {
         self
     }
 
+    /// Records `server.address` and `server.port` with spans and metrics of the requests to a provider,
+    /// named as in `provider/model` strings. An observer is not told where requests go, so that the two
+    /// are left out without this.
+    ///
+    /// ```
+    /// # use meanwhile_observe::opentelemetry::OpenTelemetryObserver;
+    /// let observer = OpenTelemetryObserver::new()
+    ///     .with_server("openai", "api.openai.com", 443)
+    ///     .with_server("ollama", "localhost", 11434);
+    /// ```
+    #[must_use]
+    pub fn with_server(
+        mut self,
+        provider: impl Into<String>,
+        address: impl Into<String>,
+        port: u16,
+    ) -> Self {
+        self.servers.set(provider.into(), address.into(), port);
+        self
+    }
+
     fn with_open<T>(&self, work: impl FnOnce(&mut HashMap<RunId, Open>) -> T) -> T {
         work(&mut self.open.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -96,7 +124,8 @@ impl OpenTelemetryObserver {
     fn start(&self, run: &Run, moment: &Moment<'_>) {
         let (name, attributes, kind) = match moment {
             Moment::ModelStart { provider, request } => {
-                let (name, attributes) = genai::model(provider, request, self.content);
+                let (name, attributes) =
+                    genai::model(provider, request, &self.servers, self.content);
                 (name, attributes, SpanKind::Client)
             }
             Moment::ToolStart { call } => {
@@ -110,7 +139,7 @@ impl OpenTelemetryObserver {
         };
         let identity = match moment {
             Moment::ModelStart { provider, request } => {
-                keys(genai::identity(provider, &request.model))
+                keys(genai::identity(provider, &request.model, &self.servers))
             }
             Moment::ToolStart { call } => vec![
                 KeyValue::new("gen_ai.tool.name", call.name.clone()),

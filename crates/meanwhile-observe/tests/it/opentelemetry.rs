@@ -108,6 +108,32 @@ fn spans_nest_in_the_context_around_and_carry_the_attributes() {
 }
 
 #[test]
+fn the_server_is_recorded_where_the_program_says_where_it_is() {
+    let check = |provider: &str, expected: Option<(&str, &str)>| {
+        let received = observe(false, async |observer| {
+            let observer = observer.with_server(provider, "old.example", 1);
+            let observer = observer.with_server(provider, "models.example", 8443);
+            ask(Model::new(with_tool(r#"{"x":2}"#), "any")).observe(observer).await.unwrap();
+        });
+        let (_, points) = points(&received, "gen_ai.client.operation.duration");
+        let measured = points.iter().map(|point| shown(&point.attributes));
+        let spans = received.spans();
+        let models = spans.iter().filter(|span| span.name == "chat any");
+        let all: Vec<_> = models.map(|span| shown(&span.attributes)).chain(measured).collect();
+        assert_eq!(all.len(), 3, "two requests, and one series of measurements");
+        for attributes in all {
+            let server = attributes.get("server.address").zip(attributes.get("server.port"));
+            assert_eq!(server.map(|(address, port)| (&**address, &**port)), expected);
+        }
+        assert!(
+            !shown(&named(&spans, "execute_tool double").attributes).contains_key("server.port")
+        );
+    };
+    check("scripted", Some(("models.example", "8443")));
+    check("another", None);
+}
+
+#[test]
 fn content_is_recorded_where_that_is_asked_for() {
     let received = observe(true, async |observer| {
         ask(Model::new(with_tool(r#"{"x":2}"#), "any")).observe(observer).await.unwrap();

@@ -46,7 +46,8 @@ fn phoenix_shows_the_tree_and_its_attributes() {
         ask(Model::new(with_tool(r#"{"x":"two"}"#), "phoenix-test")).await?;
         Ok::<_, Error>(answer)
     };
-    let settings = meanwhile_core::Settings::new().observe(observer.with_content());
+    let observer = observer.with_content().with_server("scripted", "models.example", 8443);
+    let settings = meanwhile_core::Settings::new().observe(observer);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let answer = runtime.block_on(scope(settings, chain(name.clone(), work))).unwrap();
     assert_eq!(answer, "It is four.");
@@ -84,10 +85,19 @@ fn phoenix_shows_the_tree_and_its_attributes() {
         let attributes = &model["attributes"];
         assert_eq!(attributes["gen_ai.request.model"], "phoenix-test");
         assert_eq!(attributes["gen_ai.operation.name"], "chat");
+        assert_eq!(attributes["server.address"], "models.example");
+        assert_eq!(attributes["server.port"], 8443);
         assert_eq!(attributes["gen_ai.usage.input_tokens"], 1);
         // What Phoenix itself makes of the conventions.
         assert_eq!(attributes["llm.model_name"], "phoenix-test", "{model:#}");
     }
+    // One calls the tool, one says "It is four."; of each there are two.
+    let mut written: Vec<i64> = models
+        .iter()
+        .filter_map(|model| model["attributes"]["gen_ai.usage.output_tokens"].as_i64())
+        .collect();
+    written.sort_unstable();
+    assert_eq!(written, [1, 1, 3, 3]);
     let retried = models.iter().filter(|model| model["events"][0]["name"] == "retry").count();
     assert_eq!(retried, 1);
     let tools: Vec<&Value> =

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use futures_util::StreamExt as _;
 use meanwhile_core::{
     AnyProvider, AnyTool, Attempt, Call, Capabilities, Error, ErrorKind, EventStream, Message,
-    Model, Moment, Prompt, Provider, Registry, Request, Result, Schema, Scripted, Tool, ToolCall, ToolContext,
-    ToolOutput, ToolSpec, Toolbox,
+    Model, Moment, Prompt, Provider, Registry, Request, Result, Schema, Scripted, Tool, ToolCall,
+    ToolContext, ToolOutput, ToolSpec, Toolbox,
 };
 
 /// Waits before it accepts a request, and before each event.

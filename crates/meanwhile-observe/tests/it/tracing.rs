@@ -103,7 +103,8 @@ fn observe_at(
 
 #[test]
 fn runs_are_spans_with_the_attributes_of_the_conventions() {
-    let spans = observe(TracingObserver::new(), async |observer| {
+    let observer = TracingObserver::new().with_server("scripted", "models.example", 8443);
+    let spans = observe(observer, async |observer| {
         let around = tracing::info_span!("request", "otel.name" = "request");
         let _entered = around.enter();
         let model = Slow::model(with_tool(r#"{"x":2}"#), 100, 10);
@@ -140,6 +141,8 @@ fn runs_are_spans_with_the_attributes_of_the_conventions() {
             ("gen_ai.usage.output_tokens", "3"),
             ("otel.kind", "client"),
             ("otel.name", "chat slow-1"),
+            ("server.address", "models.example"),
+            ("server.port", "8443"),
             ("tags", r#"[("user", "7")]"#),
         ]
     );

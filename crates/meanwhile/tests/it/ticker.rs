@@ -2,10 +2,9 @@
 //!
 //! A task that ticks each millisecond shares the one thread with the work. Between two of its ticks the
 //! thread may spend 5 ms of processor time: time in which the machine did something else does not
-//! count. The servers have threads of their own.
+//! count. The servers have threads of their own. Code that is not optimised gets more; for the real limit:
+//! `cargo test --release -p meanwhile --features openai,cache --test it ticker -- --test-threads 1`.
 
-use std::future::poll_fn;
-use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
@@ -45,7 +44,7 @@ fn serve(respond: impl Fn(&str) -> Reply + Send + Sync + 'static) -> String {
 /// to pass, because work that is too long is so each time.
 async fn check<F: Future<Output = ()>>(name: &str, work: impl Fn() -> F) {
     let mut best = Duration::MAX;
-    for _ in 0..3 {
+    for _ in 0..5 {
         let longest = Arc::new(AtomicU64::new(0));
         let told = longest.clone();
         let ticker = tokio::spawn(async move {
@@ -229,24 +228,11 @@ async fn a16_a_thousand_calls() {
         assert_eq!(meanwhile::gather(calls).limit(100).await.unwrap().len(), 1_000);
     })
     .await;
-    // A thousand connections that are ready at once are a thousand tasks of the HTTP client, which the
-    // runtime polls in one round: what is ours is the turn of the task that gathers.
-    let mut best = Duration::MAX;
-    for _ in 0..3 {
+    check("1,000 calls at once", async || {
         let calls = (0..1_000).map(|_| echo("hi").client(client.clone()));
-        let mut gathered = pin!(meanwhile::gather(calls).into_future());
-        let mut longest = Duration::ZERO;
-        let answers = poll_fn(|cx| {
-            let start = spent();
-            let polled = gathered.as_mut().poll(cx);
-            longest = longest.max(spent() - start);
-            polled
-        });
-        assert_eq!(answers.await.unwrap().len(), 1_000);
-        best = best.min(longest);
-    }
-    println!("1,000 calls at once, longest turn: {best:?}");
-    assert!(best <= LONGEST, "a turn took {best:?}");
+        assert_eq!(meanwhile::gather(calls).await.unwrap().len(), 1_000);
+    })
+    .await;
 }
 
 /// Counts what it is told.
@@ -298,9 +284,13 @@ async fn a16_a_cache_on_disk() {
     let folder = tempfile::tempdir().unwrap();
     let cache = Cache::new(DiskCache::new(folder.path()));
     let client = client(&serve(move |_| reply.clone()), "k").layer(&cache);
+    // Another question each time: what is in the cache already is not put there.
+    let asked = AtomicU64::new(0);
     check("1 MB to the disk and from there", async || {
+        let question = asked.fetch_add(1, Ordering::Relaxed).to_string();
         for _ in 0..2 {
-            assert_eq!(echo("hi").client(client.clone()).await.unwrap().len(), prose().len());
+            let answer = echo(&question).client(client.clone()).await.unwrap();
+            assert_eq!(answer.len(), prose().len());
         }
     })
     .await;

@@ -9,6 +9,7 @@ mod bench;
 mod bodies;
 mod connections;
 mod frames;
+mod hosts;
 mod refusals;
 mod streams;
 mod wires;

@@ -100,8 +100,9 @@ fn contents() {
             "letters split over slow reads",
             |ask| {
                 let body = ask.body();
-                // In the middle of `ü`, wherever the wire has it.
-                let at = body.windows(2).position(|two| two == "ü".as_bytes()).unwrap() + 1;
+                // In the middle of `ü`, wherever the wire has it; one wire writes no letters.
+                let letter = body.windows(2).position(|two| two == "ü".as_bytes());
+                let at = letter.map_or(body.len() / 2, |at| at + 1);
                 let pause = milliseconds(50);
                 ask.head().piece(body[..at].to_vec()).pause(pause).piece(body[at..].to_vec())
             },
@@ -168,7 +169,7 @@ fn contents() {
 
 /// The status that the failure itself names.
 fn told_status(ask: Ask) -> Option<u16> {
-    (ask.wire.id == "google").then_some(503)
+    ["google", "vertex, gemini"].contains(&ask.wire.name).then_some(503)
 }
 
 #[test]

@@ -1,11 +1,12 @@
 //! [`Wire`]: what each vendor says and is asked, in the forms that the rows need.
 
-use meanwhile::provider::{anthropic, azure, bedrock, cohere, google, mistral, ollama, openai};
+use meanwhile::provider::{anthropic, bedrock, cohere, google, mistral, ollama, openai};
 use meanwhile::{AnyProvider, ErrorKind};
 use meanwhile_http::Client;
 use serde_json::json;
 
 use super::frames::{aws, event, exception, json_line, named, unending};
+use super::hosts::{AZURE, AZURE_RESPONSES, BEDROCK_INVOKE, VERTEX, VERTEX_CLAUDE};
 
 /// One vendor's wire. All say the same: `Grüße, world` for 9 and 4 tokens.
 pub(crate) struct Wire {
@@ -54,7 +55,7 @@ pub(crate) struct Place {
 /// The secret that must not be seen anywhere.
 pub(crate) const KEY: &str = "sk-planted-secret-0123456789";
 
-pub(crate) const WIRES: [&Wire; 9] = [
+pub(crate) const WIRES: [&Wire; 13] = [
     &OPENAI_CHAT,
     &OPENAI_RESPONSES,
     &ANTHROPIC,
@@ -64,6 +65,10 @@ pub(crate) const WIRES: [&Wire; 9] = [
     &OLLAMA,
     &BEDROCK,
     &AZURE,
+    &AZURE_RESPONSES,
+    &VERTEX,
+    &VERTEX_CLAUDE,
+    &BEDROCK_INVOKE,
 ];
 
 const EVENTS: &str = "text/event-stream";
@@ -80,8 +85,9 @@ macro_rules! connect {
         }
     };
 }
+pub(super) use connect;
 
-const OPENAI_CHAT: Wire = Wire {
+pub(super) const OPENAI_CHAT: Wire = Wire {
     name: "openai chat",
     id: "openai",
     model: "gpt-4o-mini",
@@ -126,15 +132,6 @@ const OPENAI_CHAT: Wire = Wire {
     counts_early: false,
 };
 
-const AZURE: Wire = Wire {
-    name: "azure",
-    id: "azure",
-    connect: connect!(azure::Azure::builder(), endpoint),
-    request_id: "apim-request-id",
-    hint: None,
-    ..OPENAI_CHAT
-};
-
 const MISTRAL: Wire = Wire {
     name: "mistral",
     id: "mistral",
@@ -170,7 +167,7 @@ fn kind_of(status: u16) -> &'static str {
     }
 }
 
-const OPENAI_RESPONSES: Wire = Wire {
+pub(super) const OPENAI_RESPONSES: Wire = Wire {
     name: "openai responses",
     id: "openai-responses",
     connect: connect!(openai::OpenAi::responses_builder(), base_url),
@@ -221,7 +218,7 @@ fn response(status: &str, text: &str) -> serde_json::Value {
             "total_tokens": 13}})
 }
 
-const ANTHROPIC: Wire = Wire {
+pub(super) const ANTHROPIC: Wire = Wire {
     name: "anthropic",
     id: "anthropic",
     model: "claude-sonnet-4-5",
@@ -280,7 +277,7 @@ fn overloaded() -> serde_json::Value {
     json!({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}})
 }
 
-const GOOGLE: Wire = Wire {
+pub(super) const GOOGLE: Wire = Wire {
     name: "google",
     id: "google",
     model: "gemini-2.5-flash",
@@ -419,7 +416,7 @@ fn ollama_line(text: &str, ends: bool) -> serde_json::Value {
     line
 }
 
-const BEDROCK: Wire = Wire {
+pub(super) const BEDROCK: Wire = Wire {
     name: "bedrock",
     id: "bedrock",
     model: "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
