@@ -5,8 +5,8 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use cargo_metadata::MetadataCommand;
 
-use crate::features;
 use crate::run::{cargo, root, run};
+use crate::{features, replay, soak};
 
 /// Everything, cheapest first.
 pub(crate) fn all() -> Result<()> {
@@ -15,6 +15,8 @@ pub(crate) fn all() -> Result<()> {
     features::check()?;
     test()?;
     examples()?;
+    soak::short()?;
+    replay::prove()?;
     outsider()?;
     eprintln!("\n== CI passed");
     Ok(())
@@ -34,7 +36,7 @@ pub(crate) fn doc() -> Result<()> {
 }
 
 /// Installs the test runner where it is missing.
-fn install_nextest() -> Result<()> {
+pub(crate) fn install_nextest() -> Result<()> {
     let nextest = cargo(&["nextest", "--version"]).output();
     if !nextest.is_ok_and(|output| output.status.success()) {
         eprintln!("cargo-nextest is missing: installing it (some minutes, once)");
@@ -74,7 +76,8 @@ pub(crate) fn examples() -> Result<()> {
     run(&mut cargo(&["build", "--quiet", "--workspace", "--all-features", "--examples"]))?;
     let folder = metadata.target_directory.join("debug/examples");
     for name in names {
-        let mut command = Command::new(folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX)));
+        let mut command =
+            Command::new(folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX)));
         // Nobody's key is spent by a test.
         run(command.current_dir(root()).env_remove("OPENAI_API_KEY"))?;
     }

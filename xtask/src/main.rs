@@ -36,7 +36,7 @@ enum Chore {
     Live(live::Arguments),
     /// Lays out the crate of a provider, with a test that passes
     NewProvider(new_provider::Arguments),
-    /// Decodes recorded traffic through the public codecs and writes what it finds as JSON lines
+    /// Decodes recorded traffic through the public codecs, and has all of it judged or writes what it finds
     Replay(replay::Arguments),
     /// Calls through faults and cancellations for minutes, of which nothing may be left
     Soak(soak::Arguments),

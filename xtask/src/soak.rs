@@ -1,8 +1,14 @@
 //! `cargo xtask soak`: calls through faults and cancellations for minutes, by the `meanwhile-soak` binary.
 
-use anyhow::Result;
+use std::process::Command;
 
-use crate::run::{cargo, run};
+use anyhow::Result;
+use cargo_metadata::MetadataCommand;
+
+use crate::run::{cargo, root, run};
+
+/// How long CI soaks.
+const SHORT: &str = "45";
 
 /// How long, and from which chances.
 #[derive(clap::Args)]
@@ -24,4 +30,14 @@ pub(crate) fn soak(arguments: &Arguments) -> Result<()> {
     let mut command = cargo(&["run", "--release", "--quiet", "--package", "meanwhile-soak", "--"]);
     command.args(["--seconds", &seconds, "--seed", &arguments.seed.to_string()]);
     run(&mut command)
+}
+
+/// The same for less than a minute, as CI does, in the build that the tests have made already.
+pub(crate) fn short() -> Result<()> {
+    // With the features of the tests, so that nothing that those have built is built again.
+    let all = ["build", "--quiet", "--workspace", "--all-features", "--bin", "meanwhile-soak"];
+    run(&mut cargo(&all))?;
+    let metadata = MetadataCommand::new().current_dir(root()).no_deps().exec()?;
+    let name = format!("debug/meanwhile-soak{}", std::env::consts::EXE_SUFFIX);
+    run(Command::new(metadata.target_directory.join(name)).args(["--seconds", SHORT]))
 }

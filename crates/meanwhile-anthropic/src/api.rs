@@ -18,7 +18,7 @@ use crate::encode::VERSION;
 /// use meanwhile_core::{Message, Request};
 ///
 /// # async fn example() -> meanwhile_core::Result<()> {
-/// let api = Anthropic::builder().api_key("not-a-real-key").build_api()?;
+/// let api = Anthropic::builder().api_key("not-a-real-key").api()?;
 /// let request = Request::new("claude-sonnet-4-5", vec![Message::user("Hello")]);
 /// println!("{} tokens", api.count_tokens(&request).await?);
 /// # Ok(()) }

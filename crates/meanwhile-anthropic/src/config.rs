@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use meanwhile_core::{AnyProvider, ProviderInfo, Result, Timeouts};
+use meanwhile_core::{AnyProvider, Batches, ListModels, ProviderInfo, Result, Timeouts};
 use meanwhile_http::{Auth, Client, Endpoint, HttpProvider, Secret};
 
 use crate::{AnthropicApi, DIALECT as ID, Host, MessagesCodec};
@@ -13,8 +13,8 @@ const KEY_VARIABLES: &[&str] = &["ANTHROPIC_API_KEY"];
 /// Anthropic, to be registered: its id, its key variable, and how to connect.
 pub const PROVIDER: ProviderInfo =
     ProviderInfo::new(ID, KEY_VARIABLES, || Anthropic::builder().build())
-        .with_models(|| Ok(Arc::new(Anthropic::builder().build_api()?)))
-        .with_batches(|| Ok(Arc::new(Anthropic::builder().build_api()?)));
+        .with_models(|| Anthropic::builder().models())
+        .with_batches(|| Anthropic::builder().batches());
 
 /// Anthropic's own API.
 #[derive(Debug)]
@@ -124,14 +124,32 @@ impl Builder {
         Ok(self.connect()?.into())
     }
 
-    /// Makes what the provider offers beside answers: its models, token counts, batches. Does no
-    /// network I/O.
+    /// Makes what the provider offers beside answers, all in one: its models, batches, and counts of
+    /// tokens. Does no network I/O.
     ///
     /// # Errors
     ///
     /// As [`build`](Self::build).
-    pub fn build_api(self) -> Result<AnthropicApi> {
+    pub fn api(self) -> Result<AnthropicApi> {
         Ok(AnthropicApi::new(&self.connect()?))
+    }
+
+    /// Makes the list of models. Does no network I/O.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build).
+    pub fn models(self) -> Result<Arc<dyn ListModels>> {
+        Ok(Arc::new(self.api()?))
+    }
+
+    /// Makes the batches. Does no network I/O.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build).
+    pub fn batches(self) -> Result<Arc<dyn Batches>> {
+        Ok(Arc::new(self.api()?))
     }
 
     fn connect(self) -> Result<HttpProvider<MessagesCodec>> {

@@ -160,12 +160,6 @@ impl AnthropicOptions {
     }
 }
 
-impl From<AnthropicOptions> for Map<String, Value> {
-    fn from(options: AnthropicOptions) -> Self {
-        options.fields
-    }
-}
-
 /// Whether vendor options hold this field and it is not off.
 pub(crate) fn is_on(options: &Map<String, Value>, name: &str) -> bool {
     options.get(name).is_some_and(|value| {

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderValue, Request};
-use meanwhile_core::{AnyProvider, Error, ErrorKind, ProviderInfo, Result, Timeouts};
+use meanwhile_core::{AnyProvider, Embedder, Error, ErrorKind, ProviderInfo, Result, Timeouts};
 use meanwhile_http::{Auth, Authorize, Client, Endpoint, HttpProvider, Secret};
 
-use crate::{Api, AzureApi, AzureCodec, ClientCredentials, Surface};
+use crate::modality::AzureEmbedder;
+use crate::{Api, AzureCodec, ClientCredentials, Surface};
 
 pub(crate) const ID: &str = "azure";
 const ENDPOINT_VARIABLES: [&str; 3] =
@@ -26,7 +27,7 @@ const MODELS_VERSION: &str = "2024-05-01-preview";
 /// Azure, to be registered: its id, its key variables, and how to connect.
 pub const PROVIDER: ProviderInfo =
     ProviderInfo::new(ID, KEY_VARIABLES, || Azure::builder().build())
-        .with_embedder(|| Ok(Arc::new(Azure::builder().embedder()?)));
+        .with_embedder(|| Azure::builder().embedder());
 
 /// The models that one Azure resource serves.
 #[derive(Debug)]
@@ -181,9 +182,9 @@ impl Builder {
     /// # Errors
     ///
     /// As [`build`](Self::build).
-    pub fn embedder(self) -> Result<AzureApi> {
+    pub fn embedder(self) -> Result<Arc<dyn Embedder>> {
         let provider = self.provider()?;
-        Ok(AzureApi { api: provider.api(), codec: provider.codec().clone() })
+        Ok(Arc::new(AzureEmbedder { api: provider.api(), codec: provider.codec().clone() }))
     }
 
     fn provider(self) -> Result<HttpProvider<AzureCodec>> {

@@ -35,4 +35,3 @@ pub use config::{Azure, Builder, PROVIDER};
 pub use entra::ClientCredentials;
 pub use meanwhile_openai::Api;
 pub use meanwhile_openai_responses::{BuiltInTool, ResponsesOptions, item};
-pub use modality::AzureApi;

@@ -1,4 +1,4 @@
-//! [`AzureApi`]: what Azure offers beside chat: embeddings, on whichever paths the resource has.
+//! [`AzureEmbedder`]: embeddings of Azure, on whichever paths the resource has.
 
 use async_trait::async_trait;
 use meanwhile_core::{EmbedRequest, Embedder, Embeddings, Result};
@@ -13,13 +13,13 @@ const BATCH_LIMIT: usize = 2048;
 /// Embeds through deployments of an Azure resource, whose wire is that of
 /// <https://learn.microsoft.com/azure/ai-foundry/openai/reference#embeddings>.
 #[derive(Debug, Clone)]
-pub struct AzureApi {
+pub(crate) struct AzureEmbedder {
     pub(crate) api: Api,
     pub(crate) codec: AzureCodec,
 }
 
 #[async_trait]
-impl Embedder for AzureApi {
+impl Embedder for AzureEmbedder {
     fn id(&self) -> &str {
         self.api.id()
     }

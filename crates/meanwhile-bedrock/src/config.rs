@@ -1,9 +1,9 @@
 //! [`Bedrock`]: from the environment or code to a provider.
 
-use meanwhile_core::{AnyProvider, Error, ErrorKind, ProviderInfo, Result, Timeouts};
+use meanwhile_core::{AnyProvider, Capabilities, Error, ErrorKind, ProviderInfo, Result, Timeouts};
 use meanwhile_http::{Auth, Client, Codec, Endpoint, HttpProvider, Secret};
 
-use crate::ConverseCodec;
+use crate::BedrockCodec;
 use crate::models::Model;
 #[cfg(feature = "sigv4")]
 use crate::{AwsCredentials, CredentialsSource, SigV4, profile::Profile};
@@ -136,7 +136,7 @@ impl Builder {
     /// [`Config`](ErrorKind::Config) when there is no region, or the base URL, the key or a header
     /// cannot be used.
     pub fn build(self) -> Result<AnyProvider> {
-        self.build_with(ConverseCodec::default())
+        self.connect(BedrockCodec::default(), BedrockCodec::capabilities)
     }
 
     /// Makes a provider that speaks another wire of the service than Converse, such as
@@ -146,6 +146,14 @@ impl Builder {
     ///
     /// As [`build`](Self::build).
     pub fn build_with(self, codec: impl Codec) -> Result<AnyProvider> {
+        self.connect(codec, |model| Model::of(model).capabilities())
+    }
+
+    fn connect(
+        self,
+        codec: impl Codec,
+        capabilities: fn(&str) -> Capabilities,
+    ) -> Result<AnyProvider> {
         let region = self.find_region();
         let base_url = match (&self.base_url, &region) {
             (Some(base_url), _) => base_url.clone(),
@@ -167,7 +175,7 @@ impl Builder {
         let mut provider = HttpProvider::new(ID, codec, endpoint)
             .with_auth(auth)
             .with_timeouts(self.timeouts)
-            .with_capabilities(|model| Model::of(model).capabilities());
+            .with_capabilities(capabilities);
         if let Some(client) = self.client {
             provider = provider.with_client(client);
         }

@@ -22,7 +22,11 @@
 //! `wire`). What a guardrail found and the fields that were asked for stand in an opaque part behind
 //! the answer.
 //!
-//! A model's own wire behind `InvokeModel` is [`InvokeCodec`] around the codec of its vendor.
+//! With feature `invoke`, `:invoke` behind the id asks a model of Anthropic, Mistral or OpenAI on its
+//! vendor's own wire, behind `InvokeModel`: `"bedrock/anthropic.claude-3-haiku-20240307-v1:0:invoke"`,
+//! `"bedrock/mistral.mistral-large-2407-v1:0:invoke"`. Then the vendor's options count, such as
+//! `AnthropicOptions`. Any other wire is [`InvokeCodec`] around a codec, given to
+//! [`Builder::build_with`].
 //!
 //! A shape of the answer is asked for by the service's own structured output where the model has
 //! that, and else by a tool that the model must call, whose arguments then arrive as text.
@@ -45,10 +49,13 @@ mod output;
 #[cfg(feature = "sigv4")]
 mod profile;
 mod reasoning;
+mod route;
 mod schema;
 #[cfg(feature = "sigv4")]
 mod sign;
 mod usage;
+#[cfg(feature = "invoke")]
+mod vendors;
 mod wire;
 mod written;
 
@@ -59,5 +66,6 @@ pub use credentials::{AwsCredentials, CredentialsSource};
 pub use decode::ConverseDecoder;
 pub use invoke::{InvokeCodec, InvokeDecoder};
 pub use options::{BedrockOptions, Guardrail};
+pub use route::{BedrockCodec, BedrockDecoder};
 #[cfg(feature = "sigv4")]
 pub use sign::SigV4;

@@ -108,7 +108,7 @@ const WITHOUT_SCHEMA: &[&str] = &[
 pub(crate) struct Model<'a> {
     pub(crate) family: Family,
     /// The id without region and vendor.
-    name: &'a str,
+    pub(crate) name: &'a str,
 }
 
 impl<'a> Model<'a> {
@@ -186,7 +186,7 @@ impl<'a> Model<'a> {
         known
     }
 
-    fn is_one_of(&self, names: &[&str]) -> bool {
+    pub(crate) fn is_one_of(&self, names: &[&str]) -> bool {
         names.iter().any(|name| self.name.starts_with(name))
     }
 }

@@ -7,14 +7,14 @@ use serde_json::{Map, Value, json};
 
 use crate::config::ID;
 
-/// Settings that only Bedrock has. Turn them into [`Params`], and those into settings of a call.
+/// Settings that only Bedrock has. [`apply`](Self::apply) adds them to the params of a call.
 ///
 /// ```
 /// use meanwhile_bedrock::{BedrockOptions, Guardrail};
 /// use meanwhile_core::Params;
 ///
 /// let options = BedrockOptions::new().guardrail(Guardrail::new("5zwrmdlsra2e", "DRAFT").trace());
-/// let params = Params::new().max_tokens(100).or(options.into());
+/// let params = options.apply(Params::new().max_tokens(100));
 /// # assert_eq!(params.options["bedrock"]["guardrailConfig"]["trace"], "enabled");
 /// ```
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -85,17 +85,16 @@ impl BedrockOptions {
         self
     }
 
+    /// Adds the options to `params`, key by key.
+    #[must_use]
+    pub fn apply(self, mut params: Params) -> Params {
+        params.options.entry(ID.to_owned()).or_default().extend(self.fields);
+        params
+    }
+
     fn set(mut self, name: &str, value: Value) -> Self {
         self.fields.insert(name.to_owned(), value);
         self
-    }
-}
-
-impl From<BedrockOptions> for Params {
-    fn from(options: BedrockOptions) -> Self {
-        let mut params = Self::new();
-        params.options.insert(ID.to_owned(), options.fields);
-        params
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use meanwhile_core::{AnyProvider, Capabilities, ProviderInfo, Result, Timeouts};
+use meanwhile_core::{
+    AnyProvider, Capabilities, Embedder, ListModels, ProviderInfo, Reranker, Result, Timeouts,
+};
 use meanwhile_http::{Auth, Client, Endpoint, HttpProvider, Secret};
 
 use crate::{ChatCodec, CohereApi};
@@ -14,9 +16,9 @@ const KEY_VARIABLES: &[&str] = &["COHERE_API_KEY", "CO_API_KEY"];
 /// Cohere, to be registered: its id, its key variables, and how to connect.
 pub const PROVIDER: ProviderInfo =
     ProviderInfo::new(ID, KEY_VARIABLES, || Cohere::builder().build())
-        .with_embedder(|| Ok(Arc::new(Cohere::builder().api()?)))
-        .with_reranker(|| Ok(Arc::new(Cohere::builder().api()?)))
-        .with_models(|| Ok(Arc::new(Cohere::builder().api()?)));
+        .with_embedder(|| Cohere::builder().embedder())
+        .with_reranker(|| Cohere::builder().reranker())
+        .with_models(|| Cohere::builder().models());
 
 /// Cohere's own API.
 #[derive(Debug)]
@@ -98,7 +100,7 @@ impl Builder {
         Ok(self.connect()?.into())
     }
 
-    /// Makes what Cohere offers beside answers: embeddings, ranking, the list of models. Does no
+    /// Makes what Cohere offers beside answers, all in one: embeddings, ranking, the list of models. Does no
     /// network I/O.
     ///
     /// # Errors
@@ -106,6 +108,33 @@ impl Builder {
     /// As [`build`](Self::build).
     pub fn api(self) -> Result<CohereApi> {
         Ok(CohereApi { api: self.connect()?.api() })
+    }
+
+    /// Makes the embedder. Does no network I/O.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build).
+    pub fn embedder(self) -> Result<Arc<dyn Embedder>> {
+        Ok(Arc::new(self.api()?))
+    }
+
+    /// Makes the reranker. Does no network I/O.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build).
+    pub fn reranker(self) -> Result<Arc<dyn Reranker>> {
+        Ok(Arc::new(self.api()?))
+    }
+
+    /// Makes the list of models. Does no network I/O.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build).
+    pub fn models(self) -> Result<Arc<dyn ListModels>> {
+        Ok(Arc::new(self.api()?))
     }
 
     fn connect(self) -> Result<HttpProvider<ChatCodec>> {

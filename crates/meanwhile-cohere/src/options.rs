@@ -5,14 +5,14 @@ use serde_json::{Map, Value, json};
 
 use crate::config::ID;
 
-/// Settings that only Cohere has. Turn them into [`Params`], and those into settings of a call.
+/// Settings that only Cohere has. [`apply`](Self::apply) adds them to the params of a call.
 ///
 /// ```
 /// use meanwhile_cohere::CohereOptions;
 /// use meanwhile_core::Params;
 ///
 /// let options = CohereOptions::new().safety_mode("STRICT").citation_mode("FAST");
-/// let params = Params::new().max_tokens(100).or(options.into());
+/// let params = options.apply(Params::new().max_tokens(100));
 /// # assert_eq!(params.options["cohere"]["safety_mode"], "STRICT");
 /// ```
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -56,16 +56,15 @@ impl CohereOptions {
         self.set("priority", Value::from(priority))
     }
 
+    /// Adds the options to `params`, key by key.
+    #[must_use]
+    pub fn apply(self, mut params: Params) -> Params {
+        params.options.entry(ID.to_owned()).or_default().extend(self.fields);
+        params
+    }
+
     fn set(mut self, name: &str, value: Value) -> Self {
         self.fields.insert(name.to_owned(), value);
         self
-    }
-}
-
-impl From<CohereOptions> for Params {
-    fn from(options: CohereOptions) -> Self {
-        let mut params = Self::new();
-        params.options.insert(ID.to_owned(), options.fields);
-        params
     }
 }

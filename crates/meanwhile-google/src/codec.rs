@@ -133,7 +133,7 @@ pub(crate) fn percent_encode(text: &str, out: &mut String) {
 }
 
 /// Encodes what would end a path.
-fn escape(path: &str) -> String {
+pub(crate) fn escape(path: &str) -> String {
     path.replace('%', "%25").replace('?', "%3F").replace('#', "%23").replace(' ', "%20")
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use meanwhile_core::{AnyProvider, ProviderInfo, Result, Timeouts};
+use meanwhile_core::{AnyProvider, Batches, Embedder, ListModels, ProviderInfo, Result, Timeouts};
 use meanwhile_http::{Auth, Client, Endpoint, HttpProvider, Secret};
 
 use crate::codec::{GEMINI, GOOGLE};
@@ -20,9 +20,9 @@ pub const GEMINI_PROVIDER: ProviderInfo = introduce(GEMINI);
 
 const fn introduce(id: &'static str) -> ProviderInfo {
     ProviderInfo::new(id, KEY_VARIABLES, || Google::builder().build())
-        .with_embedder(|| Ok(Arc::new(Google::builder().api()?)))
-        .with_models(|| Ok(Arc::new(Google::builder().api()?)))
-        .with_batches(|| Ok(Arc::new(Google::builder().api()?)))
+        .with_embedder(|| Google::builder().embedder())
+        .with_models(|| Google::builder().models())
+        .with_batches(|| Google::builder().batches())
 }
 
 /// Google AI Studio, which serves the Gemini API.
@@ -117,14 +117,41 @@ impl Builder {
         Ok(self.connect()?.into())
     }
 
-    /// Makes what Google offers beside answers: embeddings, models, counts of tokens, batches. Does no
-    /// network I/O.
+    /// Makes what Google offers beside answers, all in one: embeddings, models, batches, and counts of
+    /// tokens. Does no network I/O.
     ///
     /// # Errors
     ///
     /// As [`build`](Self::build).
     pub fn api(self) -> Result<GoogleApi> {
         self.connect().map(|provider| api(&provider))
+    }
+
+    /// Makes the embedder. Does no network I/O.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build).
+    pub fn embedder(self) -> Result<Arc<dyn Embedder>> {
+        Ok(Arc::new(self.api()?))
+    }
+
+    /// Makes the list of models. Does no network I/O.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build).
+    pub fn models(self) -> Result<Arc<dyn ListModels>> {
+        Ok(Arc::new(self.api()?))
+    }
+
+    /// Makes the batches. Does no network I/O.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build).
+    pub fn batches(self) -> Result<Arc<dyn Batches>> {
+        Ok(Arc::new(self.api()?))
     }
 
     fn connect(self) -> Result<Connected> {

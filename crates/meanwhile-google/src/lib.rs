@@ -17,6 +17,9 @@
 //! (`decode`, over the types of `wire`). What only Google can be told is in [`GoogleOptions`]; how
 //! Vertex AI is told who asks, in `Credentials`.
 //!
+//! With features `anthropic` and `mistral`, Vertex AI answers for those vendors' models too, each on its
+//! vendor's wire: `"vertex/claude-sonnet-4-5"`, `"vertex/mistral-medium-3"`.
+//!
 //! [`GoogleApi`] is what Google offers beside answers: embeddings, models, counts of tokens, batches.
 //!
 //! What the wire cannot say is reported, not lost: a setting without a field becomes a warning or an
@@ -29,8 +32,6 @@ mod api;
 mod arguments;
 mod batch;
 mod calls;
-#[cfg(feature = "anthropic")]
-mod claude;
 mod codec;
 mod config;
 mod contents;
@@ -42,10 +43,14 @@ mod encode;
 mod error;
 mod fields;
 mod media;
+#[cfg(feature = "mistral")]
+mod mistral;
 mod models;
 mod notes;
 mod options;
 mod parts;
+#[cfg(any(feature = "anthropic", feature = "mistral"))]
+mod publishers;
 mod schema;
 mod sources;
 mod time;

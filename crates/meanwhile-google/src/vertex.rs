@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use meanwhile_core::{AnyProvider, Error, ErrorKind, ProviderInfo, Result, Timeouts};
+use meanwhile_core::{AnyProvider, Embedder, Error, ErrorKind, ProviderInfo, Result, Timeouts};
 use meanwhile_http::{Auth, Client, Endpoint, Secret};
 
 use crate::codec::VERTEX;
@@ -22,10 +22,11 @@ pub const VERTEX_PROVIDER: ProviderInfo =
     ProviderInfo::new(VERTEX, &["GOOGLE_VERTEX_API_KEY", "GOOGLE_APPLICATION_CREDENTIALS"], || {
         Vertex::builder().build()
     })
-    .with_embedder(|| Ok(Arc::new(Vertex::builder().api()?)));
+    .with_embedder(|| Vertex::builder().embedder());
 
 /// Vertex AI on Google Cloud. With feature `anthropic`, it also answers for Claude
-/// (`vertex/claude-sonnet-4-5`), on Anthropic's wire.
+/// (`vertex/claude-sonnet-4-5`), on Anthropic's wire; with feature `mistral`, for Mistral's models
+/// (`vertex/mistral-medium-3`, `vertex/codestral-2`), on Mistral's.
 ///
 /// ```
 /// use meanwhile_core::Model;
@@ -161,17 +162,17 @@ impl VertexBuilder {
     /// URL or a header cannot be used.
     pub fn build(self) -> Result<AnyProvider> {
         let means = self.means()?;
-        #[cfg(feature = "anthropic")]
+        #[cfg(any(feature = "anthropic", feature = "mistral"))]
         if let Some(base_url) = means.place() {
             let Means { headers, auth, common, .. } = &means;
             let endpoint = with_headers(Endpoint::new(base_url)?, headers)?;
-            let claude = crate::claude::provider(endpoint, auth.clone(), common);
-            return Ok(crate::claude::beside(means.connect(), claude));
+            let publishers = crate::publishers::Publishers::new(endpoint, auth, common);
+            return Ok(publishers.beside(means.connect()));
         }
         Ok(means.connect().into())
     }
 
-    /// Makes what Vertex AI offers beside answers: embeddings and counts of tokens. Does no network
+    /// Makes what Vertex AI offers beside answers, all in one: embeddings, and counts of tokens. Does no network
     /// I/O.
     ///
     /// # Errors
@@ -179,6 +180,15 @@ impl VertexBuilder {
     /// As [`build`](Self::build).
     pub fn api(self) -> Result<GoogleApi> {
         self.means().map(|means| api(&means.connect()))
+    }
+
+    /// Makes the embedder. Does no network I/O.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build).
+    pub fn embedder(self) -> Result<Arc<dyn Embedder>> {
+        Ok(Arc::new(self.api()?))
     }
 
     fn means(self) -> Result<Means> {
@@ -228,14 +238,14 @@ impl VertexBuilder {
 /// What requests are sent by.
 struct Means {
     #[cfg_attr(
-        not(feature = "anthropic"),
-        expect(dead_code, reason = "Claude has a path of its own")
+        not(any(feature = "anthropic", feature = "mistral")),
+        expect(dead_code, reason = "other publishers have paths of their own")
     )]
     base_url: String,
     endpoint: Endpoint,
     #[cfg_attr(
-        not(feature = "anthropic"),
-        expect(dead_code, reason = "Claude has headers of its own")
+        not(any(feature = "anthropic", feature = "mistral")),
+        expect(dead_code, reason = "other publishers have headers of their own")
     )]
     headers: Vec<(String, String)>,
     auth: Auth,
@@ -255,7 +265,7 @@ impl Means {
     }
 
     /// The address of the project and location.
-    #[cfg(feature = "anthropic")]
+    #[cfg(any(feature = "anthropic", feature = "mistral"))]
     fn place(&self) -> Option<String> {
         let base_url = self.base_url.trim_end_matches('/');
         let project = self.project.as_ref()?;

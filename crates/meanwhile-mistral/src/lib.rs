@@ -28,6 +28,7 @@ mod options;
 mod speech;
 
 pub use config::{Builder, Mistral, PROVIDER, codec};
+pub use models::capabilities;
 pub use options::MistralOptions;
 
 /// The part before `/` in model strings, and the owner of provider data.

@@ -56,8 +56,10 @@ pub(crate) fn quirks(model: &str, mut quirks: Quirks) -> Quirks {
     quirks
 }
 
-/// What a model accepts and offers.
-pub(crate) fn capabilities(model: &str) -> Capabilities {
+/// What a model accepts and offers, as far as its id tells, also on hosts that serve it elsewhere. No
+/// I/O.
+#[must_use]
+pub fn capabilities(model: &str) -> Capabilities {
     let Family { thinks, images, audio } = of(model);
     let mut capabilities = quirks(model, QUIRKS).capabilities();
     capabilities.thinking = thinks != Thinks::Never;

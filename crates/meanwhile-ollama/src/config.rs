@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use meanwhile_core::{AnyProvider, Capabilities, OutputSupport, ProviderInfo, Result, Timeouts};
+use meanwhile_core::{
+    AnyProvider, Capabilities, Embedder, ListModels, OutputSupport, ProviderInfo, Result, Timeouts,
+};
 use meanwhile_http::{Auth, Client, Endpoint, HttpProvider, Secret};
 
 use crate::{ID, OllamaApi, OllamaCodec};
@@ -15,8 +17,8 @@ const KEY_VARIABLES: &[&str] = &["OLLAMA_API_KEY"];
 /// and how to connect.
 pub const PROVIDER: ProviderInfo =
     ProviderInfo::new(ID, KEY_VARIABLES, || Ollama::builder().build())
-        .with_embedder(|| Ok(Arc::new(Ollama::builder().api()?)))
-        .with_models(|| Ok(Arc::new(Ollama::builder().api()?)));
+        .with_embedder(|| Ollama::builder().embedder())
+        .with_models(|| Ollama::builder().models());
 
 /// A server of [Ollama](https://ollama.com), on this machine or another.
 #[derive(Debug)]
@@ -100,13 +102,31 @@ impl Builder {
         self.provider().map(Into::into)
     }
 
-    /// Makes what is no chat: embeddings and the list of models. Does no network I/O.
+    /// Makes what is no chat, all in one: embeddings and the list of models. Does no network I/O.
     ///
     /// # Errors
     ///
     /// As [`build`](Self::build).
     pub fn api(self) -> Result<OllamaApi> {
         Ok(OllamaApi::new(self.provider()?.api()))
+    }
+
+    /// Makes the embedder. Does no network I/O.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build).
+    pub fn embedder(self) -> Result<Arc<dyn Embedder>> {
+        Ok(Arc::new(self.api()?))
+    }
+
+    /// Makes the list of models. Does no network I/O.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build).
+    pub fn models(self) -> Result<Arc<dyn ListModels>> {
+        Ok(Arc::new(self.api()?))
     }
 
     fn provider(self) -> Result<HttpProvider<OllamaCodec>> {

@@ -77,6 +77,8 @@ pub(crate) fn by_code(code: &str) -> Option<ErrorKind> {
         | "nocapacity"
         | "capacityexceeded" => ErrorKind::Overloaded,
         "requesttoolarge" | "payloadtoolarge" => ErrorKind::RequestTooLarge,
+        // llama.cpp, with status 501: it was started without what the request needs.
+        "notsupportederror" => ErrorKind::InvalidRequest,
         _ => return None,
     })
 }
@@ -123,6 +125,7 @@ pub(crate) fn by_text(kind: ErrorKind, message: &str) -> ErrorKind {
         "deprecated",
         "no longer available",
         "has ended",
+        "supported models are",
     ];
     let unable = ["is not supported", "that support "];
     let broke = [

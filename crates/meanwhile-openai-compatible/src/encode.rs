@@ -24,7 +24,9 @@ pub(crate) fn request(
 ) -> Result<Wire> {
     let mut notes = Notes::new(request.unsupported);
     let mut body = Body { fields: Vec::with_capacity(8) };
-    body.push(quirks.model_field, Out::Text(&request.model));
+    if !quirks.model_field.is_empty() {
+        body.push(quirks.model_field, Out::Text(&request.model));
+    }
     let messages = messages::messages(&request.messages, provider, quirks, &mut notes)?;
     body.push("messages", Out::Messages(messages));
     tools(request, quirks, &mut notes, &mut body)?;
@@ -33,7 +35,7 @@ pub(crate) fn request(
     for (name, value) in quirks.switches {
         body.push(name, Out::Flag(*value));
     }
-    if request.is_streamed() {
+    if request.is_streamed() && quirks.stream_switch {
         body.push("stream", Out::Flag(true));
         if quirks.stream_options {
             body.push("stream_options", Out::Json(json!({ "include_usage": true })));

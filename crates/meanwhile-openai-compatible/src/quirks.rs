@@ -19,6 +19,7 @@ use crate::{ImageSize, VectorEncoding};
 #[non_exhaustive]
 pub struct Quirks {
     /// The field for the model's id: `model`, or `agent_id` where stored agents are asked (Mistral).
+    /// Empty where the path names the model (Bedrock).
     pub model_field: &'static str,
     /// The field for the most tokens to write: `max_tokens` or `max_completion_tokens`.
     pub max_tokens_field: &'static str,
@@ -36,6 +37,8 @@ pub struct Quirks {
     pub strict_tools: bool,
     /// How an answer is held to a shape.
     pub structured_output: StructuredOutput,
+    /// Whether `stream: true` asks for a stream; otherwise the path does (Bedrock).
+    pub stream_switch: bool,
     /// Whether `stream_options` may be sent; without it, streams report usage on their own or not.
     pub stream_options: bool,
     /// How thinking is asked for.
@@ -182,6 +185,7 @@ impl Quirks {
             named_tool_choice: true,
             strict_tools: false,
             structured_output: StructuredOutput::Schema,
+            stream_switch: true,
             stream_options: true,
             reasoning: ReasoningField::Effort,
             efforts: &[],

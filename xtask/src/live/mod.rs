@@ -6,8 +6,10 @@
 
 mod install;
 mod server;
+mod telemetry;
 
 use std::fs;
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
@@ -18,7 +20,10 @@ use server::Server;
 /// What is checked.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Only the checks whose line holds this text
+    /// Only these
+    #[arg(value_enum)]
+    lane: Option<Lane>,
+    /// Of the providers, only the checks whose line holds this text
     #[arg(long)]
     filter: Option<String>,
     /// Only install and build what is missing, and start nothing
@@ -26,19 +31,39 @@ pub(crate) struct Arguments {
     prepare: bool,
 }
 
+/// What is asked at real servers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Lane {
+    /// The providers, at llama-server and LiteLLM
+    Providers,
+    /// The OpenTelemetry observer, at Phoenix
+    Telemetry,
+}
+
 /// The key that the servers are started with: something to be wrong about, and no secret.
 const KEY: &str = "a-key-for-this-machine";
 
 /// Installs what is missing, starts the servers, checks, and stops the servers.
 pub(crate) fn live(arguments: &Arguments) -> Result<()> {
+    if arguments.lane != Some(Lane::Telemetry) {
+        providers(arguments)?;
+    }
+    // Whoever picks out some checks of the providers does not want this one.
+    let picked = arguments.lane.is_none() && arguments.filter.is_some();
+    if arguments.lane != Some(Lane::Providers) && !picked {
+        telemetry::check(arguments.prepare)?;
+    }
+    Ok(())
+}
+
+fn providers(arguments: &Arguments) -> Result<()> {
     let installed = Installed::ensure()?;
     // Before the servers are started: compiling would take their time.
     run(&mut cargo(&["build", "--package", "meanwhile-live"]))?;
     if arguments.prepare {
         return Ok(());
     }
-    let folder = root().join("target/live");
-    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let folder = folder()?;
 
     let models = folder.join("models.ini");
     fs::write(&models, router(&installed)?)?;
@@ -57,7 +82,18 @@ pub(crate) fn live(arguments: &Arguments) -> Result<()> {
     if let Some(filter) = &arguments.filter {
         checks.args(["--filter", filter]);
     }
-    let outcome = run(&mut checks);
+    told(run(&mut checks))
+}
+
+/// The folder for what the servers write.
+fn folder() -> Result<PathBuf> {
+    let folder = root().join("target/live");
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    Ok(folder)
+}
+
+/// Says where to look when checks failed.
+fn told(outcome: Result<()>) -> Result<()> {
     if outcome.is_err() {
         eprintln!("what the servers wrote is in target/live");
     }

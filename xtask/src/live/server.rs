@@ -26,7 +26,8 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts a server on a free port, and waits until `path` answers with 200.
+    /// Starts a server that takes `--host` and `--port` on a free port, and waits until `path` answers
+    /// with 200.
     pub(crate) fn start(
         name: &'static str,
         path: &str,
@@ -34,9 +35,20 @@ impl Server {
         folder: &Path,
     ) -> Result<Self> {
         let address = free_address()?;
+        command.args(["--host", "127.0.0.1", "--port", &address.port().to_string()]);
+        Self::start_at(address, name, path, command, folder)
+    }
+
+    /// Starts a server that has been told of `address`, and waits until `path` answers with 200.
+    pub(crate) fn start_at(
+        address: SocketAddr,
+        name: &'static str,
+        path: &str,
+        mut command: Command,
+        folder: &Path,
+    ) -> Result<Self> {
         let log = folder.join(format!("{name}.log"));
         let file = File::create(&log)?;
-        command.args(["--host", "127.0.0.1", "--port", &address.port().to_string()]);
         command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
         let start = Instant::now();
         let process = command.spawn().with_context(|| format!("cannot start {name}"))?;
@@ -106,7 +118,7 @@ impl Drop for Server {
 }
 
 /// An address that nobody listens at. Someone else may take it before the server does, who then says so.
-fn free_address() -> Result<SocketAddr> {
+pub(crate) fn free_address() -> Result<SocketAddr> {
     let probe = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("there is no free port")?;
     Ok(probe.local_addr()?)
 }

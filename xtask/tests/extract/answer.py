@@ -3,6 +3,8 @@
 import json
 from dataclasses import asdict, dataclass, field
 
+from errors import Failure
+
 
 @dataclass
 class ToolCall:
@@ -33,24 +35,28 @@ class Answer:
     response_id: str | None = None
     response_model: str | None = None
     found: dict = field(default_factory=dict)
+    # What a server said of its failure, verbatim, where that is not the whole body.
+    reported: dict | str | None = None
+    error: Failure | None = None
 
     def line(self, file):
         """One line of JSON for this answer."""
         fields = asdict(self)
         fields.update(fields.pop("found"))
+        del fields["reported"]
         for call in fields["tool_calls"]:
             call["arguments"] = parse_arguments(call["arguments"])
         return json.dumps({"file": file, **fields}, ensure_ascii=False)
 
 
 def skip(reason):
-    """An exchange that is not looked at."""
+    """An exchange that no call of the project asks for."""
     return Answer(kind="skip", skip_reason=reason)
 
 
-def failed():
-    """An exchange that the server refused."""
-    return Answer(kind="error")
+def failed(reported=None):
+    """An exchange that the server refused, and what it said if that is in an answer like any other."""
+    return Answer(kind="error", reported=reported)
 
 
 def parse_arguments(text):

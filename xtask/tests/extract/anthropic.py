@@ -22,13 +22,13 @@ def extract(exchange):
         return stream(event.json() for event in events(response["body"]))
     body = response["body"]
     if body.get("type") != "message":
-        return failed()
+        return failed(body)
     return read(body)
 
 
 def stream(messages):
     """Reads a stream: puts the message together first, and then reads it like a whole one."""
-    message, blocks, kind = {"usage": {}}, {}, "truncated"
+    message, blocks, kind, reported = {"usage": {}}, {}, "truncated", None
     for data in filter(None, messages):
         match data.get("type"):
             case "message_start":
@@ -51,11 +51,11 @@ def stream(messages):
                 kind = "ok"
                 break
             case "error":
-                kind = "stream_error"
+                kind, reported = "stream_error", data
                 break
     message["content"] = [blocks[index] for index in sorted(blocks)]
     answer = read(message)
-    answer.kind = kind
+    answer.kind, answer.reported = kind, reported
     if kind != "ok":
         answer.finish = answer.finish_raw = None
     return answer

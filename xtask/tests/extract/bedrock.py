@@ -5,7 +5,7 @@ import json
 
 import anthropic
 import chat
-from answer import Answer, ToolCall, add, failed, skip
+from answer import Answer, ToolCall, add, failed
 from frames import Event, aws_frames
 
 FINISH = {
@@ -35,7 +35,7 @@ def extract(exchange):
         case "events-json":
             return stream(pair for event in body for pair in event.items())
     if "output" not in body:
-        return failed()
+        return failed(body)
     blocks = body["output"]["message"].get("content") or []
     return finished(Answer(), blocks, body.get("stopReason"), body.get("usage"))
 
@@ -58,14 +58,30 @@ def invoke(exchange):
             if whole
             else stream(pair for event in map(json.loads, inner) for pair in event.items())
         )
-    if not whole and "openai." in model:
-        return chat.stream(Event("", piece.decode()) for piece in inner)
-    return skip("not a vendor of this judge")
+    if "mistral." in model or "openai." in model:
+        texts = map(json.dumps, inner) if whole else (piece.decode() for piece in inner)
+        return chat.stream(Event("", as_chunk(json.loads(text))) for text in texts)
+    return Answer(kind="unknown")
+
+
+def as_chunk(body):
+    """What Mistral's models write on Bedrock, as Chat Completions: messages in place of deltas, and
+    another name for the reason."""
+    for choice in body.get("choices") or []:
+        choice.setdefault("delta", choice.get("message"))
+        choice["finish_reason"] = choice.get("finish_reason") or choice.get("stop_reason")
+    metrics = body.get("amazon-bedrock-invocationMetrics")
+    if metrics and not body.get("usage"):
+        body["usage"] = {
+            "prompt_tokens": metrics.get("inputTokenCount"),
+            "completion_tokens": metrics.get("outputTokenCount"),
+        }
+    return json.dumps(body)
 
 
 def stream(pairs):
     """Reads the events of a stream. Text has no start event; what the server runs has one."""
-    blocks, reason, usage, kind = {}, None, None, "truncated"
+    blocks, reason, usage, kind, reported = {}, None, None, "truncated", None
     for name, payload in pairs:
         index = payload.get("contentBlockIndex")
         if name == "contentBlockStart":
@@ -77,9 +93,10 @@ def stream(pairs):
         elif name == "metadata":
             usage = payload.get("usage")
         elif name and name.endswith(("Exception", "Error")):
-            reason, kind = None, "stream_error"
+            reason, kind, reported = None, "stream_error", {":exception": name, **payload}
             break
-    return finished(Answer(kind=kind), [blocks[index] for index in sorted(blocks)], reason, usage)
+    answer = Answer(kind=kind, reported=reported)
+    return finished(answer, [blocks[index] for index in sorted(blocks)], reason, usage)
 
 
 def grow(block, delta):

@@ -24,7 +24,7 @@ def extract(exchange):
         return stream(events(response["body"]))
     body = response["body"]
     if not isinstance(body, dict) or (body.get("error") and not body.get("choices")):
-        return failed()
+        return failed(body)
     reading = Reading()
     reading.chunk(body, "message")
     return reading.finished(True)
@@ -68,9 +68,13 @@ class Reading:
                 self.piece(choice.get(key) or {})
                 if choice.get("finish_reason"):
                     answer.finish_raw = choice["finish_reason"]
-                self.error = self.error or bool(choice.get("error"))
+                self.fail(choice)
         # In an `error` event of Groq the body is the error; elsewhere the error is a member of a chunk.
-        self.error = self.error or bool(chunk.get("error"))
+        self.fail(chunk)
+
+    def fail(self, place):
+        if place.get("error") and not self.error:
+            self.error, self.answer.reported = True, place
 
     def piece(self, piece):
         answer = self.answer

@@ -23,7 +23,7 @@ def extract(exchange):
         return stream(response["body"])
     body = response["body"]
     if "message" not in body or body.get("finish_reason") in FAILED:
-        return failed()
+        return failed(body)
     return finished(read(body["message"], body.get("id")), body)
 
 
@@ -61,7 +61,7 @@ def stream(body):
         answer.kind = "truncated"
         return answer
     if end.get("error") or end.get("finish_reason") in FAILED:
-        answer.kind = "stream_error"
+        answer.kind, answer.reported = "stream_error", end
         end = {**end, "finish_reason": None}
     return finished(answer, end)
 

@@ -1,8 +1,9 @@
 """Compares two files of facts, field by field.
 
 `compare.py A B [--wire PROVIDER/API]…` prints, for each wire, how many of the exchanges that both
-sides have read agree in each field, and then every disagreement with both values. It exits with 1
-where there is one. A is the judge; B is the side that is judged.
+sides have read agree in each field, what both leave out, and then every disagreement with both
+values. To leave out what the other reads is one. It exits with 1 where there is any. A is the judge;
+B is the side that is judged.
 """
 
 import argparse
@@ -41,6 +42,8 @@ MODALITIES = FIELDS[FIELDS.index("embeddings") :]
 EXCEPTIONS = {
     ("openai/responses/ad06273cb816dd28.json", "text"): "cut by hand: its deltas are not its text",
 }
+# Of an error, each on its own.
+ERROR = ("kind", "status", "code", "type", "message")
 DEFAULTS = {"text": "", "thinking": "", "tool_calls": []}
 
 
@@ -55,6 +58,7 @@ def differences(judge, judged):
     """Each field in which the judged record is not what the judge says."""
     if judge["kind"] != judged["kind"]:
         yield "kind", judge["kind"], judged["kind"]
+    yield from error_differences(judge.get("error"), judged.get("error"))
     if judge["kind"] == "error" == judged["kind"]:
         return
     for field in FIELDS[1:]:
@@ -68,6 +72,28 @@ def differences(judge, judged):
             continue
         if ours != theirs:
             yield field, ours, theirs
+
+
+def error_differences(judge, judged):
+    """What of an error is not as the server said it. Its words may be followed by advice."""
+    if judge is None or judged is None:
+        if judge is not judged:
+            yield "error", judge, judged
+        return
+    for field in ERROR:
+        ours, theirs = judge[field], judged[field]
+        if field == "message":
+            # Where the server said nothing, there is something to say all the same.
+            is_same = bool(theirs) and (ours is None or is_told(ours, theirs))
+        else:
+            is_same = ours == theirs
+        if not is_same:
+            yield f"error {field}", ours, theirs
+
+
+def is_told(words, message):
+    """Whether a message is these words, or begins with them and goes on with advice."""
+    return message == words or message.startswith(words.removesuffix(".") + "; ")
 
 
 def alike(ours, theirs):
@@ -105,6 +131,14 @@ def forgive(ours, theirs):
     ]
 
 
+def said(record):
+    """What a side says of an exchange that the other leaves out."""
+    if record["kind"] == "skip":
+        return f"left out: {record['skip_reason']}"
+    facts = {field: value(record, field) for field in FIELDS if value(record, field)}
+    return {**facts, "error": record.get("error")}
+
+
 def short(found):
     text = json.dumps(found, ensure_ascii=False)
     return text if len(text) <= 300 else f"{text[:140]} … {text[-140:]} ({len(text)} characters)"
@@ -118,22 +152,25 @@ def main():
     options = parser.parse_args()
     judge, judged = load(options.judge), load(options.judged)
 
-    compared, unread, missing = Counter(), Counter(), []
+    compared, outside, read, missing = Counter(), Counter(), Counter(), []
     agreed, found = defaultdict(Counter), []
     for file, record in judge.items():
         wire = file.rpartition("/")[0]
         if options.wire and not any(fnmatch(wire, pattern) for pattern in options.wire):
             continue
-        if record["kind"] == "skip":
-            continue
         other = judged.get(file)
         if other is None:
             missing.append(file)
             continue
-        if other["kind"] == "skip":
-            unread[f"{wire}: {other.get('skip_reason')}"] += 1
+        if record["kind"] == "skip" == other["kind"]:
+            reasons = f"{wire}: {record['skip_reason']} | {other.get('skip_reason')}"
+            outside[reasons] += 1
+            read[reasons] += len(record["text"])
             continue
         compared[wire] += 1
+        if "skip" in (record["kind"], other["kind"]):
+            found.append((file, "kind", said(record), said(other)))
+            continue
         wrong = [
             found for found in differences(record, other) if (file, found[0]) not in EXCEPTIONS
         ]
@@ -146,14 +183,18 @@ def main():
         shares = (f"{field} {agreed[wire][field]}/{number}" for field in FIELDS)
         bad = [share for share in shares if not share.endswith(f" {number}/{number}")]
         print(f"{wire}: {number} compared, " + (", ".join(bad) or "all fields agree"))
-    for reason, number in sorted(unread.items()):
-        print(f"not compared: {number} of {reason}")
+    print("left out by both, with the reasons of the judge and of the replay:")
+    for reasons, number in sorted(outside.items()):
+        print(f"    {number} of {reasons} ({read[reasons]} characters of text)")
     for file, field, ours, theirs in found:
         print(f"{file}: {field}\n    judge    {short(ours)}\n    replayed {short(theirs)}")
+    if not options.wire:
+        missing += sorted(judged.keys() - judge.keys())
     for file in missing:
-        print(f"{file}: missing from {options.judged}")
+        print(f"{file}: read by one side only")
     print(
-        f"{sum(compared.values())} exchanges compared, {len(found)} disagreements, {len(missing)} missing"
+        f"{sum(compared.values())} exchanges compared, {sum(outside.values())} left out by both, "
+        f"{len(found)} disagreements, {len(missing)} missing"
     )
     sys.exit(1 if found or missing else 0)
 

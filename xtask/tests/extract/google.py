@@ -36,7 +36,7 @@ def extract(exchange):
     if isinstance(body, list):
         return stream(body)
     if body.get("error"):
-        return failed()
+        return failed(body)
     answer = stream([body])
     if answer.kind in ("truncated", "stream_error"):
         answer.kind = "error"
@@ -64,9 +64,10 @@ class Reading:
         answer = self.answer
         answer.response_id = answer.response_id or chunk.get("responseId")
         answer.response_model = answer.response_model or chunk.get("modelVersion")
-        self.error = self.error or bool(chunk.get("error"))
-        if (chunk.get("promptFeedback") or {}).get("blockReason") and not chunk.get("candidates"):
-            self.error = True
+        feedback = chunk.get("promptFeedback") or {}
+        blocked = feedback.get("blockReason") and not chunk.get("candidates")
+        if (chunk.get("error") or blocked) and not self.error:
+            self.error, answer.reported = True, feedback if blocked else chunk
         self.usage.update(chunk.get("usageMetadata") or {})
         for candidate in chunk.get("candidates") or []:
             if candidate.get("index"):

@@ -18,8 +18,10 @@ import google
 import mistral
 import modality
 import ollama
+import outside
 import responses
-from answer import failed, skip
+from answer import Answer, failed, skip
+from errors import failure
 
 WIRES = {
     ("*", "chat"): chat.extract,
@@ -58,12 +60,17 @@ def wire(provider, api):
 
 def extract(exchange):
     """The facts of one exchange."""
+    if reason := outside.reason(exchange):
+        answer = skip(reason)
+        answer.text = outside.glance(exchange)
+        return answer
     read = wire(exchange["provider"], exchange["api"])
     if read is None:
-        return skip("not a wire of this judge")
-    if (exchange["response"].get("status") or 200) >= 300:
-        return failed()
-    return read(exchange)
+        return Answer(kind="unknown")
+    is_refusal = (exchange["response"].get("status") or 200) >= 300
+    answer = failed() if is_refusal else read(exchange)
+    answer.error = failure(exchange, answer)
+    return answer
 
 
 def main():

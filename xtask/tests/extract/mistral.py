@@ -25,12 +25,13 @@ def extract(exchange):
             done = done or event.data.strip() == "[DONE]"
             if isinstance(chunk := event.json(), dict):
                 # An error in a stream may stand alone, without a wrapper that names it.
-                reading.error = reading.error or chunk.get("object") == "error"
+                if chunk.get("object") == "error":
+                    reading.error, reading.answer.reported = True, chunk
                 reading.chunk(chunk, "delta")
         return reading.finished(done)
     body = response["body"]
     if body.get("object") == "error":
-        return failed()
+        return failed(body)
     reading.chunk(body, "message")
     return reading.finished(True)
 

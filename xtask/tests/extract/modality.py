@@ -7,7 +7,8 @@ import base64
 import json
 import struct
 
-from answer import Answer, add, failed, skip
+from answer import Answer, add, failed
+from errors import ANTHROPIC, OF_STATUS, by_words
 from frames import events
 
 
@@ -16,7 +17,7 @@ def embeddings(exchange):
     body = exchange["response"]["body"]
     request = exchange["request"].get("body") or {}
     if not isinstance(body, dict):
-        return failed()
+        return failed(body)
     if "predictions" in body:
         found = [item["embeddings"] for item in body["predictions"]]
         vectors = [item["values"] for item in found]
@@ -78,9 +79,6 @@ def rerank(exchange):
 
 def models(exchange):
     """The ids of the models of a list."""
-    path = exchange["request"].get("path", "").split("?")[0]
-    if not path.endswith(("/models", "/tags")):
-        return skip("no list of models")
     body = exchange["response"]["body"]
     entries = body if isinstance(body, list) else body.get("data", body.get("models"))
     ids = [entry.get("id") or entry.get("model") or entry["name"] for entry in entries]
@@ -114,14 +112,10 @@ STATUS = {
 def batches(exchange):
     """A batch, or the answers of one."""
     body = exchange["response"]["body"]
-    path, method = exchange["request"].get("path", ""), exchange["request"].get("method")
+    path = exchange["request"].get("path", "")
     if path.endswith("/results"):
         lines = list(map(json.loads, body.splitlines())) if isinstance(body, str) else [body]
-        if any(line["result"]["type"] != "succeeded" for line in lines):
-            return skip("results with failures among them")
         return found_as("batch_results", [anthropic_result(line) for line in lines])
-    if method not in ("GET", "POST", None) or "data" in body:
-        return skip("not one batch")
     counts = body.get("request_counts") or {}
     batch = {
         "id": body["id"],
@@ -135,14 +129,21 @@ def batches(exchange):
         batch["succeeded"] = counts.get("succeeded")
         batch["failed"] = add(counts.get("errored"), counts.get("expired"))
     if body.get("outputs"):
-        if any(line["response"]["status_code"] != 200 for line in body["outputs"]):
-            return skip("results with failures among them")
         batch["results"] = [chat_result(line) for line in body["outputs"]]
     return found_as("batch", batch)
 
 
+# What a batch left unanswered, and how each is told.
+UNANSWERED = {"canceled": "Cancelled", "expired": "Timeout(Whole)"}
+
+
 def anthropic_result(line):
-    message = line["result"]["message"]
+    result = line["result"]
+    if result["type"] != "succeeded":
+        error = (result.get("error") or {}).get("error") or {}
+        kind = UNANSWERED.get(result["type"]) or ANTHROPIC.get(error.get("type"), "Server")
+        return {"id": line["custom_id"], "error": by_words(kind, error.get("message"))}
+    message = result["message"]
     usage = message["usage"]
     reads = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
     return {
@@ -155,7 +156,10 @@ def anthropic_result(line):
 
 
 def chat_result(line):
-    body = line["response"]["body"]
+    status, body = line["response"]["status_code"], line["response"]["body"]
+    if status != 200:
+        text = body.get("message") or body.get("detail")
+        return {"id": line["custom_id"], "error": by_words(OF_STATUS[status], str(text))}
     choice = body["choices"][0]
     return {
         "id": line["custom_id"],
@@ -173,17 +177,12 @@ def count_tokens(exchange):
 
 
 def predict(exchange):
-    """Vertex AI's predictions, where they are vectors."""
-    if "embedding" not in exchange["request"].get("path", ""):
-        return skip("no vectors")
+    """Vertex AI's predictions, which are vectors."""
     return embeddings(exchange)
 
 
 def moderations(exchange):
     """Judgements: each category by its name."""
-    path = exchange["request"].get("path", "/v1/moderations")
-    if not path.endswith("v1/moderations"):
-        return skip("no moderation of texts")
     results = []
     for result in exchange["response"]["body"]["results"]:
         scores = result.get("category_scores") or {}
@@ -204,8 +203,6 @@ def speech(exchange):
     response = exchange["response"]
     body = response["body"]
     if response["body_kind"] == "sse":
-        if exchange["provider"] != "mistral":
-            return skip("speech in events")
         body = [event.json() or {} for event in events(body)]
         data = b"".join(base64.b64decode(event.get("audio_data", "")) for event in body)
         told = next((kind for magic, kind in MAGIC if data.startswith(magic)), None)
@@ -220,8 +217,6 @@ def speech(exchange):
 def transcription(exchange):
     """What was said, and when."""
     response = exchange["response"]
-    if exchange["provider"] == "openrouter":
-        return skip("no form")
     body = response["body"]
     if response["body_kind"] == "text":
         body = {"text": body}
@@ -254,8 +249,6 @@ IMAGES = ((b"\x89PNG", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF8", 
 
 def images(exchange):
     """Images: their bytes or addresses."""
-    if not exchange["request"].get("path", "/generations").endswith("/generations"):
-        return skip("no images from text")
     body = exchange["response"]["body"]
     told = f"image/{body['output_format']}" if "output_format" in body else None
     found = []

@@ -17,7 +17,7 @@ def extract(exchange):
     body = response["body"]
     if response["body_kind"] == "sse" or "choices" in body:
         return chat.extract(exchange)
-    return failed() if body.get("error") else read([body])
+    return failed(body) if body.get("error") else read([body])
 
 
 def read(pieces):
@@ -25,7 +25,7 @@ def read(pieces):
     answer = Answer(kind="truncated")
     for piece in pieces:
         if piece.get("error"):
-            answer.kind = "stream_error"
+            answer.kind, answer.reported = "stream_error", piece
             break
         answer.response_model = answer.response_model or piece.get("model")
         message = piece.get("message") or {}

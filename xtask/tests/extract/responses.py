@@ -20,13 +20,13 @@ def extract(exchange):
         # One host answered in the wrong wire.
         return chat.extract(exchange)
     if body.get("error") or body.get("status") == "failed" or "output" not in body:
-        return failed()
+        return failed(body)
     return read(body, body["output"])
 
 
 def stream(body):
     """Reads a stream by its whole items, not by its deltas: what a decoder of deltas must arrive at."""
-    items, last, kind = {}, {}, "truncated"
+    items, last, kind, reported = {}, {}, "truncated", None
     for event in events(body):
         data = event.json()
         if not isinstance(data, dict):
@@ -35,15 +35,17 @@ def stream(body):
         if name == "response.output_item.done":
             items[data["output_index"]] = data["item"]
         elif name in ENDS:
-            last, kind = data["response"], "stream_error" if name == "response.failed" else "ok"
+            last, kind = data["response"], "ok"
+            if name == "response.failed":
+                kind, reported = "stream_error", data
         elif name in ("response.created", "response.in_progress"):
             last = data["response"]
         elif name == "error":
-            kind = "stream_error"
+            kind, reported = "stream_error", data
         if kind == "stream_error":
             break
     answer = read(last, last.get("output") or [items[index] for index in sorted(items)])
-    answer.kind = kind
+    answer.kind, answer.reported = kind, reported
     if kind != "ok":
         answer.finish = answer.finish_raw = None
     return answer

@@ -7,6 +7,7 @@ use crate::metadata;
 const FACADE: &str = "meanwhile";
 const CORE: &str = "meanwhile-core";
 const HTTP: &str = "meanwhile-http";
+const JSON: &str = "meanwhile-json";
 const MACROS: &str = "meanwhile-macros";
 
 /// Crates that are neither providers nor published building blocks.
@@ -26,9 +27,9 @@ const DIALECTS: &[&str] = &["meanwhile-openai-compatible", "meanwhile-openai-res
 /// Hosts that serve a vendor's wire, and the vendors whose public codecs they use: the second door.
 const HOSTS: &[(&str, &[&str])] = &[
     ("meanwhile-azure", &["meanwhile-anthropic", "meanwhile-openai"]),
-    ("meanwhile-bedrock", &["meanwhile-anthropic", "meanwhile-openai"]),
+    ("meanwhile-bedrock", &["meanwhile-anthropic", "meanwhile-mistral"]),
     // Vertex is a part of it.
-    ("meanwhile-google", &["meanwhile-anthropic"]),
+    ("meanwhile-google", &["meanwhile-anthropic", "meanwhile-mistral"]),
 ];
 
 /// Crates around calls and providers, which know the contracts only, and what each may use beside the
@@ -38,11 +39,13 @@ const AROUND: &[(&str, &[&str])] = &[
     ("meanwhile-observe", &[]),
     ("meanwhile-concurrency", &["meanwhile-layers"]),
     ("meanwhile-blocking", &[]),
+    ("meanwhile-mcp", &[]),
+    ("meanwhile-output", &[JSON]),
 ];
 
 /// Crates that implement a provider; everything else of ours must be named in this file.
 fn is_provider(name: &str) -> bool {
-    let building_blocks = [FACADE, CORE, HTTP, MACROS, "meanwhile-testkit"];
+    let building_blocks = [FACADE, CORE, HTTP, JSON, MACROS, "meanwhile-testkit"];
     name.starts_with("meanwhile-")
         && !building_blocks.contains(&name)
         && !AROUND.iter().any(|(around, _)| *around == name)
@@ -83,6 +86,11 @@ fn the_core_depends_on_none_of_ours_and_on_no_runtime() {
 #[test]
 fn the_macros_depend_on_none_of_ours() {
     check(|name| name == MACROS, |_, _| false);
+}
+
+#[test]
+fn the_json_reader_depends_on_none_of_ours() {
+    check(|name| name == JSON, |_, _| false);
 }
 
 #[test]

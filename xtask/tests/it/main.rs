@@ -9,7 +9,7 @@
 )]
 
 mod arrows;
-mod corpus;
+mod judge;
 mod outsider;
 mod tidy;
 mod weight;

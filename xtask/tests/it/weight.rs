@@ -75,6 +75,10 @@ fn a_provider_brings_no_other_provider() {
     check("anthropic", &["meanwhile-anthropic"]);
     check("google", &["meanwhile-google"]);
     check("vertex", &["meanwhile-google", "meanwhile-anthropic"]);
+    check(
+        "vertex-mistral",
+        &["meanwhile-google", "meanwhile-anthropic", "meanwhile-mistral", chat],
+    );
     check("cohere", &["meanwhile-cohere"]);
     check("ollama", &["meanwhile-ollama"]);
     check("bedrock", &["meanwhile-bedrock"]);

@@ -1,7 +1,7 @@
 //! Embeddings: on which path a deployment is asked, and what comes back.
 
 use meanwhile_azure::{PROVIDER, Surface};
-use meanwhile_core::{EmbedRequest, Embedder as _, ErrorKind};
+use meanwhile_core::{EmbedRequest, ErrorKind};
 use serde_json::{Value, json};
 
 use crate::{Played, builder};

@@ -295,7 +295,7 @@ fn options_are_merged() {
         .latency("optimized")
         .prompt_variable("name", "Ada")
         .response_fields(["/x"]);
-    let mut request = params(NOVA, Params::new().top_k(3).or(options.into()));
+    let mut request = params(NOVA, options.apply(Params::new().top_k(3)));
     request.tools = vec![tool("a")];
     check(
         &request,

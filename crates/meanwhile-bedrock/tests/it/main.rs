@@ -19,6 +19,8 @@ mod errors;
 mod invoke;
 mod properties;
 mod round_trip;
+#[cfg(feature = "invoke")]
+mod vendors;
 
 use meanwhile_bedrock::ConverseCodec;
 use meanwhile_core::{Error, Event, Fold, Message, Request, Response, Result};

@@ -111,7 +111,7 @@ fn documents_go_beside_the_conversation() {
     );
     // Those of the options join them.
     let more = CohereOptions::new().document("d", serde_json::Map::new());
-    request.params = more.into();
+    request.params = more.apply(Params::new());
     assert_eq!(body(&request).0["documents"].as_array().unwrap().len(), 3);
 
     let pdf = Message::user([Part::text("x"), Document::bytes(vec![1], "application/pdf").into()]);
@@ -161,7 +161,7 @@ fn settings() {
         &["logprobs", "user", "service_tier", "prompt_cache_key"],
     );
     let options = CohereOptions::new().safety_mode("OFF").citation_mode("FAST").strict_tools(true);
-    request.params = Params::new().temperature(1.0).or(options.priority(3).into());
+    request.params = options.priority(3).apply(Params::new().temperature(1.0));
     check(
         &request,
         json!({ "temperature": 1.0, "safety_mode": "OFF", "citation_options": { "mode": "FAST" },

@@ -110,6 +110,50 @@ async fn claude_answers_on_vertex() {
     );
 }
 
+#[cfg(feature = "mistral")]
+#[tokio::test]
+async fn mistral_answers_on_vertex() {
+    let (refuses, client) = refuses();
+    let vertex =
+        Vertex::builder().base_url("https://host/v1/").project("p").location("europe-west4");
+    let vertex = vertex.access_token("s3cret-key").client(client).build().unwrap();
+    for (model, streams, path, named) in [
+        ("mistral-medium-3", false, "mistral-medium-3:rawPredict", "mistral-medium-3"),
+        (
+            "mistralai/mistral-medium-3",
+            true,
+            "mistral-medium-3:streamRawPredict",
+            "mistral-medium-3",
+        ),
+        ("codestral@2405", false, "codestral@2405:rawPredict", "codestral"),
+        (
+            "publishers/mistralai/models/ministral-8b",
+            false,
+            "ministral-8b:rawPredict",
+            "ministral-8b",
+        ),
+    ] {
+        let mut request = Request::new(model, vec![Message::user("x")]);
+        if streams {
+            request = request.streamed();
+        }
+        let options = [("safe_prompt".to_owned(), true.into())];
+        request.params.options.insert("mistral".to_owned(), options.into_iter().collect());
+        request.params.seed = Some(7);
+        let error = vertex.send(request).await.unwrap_err();
+        assert_eq!(error.provider(), Some("vertex"));
+        let sent = refuses.0.lock().unwrap().pop().unwrap();
+        let place =
+            "https://host/v1/projects/p/locations/europe-west4/publishers/mistralai/models/";
+        assert_eq!(sent.uri().to_string(), format!("{place}{path}"));
+        assert_eq!(sent.headers()["authorization"], "Bearer s3cret-key");
+        let body: serde_json::Value = serde_json::from_slice(sent.body()).unwrap();
+        assert_eq!((&body["model"], &body["safe_prompt"]), (&named.into(), &true.into()));
+        assert_eq!((&body["random_seed"], body["stream"] == true), (&7.into(), streams));
+        assert!(vertex.capabilities(model).tools);
+    }
+}
+
 #[test]
 fn providers_are_known_by_their_ids() {
     assert_eq!(

@@ -241,7 +241,7 @@ impl ChatDecoder {
             let error = format!("{{\"error\":{}}}", raw.get());
             return Err(error::in_answer(error.as_bytes(), &self.quirks));
         }
-        if let Some(raw) = choice.finish_reason.given() {
+        if let Some(raw) = choice.finish_reason.given().or_else(|| choice.stop_reason.given()) {
             let reason = usage::finish_reason(raw);
             let cut = [FinishReason::Length, FinishReason::ContentFilter];
             // A later reason is the better one, except that a cut answer stays cut.

@@ -141,6 +141,17 @@ pub const NVIDIA: Preset = Preset::hosted(
     OPEN,
 );
 
+/// An [Otari](https://github.com/mozilla-ai/otari) gateway, its own or hosted, whose root is in
+/// `OTARI_API_BASE`; the model is named with its provider: `otari/openai:gpt-4o-mini`.
+pub const OTARI: Preset = Preset::hosted(
+    "otari",
+    "https://api.otari.ai",
+    &["OTARI_API_BASE", "GATEWAY_API_BASE"],
+    &["OTARI_AI_TOKEN", "OTARI_API_KEY", "GATEWAY_API_KEY"],
+    Quirks { version_path: "/v1", documents: Documents::File, ..OPEN },
+)
+.at("/v1/chat/completions");
+
 /// [OVHcloud](https://endpoints.ai.cloud.ovh.net)'s AI endpoints.
 pub const OVHCLOUD: Preset = Preset::hosted(
     "ovhcloud",
@@ -183,6 +194,12 @@ pub const REQUESTY: Preset = Preset::hosted(
     },
 );
 
+/// An endpoint of [Amazon SageMaker AI](https://docs.aws.amazon.com/sagemaker/latest/dg/realtime-endpoints-openai-compatible.html)
+/// whose container speaks the dialect. `SAGEMAKER_BASE_URL` is its address up to `/openai/v1`;
+/// `SAGEMAKER_API_KEY` is a bearer token, which the SDK of SageMaker makes for up to 12 hours.
+pub const SAGEMAKER: Preset =
+    Preset::hosted("sagemaker", "", &["SAGEMAKER_BASE_URL"], &["SAGEMAKER_API_KEY"], OPEN);
+
 /// [Telnyx](https://telnyx.com).
 pub const TELNYX: Preset = Preset::hosted(
     "telnyx",
@@ -191,6 +208,17 @@ pub const TELNYX: Preset = Preset::hosted(
     &["TELNYX_API_KEY"],
     OPEN,
 );
+
+/// The [model gateway](https://www.ibm.com/docs/en/watsonx/saas?topic=preview-accessing-models-through-model-gateway)
+/// of IBM watsonx.ai; `WATSONX_URL` is the address of a region or a cluster.
+pub const WATSONX: Preset = Preset::hosted(
+    "watsonx",
+    "https://us-south.ml.cloud.ibm.com",
+    &["WATSONX_URL"],
+    &["WATSONX_API_KEY", "WATSONX_APIKEY", "IBM_CLOUD_APIKEY"],
+    Quirks { version_path: "/ml/gateway/v1", ..PLAIN },
+)
+.at("/ml/gateway/v1/chat/completions");
 
 /// [Writer](https://writer.com), the home of Palmyra.
 pub const WRITER: Preset = Preset::hosted(

@@ -157,7 +157,7 @@ pub const HYPERBOLIC: Preset = Preset::hosted(
     "https://api.hyperbolic.xyz/v1",
     &["HYPERBOLIC_BASE_URL"],
     &["HYPERBOLIC_API_KEY"],
-    OPEN,
+    Quirks { error_codes: &[("40301", ErrorKind::ModelNotFound)], ..OPEN },
 );
 
 /// [MiniMax](https://minimax.io), asked to keep thinking apart from the text.

@@ -1,7 +1,7 @@
 //! Servers on one's own machines: no key, unless one was set up, and an address from the environment.
 
 use super::Preset;
-use crate::{Documents, Quirks, ReasoningField, ReplayThinking, StructuredOutput};
+use crate::{AudioInput, Documents, Quirks, ReasoningField, ReplayThinking, StructuredOutput};
 
 /// What servers of open models have in common.
 const OPEN: Quirks = Quirks { documents: Documents::None, unsupported: &[], ..Quirks::new() };
@@ -44,6 +44,24 @@ pub const LLAMAFILE: Preset = Preset::local(
     &["LLAMAFILE_BASE_URL"],
     &[],
     Quirks { reasoning: ReasoningField::None, ..OPEN },
+);
+
+/// [MLX LM](https://github.com/ml-explore/mlx-lm)'s server, for Apple silicon.
+pub const MLX: Preset = Preset::local(
+    "mlx",
+    "http://127.0.0.1:8080/v1",
+    &["MLX_BASE_URL"],
+    &["MLX_API_KEY"],
+    Quirks {
+        required_tool_choice: None,
+        named_tool_choice: false,
+        structured_output: StructuredOutput::None,
+        reasoning: ReasoningField::None,
+        images: false,
+        audio: AudioInput::None,
+        unsupported: &["parallel_tool_calls", "user", "service_tier", "prompt_cache_key"],
+        ..OPEN
+    },
 );
 
 /// [mistral.rs](https://github.com/EricLBuehler/mistral.rs).

@@ -48,6 +48,27 @@ fn whole_and_streamed_answers_fold_to_the_same_message() {
     assert_eq!(whole.finish.unwrap().raw.unwrap(), "stop");
 }
 
+/// Mistral's models on Bedrock: messages in place of deltas, and another name for the reason.
+#[test]
+fn pieces_may_be_messages() {
+    let piece = |message: Value, reason: Value| {
+        format!(
+            "data: {}\n\n",
+            json!({ "choices": [{ "index": 0, "message": message, "stop_reason": reason }] })
+        )
+    };
+    let body = piece(json!({ "role": "assistant", "content": "so" }), Value::Null)
+        + &piece(json!({ "content": " far" }), Value::Null)
+        + &piece(json!({ "content": "" }), json!("length"));
+    let response = read(&body);
+    assert_eq!((response.text(), response.message.parts.len()), ("so far".to_owned(), 1));
+    assert_eq!(response.finish_reason(), Some(FinishReason::Length));
+    // vLLM names there what made it stop; the reason itself is elsewhere.
+    let body = json!({ "choices": [{ "message": { "content": "x" }, "finish_reason": "stop", "stop_reason": "END" }] });
+    let response = fold(&acme(), Framing::Whole, &body.to_string()).unwrap();
+    assert_eq!(response.finish.unwrap().raw.as_deref(), Some("stop"));
+}
+
 #[test]
 fn text_is_read_however_it_is_escaped() {
     let check = |written: &str, expected: &str| {

@@ -107,6 +107,16 @@ fn code_counts_before_status_before_text() {
     kind(413, &body("x", "y"), ErrorKind::RequestTooLarge);
     kind(400, &body("maximum context length is 8", "y"), ErrorKind::ContextLength);
     kind(404, &body("The model `x` does not exist", "y"), ErrorKind::ModelNotFound);
+    kind(
+        400,
+        &body("Model x is not supported. Supported models are [y].", "z"),
+        ErrorKind::ModelNotFound,
+    );
+    kind(
+        501,
+        r#"{"error":{"message":"m","type":"not_supported_error"}}"#,
+        ErrorKind::InvalidRequest,
+    );
     kind(400, &body("Incorrect API key provided", "y"), ErrorKind::Authentication);
     // Text does not turn a failure of the server into one of the request, nor an echo into a limit.
     kind(500, &body("content policy check crashed", "y"), ErrorKind::Server);

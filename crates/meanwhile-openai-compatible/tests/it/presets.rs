@@ -29,6 +29,29 @@ fn rows_are_sane() {
     assert!(Preset::find("groq").is_some() && Preset::find("nobody").is_none());
 }
 
+/// Where these are asked is said by the environment or by their rows, below the root of the host.
+#[test]
+fn hosts_with_paths_of_their_own() {
+    for (id, base_url, path, lists) in [
+        ("otari", "https://api.otari.ai", "/v1/chat/completions", "/v1"),
+        (
+            "watsonx",
+            "https://us-south.ml.cloud.ibm.com",
+            "/ml/gateway/v1/chat/completions",
+            "/ml/gateway/v1",
+        ),
+        ("databricks", "", "/serving-endpoints/chat/completions", ""),
+    ] {
+        let preset = Preset::find(id).unwrap();
+        let found = (preset.base_url, preset.path, preset.quirks.version_path);
+        assert_eq!(found, (base_url, Some(path), lists), "{id}");
+    }
+    // The address of an endpoint is nobody else's.
+    let error = Preset::find("sagemaker").unwrap().connect().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert!(error.message().contains("SAGEMAKER_BASE_URL"), "{error}");
+}
+
 #[test]
 fn every_vendor_can_be_registered() {
     let registry = Registry::new();

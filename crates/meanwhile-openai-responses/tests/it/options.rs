@@ -26,7 +26,7 @@ fn options_replace_add_and_merge() {
         .instructions("Be kind.")
         .safety_identifier("s")
         .prompt_cache_retention("24h")
-        .params("openai");
+        .apply(Params::new());
     let body = body(options.or(Params::new().temperature(0.1).reasoning(Effort::Low)));
     assert_eq!(body["reasoning"], json!({ "effort": "low", "summary": "auto" }));
     assert_eq!(body["text"], json!({ "verbosity": "low" }));
@@ -48,14 +48,17 @@ fn the_options_of_the_wire_go_before_those_of_the_vendor() {
 #[test]
 fn what_the_vendor_stores_needs_no_encryption() {
     let check = |options: ResponsesOptions, store: Value| {
-        let body = body(options.params("openai"));
+        let body = body(options.apply(Params::new()));
         assert_eq!((&body["store"], &body["include"]), (&store, &Value::Null));
     };
     check(ResponsesOptions::new().previous_response_id("resp_0"), Value::Null);
     check(ResponsesOptions::new().conversation("conv_0"), Value::Null);
     check(ResponsesOptions::new().store(true), json!(true));
+    let elsewhere = ResponsesOptions::new().store(true).of("xai").apply(Params::new());
+    assert_eq!(elsewhere.options["xai"]["store"], true);
+    assert!(!elsewhere.options.contains_key("openai"));
     check(ResponsesOptions::new().background(true), Value::Null);
-    let body = body(ResponsesOptions::new().store(false).params("openai"));
+    let body = body(ResponsesOptions::new().store(false).apply(Params::new()));
     assert_eq!(body["include"], json!(["reasoning.encrypted_content"]));
 }
 
@@ -72,7 +75,7 @@ fn tools_of_the_vendor_stand_beside_those_of_the_program() {
         .tool(BuiltInTool::computer("browser", 1024, 768))
         .tool(BuiltInTool::local_shell())
         .tool(BuiltInTool::custom("note", "Writes."));
-    request.params = options.params("openai");
+    request.params = options.apply(Params::new());
     let choose = |choice: &str| {
         let mut request = request.clone();
         request.tool_choice = ToolChoice::Tool(choice.to_owned());

@@ -1,6 +1,6 @@
 //! From an answer to the next request: what came goes back in place, in pairs, and to its own vendor.
 
-use meanwhile_core::{Message, Part, Request, ToolResult};
+use meanwhile_core::{Message, Params, Part, Request, ToolResult};
 use meanwhile_http::Codec as _;
 use meanwhile_openai_responses::{ResponsesCodec, ResponsesOptions, ResponsesQuirks};
 use serde_json::{Value, json};
@@ -75,7 +75,7 @@ fn ids_go_back_only_with_the_thinking_that_led_to_them() {
 fn thinking_goes_back_only_with_what_it_led_to() {
     let check = |items: Value, stateful: bool, kept: usize, warned: &[&str]| {
         let mut request = Request::new("m", vec![read(&items).message]);
-        request.params = ResponsesOptions::new().store(stateful).params("openai");
+        request.params = ResponsesOptions::new().store(stateful).apply(Params::new());
         let (body, warnings) = written(&openai(), &request);
         assert_eq!(
             (body["input"].as_array().unwrap().len(), warnings),

@@ -35,7 +35,7 @@ impl Host<'_> {
             "cohere" => Arc::new(self.cohere()?),
             "google" | "vertex" => Arc::new(self.google()?),
             "voyage" => self.voyage().embedder()?,
-            "azure" => Arc::new(self.azure().embedder()?),
+            "azure" => self.azure().embedder()?,
             "ollama" if self.path.starts_with("/api/") => Arc::new(self.ollama()?),
             _ => self.dialect().embedder()?,
         })
@@ -104,7 +104,7 @@ impl Host<'_> {
 
     pub(crate) fn anthropic(&self) -> Result<AnthropicApi> {
         let builder = Anthropic::builder().base_url("https://api.anthropic.com").api_key(KEY);
-        builder.client(self.client.clone()).build_api()
+        builder.client(self.client.clone()).api()
     }
 
     pub(crate) fn google(&self) -> Result<GoogleApi> {

@@ -3,11 +3,9 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, StatusCode};
-use meanwhile_anthropic::{Host, MessagesCodec};
-use meanwhile_bedrock::{ConverseCodec, InvokeCodec};
+use meanwhile_bedrock::{BedrockCodec, ConverseCodec, InvokeCodec};
 use meanwhile_core::{Error, Request};
 use meanwhile_http::{Answer, Codec as _, Framing};
-use meanwhile_openai_compatible::{ChatCodec, Quirks};
 use serde_json::Value;
 
 use super::{Running, Wire};
@@ -15,32 +13,33 @@ use super::{Running, Wire};
 /// The wire of a provider.
 pub(super) fn wire(provider: &str) -> Box<dyn Wire> {
     Box::new(Invoke {
-        messages: InvokeCodec::new(MessagesCodec::new(provider, Host::Bedrock)),
-        chat: InvokeCodec::new(ChatCodec::new(provider, Quirks::new())),
-        converse: InvokeCodec::new(ConverseCodec::new(provider)),
+        bedrock: BedrockCodec::default(),
+        nova: InvokeCodec::new(ConverseCodec::new(provider)),
     })
 }
 
 struct Invoke {
-    messages: InvokeCodec<MessagesCodec>,
-    chat: InvokeCodec<ChatCodec>,
-    converse: InvokeCodec<ConverseCodec>,
+    /// What a model string with `:invoke` reaches.
+    bedrock: BedrockCodec,
+    /// The events of Converse, in the envelope.
+    nova: InvokeCodec<ConverseCodec>,
 }
 
 impl Wire for Invoke {
     fn answer(&self, request: &Request, framing: Framing) -> Box<dyn Running> {
         // The path names the model, and the model its vendor.
-        if request.model.contains("anthropic.") {
-            Box::new(Answer::new(self.messages.decoder(request), framing))
-        } else if request.model.contains("openai.") {
-            Box::new(Answer::new(self.chat.decoder(request), framing))
-        } else {
-            Box::new(Answer::new(self.converse.decoder(request), framing))
+        if request.model.contains("amazon.nova") {
+            return Box::new(Answer::new(self.nova.decoder(request), framing));
         }
+        let path = request.model.split("/model/").last().unwrap_or_default();
+        let model = path.split('/').next().unwrap_or_default();
+        let mut named = request.clone();
+        named.model = format!("{model}:invoke");
+        Box::new(Answer::new(self.bedrock.decoder(&named), framing))
     }
 
     fn error(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Error {
-        self.converse.error(status, headers, body)
+        self.bedrock.error(status, headers, body)
     }
 
     fn is_terminal(&self, data: &str) -> bool {

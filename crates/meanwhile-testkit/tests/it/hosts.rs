@@ -5,14 +5,14 @@ use base64::engine::general_purpose::STANDARD;
 use meanwhile_anthropic::{Host, MessagesCodec};
 use meanwhile_azure::{Azure, Surface};
 use meanwhile_bedrock::{Bedrock, InvokeCodec};
-use meanwhile_core::ErrorKind;
+use meanwhile_core::{ErrorKind, FinishReason};
 use meanwhile_google::Vertex;
 use meanwhile_openai::OpenAi;
-use meanwhile_testkit::{Conformance, Refusal, Target};
+use meanwhile_testkit::{Conformance, Exchange, Refusal, Target};
 use serde_json::json;
 
 use crate::aws;
-use crate::exchanges::{all, chat, generate_content, messages, named, responses};
+use crate::exchanges::{all, chat, chat_in, generate_content, messages, named, responses};
 
 fn azure(target: &Target) -> meanwhile_azure::Builder {
     Azure::builder().endpoint(&*target.base_url).api_key(&*target.key).client(target.client.clone())
@@ -71,22 +71,85 @@ async fn vertex_claude() {
 }
 
 #[tokio::test]
-async fn bedrock_invoke() {
+async fn vertex_mistral() {
+    let suite = Conformance::new("mistral-medium-3", |target: &Target| vertex(target).build());
+    let gone = r#"{"error":{"code":404,"message":"Publisher Model `mistral-medium-0` was not found.","status":"NOT_FOUND"}}"#;
+    let unknown =
+        r#"{"object":"error","message":"Invalid model: x","type":"invalid_model","code":"1500"}"#;
+    let suite = suite.refusal(Refusal::new(404, gone, ErrorKind::ModelNotFound));
+    let suite = suite.refusal(Refusal::new(400, unknown, ErrorKind::ModelNotFound));
+    all(suite, chat()).run().await.assert();
+}
+
+fn bedrock(target: &Target) -> meanwhile_bedrock::Builder {
+    let bedrock = Bedrock::builder().region("us-east-1").base_url(&*target.base_url);
+    bedrock.api_key(&*target.key).client(target.client.clone())
+}
+
+/// Pieces in the envelope of `InvokeModelWithResponseStream`.
+fn chunks(events: &[&str]) -> Vec<u8> {
+    let chunk = |event: &&str| ("chunk", json!({ "bytes": STANDARD.encode(event) }).to_string());
+    aws::stream(&events.iter().map(chunk).collect::<Vec<_>>())
+}
+
+#[tokio::test]
+async fn bedrock_with_a_codec_of_ones_own() {
     let model = "us.anthropic.claude-sonnet-4-5-20250929-v1:0";
     let suite = Conformance::new(model, |target: &Target| {
-        Bedrock::builder()
-            .region("us-east-1")
-            .base_url(&*target.base_url)
-            .api_key(&*target.key)
-            .client(target.client.clone())
-            .build_with(InvokeCodec::new(MessagesCodec::new("bedrock", Host::Bedrock)))
+        let codec = InvokeCodec::new(MessagesCodec::new("bedrock", Host::Bedrock));
+        bedrock(target).build_with(codec)
     });
-    let chunks = |events: &[&str]| {
-        let chunk =
-            |event: &&str| ("chunk", json!({ "bytes": STANDARD.encode(event) }).to_string());
-        aws::stream(&events.iter().map(chunk).collect::<Vec<_>>())
-    };
     all(suite, messages(chunks)).run().await.assert();
+}
+
+#[tokio::test]
+async fn bedrock_invoke_claude() {
+    let model = "us.anthropic.claude-sonnet-4-5-20250929-v1:0:invoke";
+    let suite = Conformance::new(model, |target: &Target| bedrock(target).build());
+    let closed = r#"{"message":"You don't have access to the model with the specified model ID."}"#;
+    let suite = suite.refusal(Refusal::new(403, closed, ErrorKind::PermissionDenied));
+    all(suite, messages(chunks)).run().await.assert();
+}
+
+/// As <https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-mistral-chat-completion.html>
+/// has it: messages in place of deltas, `stop_reason`, and no counters but those of Bedrock.
+#[tokio::test]
+async fn bedrock_invoke_mistral() {
+    let model = "mistral.mistral-large-2407-v1:0:invoke";
+    let suite = Conformance::new(model, |target: &Target| bedrock(target).build());
+    let piece = |message: &str, reason: &str, rest: &str| {
+        format!(
+            r#"{{"choices":[{{"index":0,"message":{{"role":"assistant",{message}}},"stop_reason":{reason}}}]{rest}}}"#
+        )
+    };
+    let counted = r#","amazon-bedrock-invocationMetrics":{"inputTokenCount":9,"outputTokenCount":4,"invocationLatency":5,"firstByteLatency":2}"#;
+    let usage = r#","usage":{"prompt_tokens":9,"completion_tokens":4,"total_tokens":13}"#;
+    let call = r#""content":"","tool_calls":[{"id":"call00001","function":{"name":"weather","arguments":"{\"city\":\"Paris\"}"}}]"#;
+    let text = Exchange::new("a text")
+        .whole(piece(r#""content":"Grüße, world""#, "\"stop\"", usage))
+        .streamed(chunks(&[
+            &piece(r#""content":"Grüße""#, "null", ""),
+            &piece(r#""content":", world""#, "null", ""),
+            &piece(r#""content":"""#, "\"stop\"", counted),
+        ]))
+        .text("Grüße, world")
+        .finish(FinishReason::Stop)
+        .usage(9, 4);
+    let call = Exchange::new("a tool call")
+        .whole(piece(call, "\"tool_calls\"", ""))
+        .streamed(chunks(&[&piece(call, "\"tool_calls\"", "")]))
+        .tool_call("weather", json!({ "city": "Paris" }))
+        .finish(FinishReason::ToolCalls);
+    let unknown = r#"{"message":"The provided model identifier is invalid."}"#;
+    let suite = suite.refusal(Refusal::new(400, unknown, ErrorKind::ModelNotFound));
+    all(suite, [text, call]).run().await.assert();
+}
+
+#[tokio::test]
+async fn bedrock_invoke_openai() {
+    let model = "openai.gpt-oss-120b-1:0:invoke";
+    let suite = Conformance::new(model, |target: &Target| bedrock(target).build());
+    all(suite, chat_in(chunks)).run().await.assert();
 }
 
 #[tokio::test]

@@ -71,14 +71,30 @@ async fn documents_are_ranked() {
     assert_eq!(*sent.lock().unwrap(), json!({ "url": url, "body": body }));
 }
 
+/// What Voyage answers is one sentence in `detail`:
+/// <https://docs.voyageai.com/docs/error-codes>.
 #[tokio::test]
-async fn a_refusal_keeps_its_words() {
-    let (builder, _) = voyage(400, json!({ "detail": "Model nonexistent is not supported." }));
-    let model = EmbeddingModel::of(builder.embedder().unwrap(), "nonexistent");
-    let error = model.embed_one("a").await.unwrap_err();
-    assert_eq!(error.provider(), Some("voyage"));
-    assert!(error.to_string().contains("Model nonexistent is not supported."), "{error}");
-    assert!(!format!("{error:?}").contains("planted"));
+async fn refusals_by_row() {
+    let unknown = "Model nonexistent is not supported. Supported models are ['voyage-3.5'].";
+    for (status, detail, kind, retryable) in [
+        (400, unknown, ErrorKind::ModelNotFound, false),
+        (400, "The request body is not valid JSON.", ErrorKind::InvalidRequest, false),
+        (401, "Provided API key is invalid.", ErrorKind::Authentication, false),
+        (403, "Your IP address is not allowed.", ErrorKind::PermissionDenied, false),
+        (429, "You have not yet added your payment method.", ErrorKind::RateLimit, true),
+        (500, "Internal server error.", ErrorKind::Server, true),
+        (502, "Bad gateway.", ErrorKind::Server, true),
+        (503, "Service unavailable.", ErrorKind::Overloaded, true),
+        (504, "Gateway timeout.", ErrorKind::Server, true),
+    ] {
+        let (builder, _) = voyage(status, json!({ "detail": detail }));
+        let model = EmbeddingModel::of(builder.embedder().unwrap(), "nonexistent");
+        let error = model.embed_one("a").await.unwrap_err();
+        assert_eq!((error.kind(), error.is_retryable()), (kind, retryable), "{detail}");
+        assert_eq!((error.status(), error.message()), (Some(status), detail));
+        assert_eq!(error.provider(), Some("voyage"));
+        assert!(!format!("{error:?}").contains("planted"));
+    }
 }
 
 #[test]

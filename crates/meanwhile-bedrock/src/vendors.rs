@@ -1,0 +1,238 @@
+//! [`Vendors`]: the wires of the models' vendors behind `InvokeModel`, as the vendors' own codecs write
+//! and read them.
+
+use std::collections::VecDeque;
+
+use meanwhile_anthropic::{Host, MessagesCodec, MessagesDecoder};
+use meanwhile_core::{Capabilities, Error, ErrorKind, Event, Request, Result, Usage};
+use meanwhile_http::{Codec, Decoder, Frame, Wire};
+use meanwhile_openai_compatible::{
+    AudioInput, ChatCodec, ChatDecoder, Documents, Quirks, ReasoningField, StructuredOutput,
+};
+use memchr::memmem;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::config::ID;
+use crate::models::{Family, Model};
+use crate::{InvokeCodec, InvokeDecoder};
+
+/// The owner of Mistral's options and provider data, whoever serves the model.
+const MISTRAL: &str = "mistral";
+
+/// Mistral's models that take one prompt on their own wire, no conversation.
+const PROMPTED: &[&str] = &["mistral-7b", "mixtral", "mistral-small-2402"];
+
+/// What Mistral's chat takes on Bedrock is the messages, tools, the most tokens, `temperature` and `top_p`.
+/// See <https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-mistral-chat-completion.html>.
+const UNSUPPORTED_OF_MISTRAL: &[&str] = &[
+    "top_k",
+    "stop",
+    "seed",
+    "presence_penalty",
+    "frequency_penalty",
+    "parallel_tool_calls",
+    "logprobs",
+    "user",
+    "service_tier",
+    "prompt_cache_key",
+    "name",
+];
+
+/// The codecs of the vendors whose wires are spoken.
+#[derive(Debug, Clone)]
+pub(crate) struct Vendors {
+    claude: InvokeCodec<MessagesCodec>,
+}
+
+impl Default for Vendors {
+    fn default() -> Self {
+        Self { claude: InvokeCodec::new(MessagesCodec::new(ID, Host::Bedrock)) }
+    }
+}
+
+impl Vendors {
+    /// Writes a request to `model`, which is the id without what chose the wire.
+    pub(crate) fn encode(&self, model: &str, request: &Request) -> Result<Wire> {
+        let mut named = request.clone();
+        named.model = model.to_owned();
+        match Model::of(model).family {
+            Family::Claude => self.claude.encode(&named),
+            _ => match chat(model, request.is_streamed()) {
+                Some(chat) => InvokeCodec::new(chat).encode(&named),
+                None => Err(unsupported(model)),
+            },
+        }
+    }
+
+    /// Starts reading an answer of `model`; `None` where its wire is not spoken.
+    pub(crate) fn decoder(&self, model: &str, request: &Request) -> Option<VendorDecoder> {
+        Some(match Model::of(model).family {
+            Family::Claude => VendorDecoder::Claude(Box::new(self.claude.decoder(request))),
+            _ => {
+                let chat = chat(model, request.is_streamed())?;
+                VendorDecoder::Chat(Box::new(InvokeCodec::new(Metered(chat)).decoder(request)))
+            }
+        })
+    }
+}
+
+/// What a model accepts and offers on its vendor's wire.
+pub(crate) fn capabilities(model: &str) -> Capabilities {
+    let known = Model::of(model);
+    match known.family {
+        Family::Claude => MessagesCodec::capabilities(known.name),
+        _ => match chat(model, false) {
+            Some(chat) => chat.quirks(model).capabilities(),
+            None => known.capabilities(),
+        },
+    }
+}
+
+/// Chat Completions as a model's vendor and Bedrock have it; `None` where the model has none of it.
+fn chat(model: &str, is_streamed: bool) -> Option<ChatCodec> {
+    let known = Model::of(model);
+    let (owner, mut quirks) = match known.family {
+        Family::Mistral if !known.is_one_of(PROMPTED) => (MISTRAL, of_mistral(&known)),
+        Family::OpenAi => (ID, of_openai()),
+        _ => return None,
+    };
+    quirks.model_field = "";
+    quirks.stream_switch = false;
+    let action = if is_streamed { "invoke-with-response-stream" } else { "invoke" };
+    Some(ChatCodec::new(owner, quirks).with_path(format!("/model/{}/{action}", segment(model))))
+}
+
+fn of_mistral(model: &Model<'_>) -> Quirks {
+    let mut quirks = meanwhile_mistral::codec().quirks("");
+    quirks.named_tool_choice = false;
+    quirks.structured_output = StructuredOutput::None;
+    quirks.reasoning = ReasoningField::None;
+    quirks.images = model.capabilities().images;
+    quirks.audio = AudioInput::None;
+    quirks.documents = Documents::None;
+    quirks.answer_prefix = None;
+    quirks.unsupported = UNSUPPORTED_OF_MISTRAL;
+    quirks
+}
+
+/// See <https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-openai.html>.
+fn of_openai() -> Quirks {
+    let mut quirks = Quirks::new();
+    quirks.max_tokens_field = "max_completion_tokens";
+    quirks.images = false;
+    quirks.audio = AudioInput::None;
+    quirks.documents = Documents::None;
+    quirks
+}
+
+fn unsupported(model: &str) -> Error {
+    let message = format!(
+        "the wire of the vendor of `{model}` is not spoken; leave out `:invoke`, so that Converse serves it"
+    );
+    Error::new(ErrorKind::Unsupported, message).with_provider(ID)
+}
+
+/// Encodes what would end a segment of a path.
+fn segment(model: &str) -> String {
+    let mut out = String::with_capacity(model.len() + 8);
+    for byte in model.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}
+
+/// The decoding state of one answer on a vendor's wire.
+#[derive(Debug)]
+pub(crate) enum VendorDecoder {
+    Claude(Box<InvokeDecoder<MessagesDecoder>>),
+    Chat(Box<InvokeDecoder<MeteredDecoder>>),
+}
+
+impl Decoder for VendorDecoder {
+    fn frame(&mut self, frame: Frame<'_>, events: &mut VecDeque<Event>) -> Result<()> {
+        match self {
+            Self::Claude(decoder) => decoder.frame(frame, events),
+            Self::Chat(decoder) => decoder.frame(frame, events),
+        }
+    }
+
+    fn end(&mut self, events: &mut VecDeque<Event>) -> Result<()> {
+        match self {
+            Self::Claude(decoder) => decoder.end(events),
+            Self::Chat(decoder) => decoder.end(events),
+        }
+    }
+}
+
+/// Chat Completions whose last piece carries what Bedrock counted, where the vendor counts nothing.
+#[derive(Debug)]
+struct Metered(ChatCodec);
+
+#[derive(Debug)]
+pub(crate) struct MeteredDecoder {
+    inner: ChatDecoder,
+    /// Whether the vendor has counted by itself.
+    is_counted: bool,
+}
+
+const METRICS: &str = "amazon-bedrock-invocationMetrics";
+
+#[derive(Deserialize)]
+struct Last<'a> {
+    #[serde(borrow, rename = "amazon-bedrock-invocationMetrics")]
+    metrics: &'a RawValue,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Metrics {
+    input_token_count: Option<u64>,
+    output_token_count: Option<u64>,
+}
+
+impl Codec for Metered {
+    type Decoder = MeteredDecoder;
+
+    fn encode(&self, request: &Request) -> Result<Wire> {
+        self.0.encode(request)
+    }
+
+    fn decoder(&self, request: &Request) -> MeteredDecoder {
+        MeteredDecoder { inner: self.0.decoder(request), is_counted: false }
+    }
+
+    fn error(&self, status: http::StatusCode, headers: &http::HeaderMap, body: &[u8]) -> Error {
+        self.0.error(status, headers, body)
+    }
+}
+
+impl Decoder for MeteredDecoder {
+    fn frame(&mut self, frame: Frame<'_>, events: &mut VecDeque<Event>) -> Result<()> {
+        let before = events.len();
+        self.inner.frame(frame, events)?;
+        let is_usage = |event: &Event| matches!(event, Event::Usage(_));
+        self.is_counted |= events.iter().skip(before).any(is_usage);
+        if let Frame::Event { data, .. } = frame
+            && !self.is_counted
+            && memmem::find(data, METRICS.as_bytes()).is_some()
+            && let Ok(last) = serde_json::from_slice::<Last<'_>>(data)
+        {
+            let metrics: Metrics = serde_json::from_str(last.metrics.get()).unwrap_or_default();
+            let mut usage = Usage::default();
+            usage.input.total = metrics.input_token_count;
+            usage.output.total = metrics.output_token_count;
+            usage.raw = Some(last.metrics.into());
+            events.push_back(Event::usage(usage));
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, events: &mut VecDeque<Event>) -> Result<()> {
+        self.inner.end(events)
+    }
+}
