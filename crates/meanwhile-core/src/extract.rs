@@ -194,7 +194,11 @@ pub fn read_value<T: DeserializeOwned + JsonSchema>(
     };
     let Some(reader) = &reading.reader else { return unusable(response, Some(strict)) };
     let schema = if wrapped { Schema::of::<Wrapped<T>>() } else { Schema::of::<T>() };
-    let found = match reader.read(&text, &schema) {
+    let bare = |why| {
+        let bare = wrapped.then(|| reader.read(&text, &Schema::of::<T>()).ok()).flatten();
+        bare.ok_or(why)
+    };
+    let found = match reader.read(&text, &schema).or_else(bare) {
         Ok(found) => found,
         Err(why) => {
             return unusable(response, Some(<serde_json::Error as serde::de::Error>::custom(why)));

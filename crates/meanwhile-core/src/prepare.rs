@@ -88,13 +88,12 @@ pub(crate) fn prepare<T: Extract>(
     request.output = T::output();
     let mut reading = Reading::new();
     let typed = matches!(request.output, OutputFormat::Schema(_));
-    if typed || !tools.is_empty() {
-        let (timer, reader) = registry.timer_and_reader();
-        run.timer = run.timer.or(timer);
-        if typed {
-            reading.reader = run.reader.take().or(reader);
-            reading.by_tool = run.output_mode == Some(OutputMode::Tool);
-        }
+    if typed {
+        reading.reader = run.reader.take().or_else(|| registry.reader());
+        reading.by_tool = run.output_mode == Some(OutputMode::Tool);
+    }
+    if !tools.is_empty() || run.limits.time.is_some() {
+        run.timer = run.timer.or_else(|| registry.timer());
     }
     let parent = scope.parent().cloned();
     let origin = if observers.is_empty() {

@@ -225,12 +225,12 @@ impl Registry {
         self
     }
 
-    /// What measures time and what reads answers.
-    pub(crate) fn timer_and_reader(
-        &self,
-    ) -> (Option<Arc<dyn Timer>>, Option<Arc<dyn OutputReader>>) {
-        let entries = self.read();
-        (entries.timer.clone(), entries.reader.clone())
+    pub(crate) fn timer(&self) -> Option<Arc<dyn Timer>> {
+        self.read().timer.clone()
+    }
+
+    pub(crate) fn reader(&self) -> Option<Arc<dyn OutputReader>> {
+        self.read().reader.clone()
     }
 
     /// Puts a layer around every provider, those that are registered later included, outside of the

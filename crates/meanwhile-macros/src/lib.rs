@@ -1,7 +1,8 @@
 //! The macros of [Meanwhile]; programs use them through the `meanwhile` crate.
 //!
 //! [`macro@call`] makes a prompt function, [`prompt!`] a prompt anywhere, [`macro@tool`] a tool of a
-//! function; [`macro@Extract`] derives an output type and [`macro@ToolSet`] a closed set of tools.
+//! function or a struct, [`macro@toolkit`] tools of methods that share a value; [`macro@Extract`] derives
+//! an output type and [`macro@ToolSet`] a closed set of tools.
 //!
 //! Every mistake is reported on the user's own tokens and says what to write instead. The code that
 //! is written refers to `::meanwhile` alone; in a crate that re-exports it under another path, say
@@ -156,7 +157,7 @@ pub fn call(attribute: TokenStream, item: TokenStream) -> TokenStream {
     call::call(attribute.into(), item.into()).into()
 }
 
-/// Makes a function a tool that a model may call.
+/// Makes a function, or a struct, a tool that a model may call.
 ///
 /// The function stays as it is, and may be `async` or not. Beside it stands a type of its name in
 /// camel case, whose fields are its parameters: so a call of the tool is matched, not cast.
@@ -196,15 +197,156 @@ pub fn call(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// left out by the model. `#[serde(…)]` and `#[schemars(…)]` on parameters go to the fields. Arguments
 /// that the model invents are ignored; those that do not fit are an error that the model is shown.
 ///
-/// The function returns anything `Serialize`, a `ToolOutput`, a `Result` of one with any error, which
-/// the model is shown, or nothing.
-///
 /// The type has the visibility of the function, `call(self)`, and `Debug`, `Deserialize`, `JsonSchema`,
 /// `FunctionTool` and `ToolSet`. Keys of the attribute: `name = "…"` as the model sees it, `type = Name`,
-/// `description = "…"`, `derive(Clone, …)` for more traits, `crate = path`.
+/// `description = "…"`, `timeout = "5s"` (or a constant `Duration`), the longest that one run may take,
+/// `derive(Clone, …)` for more traits, `crate = path`.
+///
+/// # What it returns
+///
+/// Anything `Serialize`, which the model sees as JSON, text as it is; a `ToolOutput`; or nothing. An
+/// `Image`, `Audio`, `Document` or `Part` is shown as what it is, as are an `Option`, a `Vec` and an array
+/// of them; inside of another type it is JSON like the rest. All of these may be in a `Result` with any
+/// error, which the model is shown. Where a provider has no images in answers of tools, it says so in a
+/// warning or sends them after the answer.
+///
+/// # Values of the program
+///
+/// A parameter under `#[host]` comes from the program, by its type: from `.host(value)` on the call or
+/// its settings. The model is not told of it. `&T` borrows the value, `T` is a clone of it, and
+/// `&ToolContext` is the context of the run itself. A call with a tool whose value nobody gave fails
+/// before anything is sent. `call(…)` of the type takes these values as arguments.
+///
+/// ```
+/// use meanwhile::prelude::*;
+///
+/// struct Shelf(Vec<String>);
+///
+/// /// Looks for books on the shelf.
+/// #[tool(timeout = "5s")]
+/// async fn find_books(#[host] shelf: &Shelf, word: String) -> Vec<String> {
+///     shelf.0.iter().filter(|title| title.contains(&word)).cloned().collect()
+/// }
+///
+/// # futures::executor::block_on(async {
+/// let scripted = Scripted::new().tool_call("1", "find_books", r#"{"word": "un"}"#).reply("Dune");
+/// let model = Model::new(scripted, "any");
+///
+/// let shelf = Shelf(vec!["Dune".into(), "Emma".into()]);
+/// let call = model.call::<String>("Which title has an `un` in it?").tool::<FindBooks>();
+/// assert_eq!(call.host(shelf).await?, "Dune");
+/// # Ok::<(), Error>(()) }).unwrap();
+/// ```
+///
+/// # A struct
+///
+/// On a struct, the fields are the arguments and its own method `call` is what runs, with the context of
+/// the run. The name is that of the type in snake case. The struct also needs `Deserialize` and
+/// `JsonSchema`. Keys: `name`, `description`, `timeout`, `needs(Type, …)` for what it takes from the
+/// program, `crate`.
+///
+/// ```
+/// use meanwhile::prelude::*;
+///
+/// /// Converts a length from metres to feet.
+/// #[tool]
+/// #[derive(Deserialize, JsonSchema)]
+/// struct ToFeet {
+///     /// In metres.
+///     length: f64,
+/// }
+///
+/// impl ToFeet {
+///     async fn call(&self, _: &ToolContext) -> f64 {
+///         self.length * 3.28084
+///     }
+/// }
+///
+/// # futures::executor::block_on(async {
+/// let call = ToolCall::new("1", "to_feet", r#"{"length": 100}"#);
+/// let result = ToFeet::toolbox().run(&call, &ToolContext::default()).await;
+/// assert_eq!(result.text(), "328.084");
+/// # });
+/// ```
+///
+/// # An agent as a tool
+///
+/// `#[tool]` above `#[call]` makes a prompt function a tool, so that one agent asks another. What the inner
+/// one does is a part of the outer run to observers, and is cancelled with it.
+///
+/// ```
+/// use meanwhile::prelude::*;
+///
+/// /// Asks the critic what a book is worth.
+/// #[tool]
+/// #[call("scripted/critic")]
+/// async fn ask_critic(title: String) -> Result<String> {
+///     "Is {title} worth reading? Answer in one sentence."
+/// }
+///
+/// #[call("scripted/librarian", tools = [ask_critic])]
+/// async fn recommend_book(genre: &str) -> Result<String> {
+///     "Recommend a {genre} book that the critic likes."
+/// }
+///
+/// # futures::executor::block_on(async {
+/// # let scripted = Scripted::new()
+/// #     .tool_call("1", "ask_critic", r#"{"title": "Dune"}"#)
+/// #     .reply("It is.")
+/// #     .reply("Dune");
+/// # registry().insert(scripted.into());
+/// assert_eq!(recommend_book("science fiction").await?, "Dune");
+/// # Ok::<(), Error>(()) }).unwrap();
+/// ```
 #[proc_macro_attribute]
 pub fn tool(attribute: TokenStream, item: TokenStream) -> TokenStream {
     tool::tool(attribute.into(), item.into()).into()
+}
+
+/// Makes the methods of a type tools that share one value.
+///
+/// ```
+/// use std::sync::{Arc, Mutex};
+/// use meanwhile::prelude::*;
+///
+/// #[derive(Default)]
+/// struct Notes(Mutex<Vec<String>>);
+///
+/// #[toolkit]
+/// impl Notes {
+///     /// Writes a note down.
+///     #[tool(name = "add_note")]
+///     fn add(&self, text: String) {
+///         self.0.lock().unwrap().push(text);
+///     }
+///
+///     /// Reads all notes.
+///     #[tool]
+///     async fn read_notes(&self) -> Vec<String> {
+///         self.0.lock().unwrap().clone()
+///     }
+/// }
+///
+/// # futures::executor::block_on(async {
+/// let notes = Arc::new(Notes::default());
+/// let scripted = Scripted::new().tool_call("1", "add_note", r#"{"text": "Milk"}"#).reply("Noted.");
+/// let model = Model::new(scripted, "any");
+///
+/// let answer: String = model.call("Note: milk").tools(notes.clone().tools()).await?;
+///
+/// assert_eq!(answer, "Noted.");
+/// assert_eq!(notes.read_notes().await, ["Milk"]);
+/// # Ok::<(), Error>(()) }).unwrap();
+/// ```
+///
+/// The methods under `#[tool]` take `&self` and what a function under [`macro@tool`] takes, `#[host]` values
+/// among them; doc comments, outputs and the keys `name`, `description` and `timeout` are as there. They may
+/// be `async` or not; several may run at the same time, so what changes is in a `Mutex` or its like. The
+/// type gets `tools(self: Arc<Self>) -> Toolbox`, and so has one such `impl`. The other methods in it stay
+/// what they are. The one key of the attribute itself is `crate = path`.
+#[proc_macro_attribute]
+pub fn toolkit(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    tool::toolkit(attribute.into(), item.into()).into()
 }
 
 /// Makes a struct or enum the output of calls.
@@ -230,6 +372,39 @@ pub fn tool(attribute: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_derive(Extract, attributes(meanwhile))]
 pub fn extract(input: TokenStream) -> TokenStream {
     derive::extract(input.into()).into()
+}
+
+/// Writes the partial form of a type: what is there of a value while it is still being read.
+///
+/// For a struct `Book` this is a struct `PartialBook` with the same fields: texts and lists that grow,
+/// numbers and choices that are there once they are complete, and the partial forms of other structs.
+/// Each knows whether it is done (`Growing::is_done`). The names of the fields in the text follow
+/// `#[serde(rename)]` and `rename_all`. A field under `#[partial(whole)]`, and an enum, is there as a
+/// whole or not at all.
+///
+/// ```
+/// use meanwhile::prelude::*;
+///
+/// #[derive(Extract, Partial, Deserialize, JsonSchema)]
+/// struct Book {
+///     title: String,
+///     pages: u32,
+/// }
+///
+/// # futures::executor::block_on(async {
+/// let json = r#"{"title": "Dune", "pages": 612}"#;
+/// let model = Model::new(Scripted::new().reply(json), "any");
+/// let mut book = model.call::<Book>("Recommend a book").partials().await?;
+/// while let Some(partial) = book.next().await {
+///     let partial: &PartialBook = partial?;
+///     println!("{} ({:?} pages)", partial.title, partial.pages.get());
+/// }
+/// assert_eq!(book.finish().await?.pages, 612);
+/// # Ok::<(), Error>(()) }).unwrap();
+/// ```
+#[proc_macro_derive(Partial, attributes(meanwhile, partial))]
+pub fn partial(input: TokenStream) -> TokenStream {
+    derive::partial(input.into()).into()
 }
 
 /// Makes an enum a closed set of tools: one variant for each tool, or for a nested set.

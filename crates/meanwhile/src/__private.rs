@@ -3,10 +3,13 @@
 pub use meanwhile_core::template::{self, Template};
 pub use meanwhile_core::tool::unknown_tool;
 pub use meanwhile_core::{
-    AnyTool, CacheMark, Call, Effort, Error, ErrorKind, Extract, FunctionTool, OutputFormat,
-    Params, Prompt, Reading, Reasoning, Response, Result, Role, Settings, ToolCall, ToolChoice,
-    ToolContext, ToolOutput, ToolSet, ToolSpec, Toolbox,
+    AnyTool, CacheMark, Call, Effort, Error, ErrorKind, Extract, FunctionTool, HostType,
+    OutputFormat, Params, Prompt, Reading, Reasoning, Response, Result, Role, Settings, ToolCall,
+    ToolChoice, ToolContext, ToolOutput, ToolSet, ToolSpec, Toolbox,
 };
+#[cfg(feature = "output")]
+pub use meanwhile_output as output;
+pub use method::Method;
 pub use schemars;
 pub use serde;
 
@@ -15,11 +18,14 @@ use std::future::Future;
 use std::sync::OnceLock;
 
 use meanwhile_core::template::TemplateValue;
-use meanwhile_core::{IntoPrompt, IntoToolOutput, Schema};
+use meanwhile_core::{IntoPrompt, Schema};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
 use crate::registry;
+
+pub mod answer;
+mod method;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -171,28 +177,39 @@ impl<E: Into<BoxError>> ToolError for E {
     }
 }
 
-/// Turns what a tool function returned into its answer.
+/// What a tool may take by value from the program.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be given to a tool by value",
+    label = "is not `Clone + Send + Sync + 'static`",
+    note = "take it by reference, `#[host] name: &Type`, or implement `Clone` for it"
+)]
+pub trait HostValue: Clone + Send + Sync + 'static {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Clone + Send + Sync + 'static> HostValue for T {}
+
+/// Finds a value of the program and clones it.
 ///
 /// # Errors
 ///
-/// As [`IntoToolOutput::into_tool_output`].
-pub fn tool_output<Marker>(value: impl IntoToolOutput<Marker>) -> Result<ToolOutput> {
-    value.into_tool_output()
+/// As [`ToolContext::host`].
+pub fn host_value<T: HostValue>(context: &ToolContext) -> Result<T> {
+    context.host::<T>().map(|value| T::clone(&value))
 }
 
-/// Turns what a fallible tool function returned into its answer.
-///
-/// # Errors
-///
-/// The function's own error, or as [`tool_output`].
-pub fn tool_result<Marker, V: IntoToolOutput<Marker>, E: ToolError>(
-    result: std::result::Result<V, E>,
-) -> Result<ToolOutput> {
-    match result {
-        Ok(value) => value.into_tool_output(),
-        Err(error) => Err(error.into_error()),
-    }
-}
+/// What `#[tool]` needs of a struct.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the arguments of a tool",
+    label = "lacks `Deserialize` or `JsonSchema`",
+    note = "also derive `serde::Deserialize` and `schemars::JsonSchema`"
+)]
+pub trait ToolArguments: DeserializeOwned + JsonSchema + Send + 'static {}
+
+#[diagnostic::do_not_recommend]
+impl<T: DeserializeOwned + JsonSchema + Send + 'static> ToolArguments for T {}
+
+/// Checks that a struct can be the arguments of a tool.
+pub fn tool_arguments<T: ToolArguments>() {}
 
 /// Runs a synchronous tool where it stops nothing else: on a thread that may block, where there is a
 /// tokio runtime.

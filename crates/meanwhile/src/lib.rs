@@ -102,8 +102,17 @@ pub use meanwhile_core::{
     configure, scope,
 };
 
+// Typed answers, read tolerantly and while they are written.
+#[cfg(feature = "output")]
+pub use meanwhile_output::{
+    CallPartials, Growing, HasPartial, JsonReader, Partial, PartialBox, PartialList, PartialReader,
+    PartialText, PartialValue, Partials, Policy,
+};
+
+#[cfg(all(feature = "macros", feature = "output"))]
+pub use meanwhile_macros::Partial;
 #[cfg(feature = "macros")]
-pub use meanwhile_macros::{Extract, ToolSet, call, prompt, tool};
+pub use meanwhile_macros::{Extract, ToolSet, call, prompt, tool, toolkit};
 
 /// The provider crates that are compiled in, for their own options and builders.
 pub mod provider {
@@ -149,6 +158,10 @@ pub use meanwhile_observe as observe;
 /// Calls, streams and async tools from synchronous code; and synchronous code off the runtime.
 #[cfg(feature = "blocking")]
 pub use meanwhile_blocking as blocking;
+
+/// The Model Context Protocol: the tools of servers as a [`Toolbox`], and a toolbox as a server.
+#[cfg(feature = "mcp")]
+pub use meanwhile_mcp as mcp;
 
 /// For tests of programs and providers: a conformance suite, record and replay, a bad server.
 #[cfg(feature = "testkit")]

@@ -13,8 +13,14 @@ pub use crate::{gather, map_concurrent};
 #[cfg(feature = "blocking")]
 pub use meanwhile_blocking::{Blocking, BlockingCall, BlockingTool, BlockingToolbox};
 
+#[cfg(feature = "layers")]
+pub use meanwhile_layers::LayerSettings;
+
+#[cfg(feature = "output")]
+pub use crate::{CallPartials, Growing, Partial};
+
 #[cfg(feature = "macros")]
-pub use meanwhile_macros::{prompt, tool};
+pub use meanwhile_macros::{prompt, tool, toolkit};
 
 pub use futures_util::{StreamExt, TryStreamExt};
 pub use schemars::JsonSchema;

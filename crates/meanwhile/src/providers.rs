@@ -76,6 +76,7 @@ const FEATURES: &[&str] = &[
     "mistral",
     "mistralrs",
     "mistralrs-responses",
+    "mlx",
     "moonshot",
     "mzai",
     "nebius",
@@ -87,11 +88,13 @@ const FEATURES: &[&str] = &[
     "openai-responses",
     "openrouter",
     "openrouter-responses",
+    "otari",
     "ovhcloud",
     "perplexity",
     "portkey",
     "qiniu",
     "requesty",
+    "sagemaker",
     "sambanova",
     "telnyx",
     "together",
@@ -100,6 +103,7 @@ const FEATURES: &[&str] = &[
     "vertex",
     "vllm",
     "voyage",
+    "watsonx",
     "writer",
     "xai",
     "xai-responses",
@@ -130,7 +134,9 @@ pub fn registry() -> &'static Registry {
             registry.register(info);
         }
         #[cfg(feature = "layers")]
-        registry.layer(meanwhile_layers::standard());
+        registry.layer(meanwhile_layers::standard()).set_timer(meanwhile_layers::TokioTimer);
+        #[cfg(feature = "output")]
+        registry.set_reader(meanwhile_output::JsonReader::new());
         registry
     });
     &REGISTRY

@@ -41,7 +41,7 @@ impl Parse for Function {
 
 /// Expands `#[call]`.
 pub(crate) fn call(attribute: TokenStream, item: TokenStream) -> TokenStream {
-    let function = match syn::parse2::<Function>(item.clone()) {
+    let mut function = match syn::parse2::<Function>(item.clone()) {
         Ok(function) => function,
         Err(error) => {
             let mut out = error.to_compile_error();
@@ -51,5 +51,6 @@ pub(crate) fn call(attribute: TokenStream, item: TokenStream) -> TokenStream {
     };
     let mut errors = Errors::default();
     let attribute = attr::parse(attribute, &mut errors);
+    signature::check_tools(&mut function, &mut errors);
     expand::expand(attribute, function, errors)
 }

@@ -11,6 +11,7 @@ use syn::{
 
 use super::names;
 use crate::common::{Errors, is_doc, plain};
+use crate::tool::{is_host, is_tool};
 
 /// What the signature declares.
 pub(super) struct Declared {
@@ -47,6 +48,28 @@ pub(super) fn check(signature: &Signature, errors: &mut Errors) -> Option<Declar
         ),
     }
     declared
+}
+
+/// Reports what belongs to `#[tool]`, and takes it away.
+pub(super) fn check_tools(function: &mut super::Function, errors: &mut Errors) {
+    for attribute in function.attributes.extract_if(.., |attribute| is_tool(attribute)) {
+        errors.on(
+            attribute,
+            "write `#[tool]` above `#[call]`: a tool is made of the function as you wrote it, and the call comes after",
+        );
+    }
+    for input in &mut function.signature.inputs {
+        let attributes = match input {
+            FnArg::Receiver(receiver) => &mut receiver.attrs,
+            FnArg::Typed(parameter) => &mut parameter.attrs,
+        };
+        for attribute in attributes.extract_if(.., |attribute| is_host(attribute)) {
+            errors.on(
+                attribute,
+                "`#[host]` is for tools, whose arguments come from a model; a `#[call]` function is given everything where it is called (to make it a tool, write `#[tool]` above `#[call]`)",
+            );
+        }
+    }
 }
 
 /// The `T` of a path that ends in `Result<T>` or `Result<T, _>`.

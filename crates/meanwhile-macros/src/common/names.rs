@@ -1,4 +1,5 @@
-//! Names: identifiers made of text, and the type of a tool made of its function's name.
+//! Names: identifiers made of text, the type of a tool made of its function's name, and the
+//! other way round.
 
 use proc_macro2::{Ident, Span};
 
@@ -32,6 +33,27 @@ pub(crate) fn camel_case(name: &str) -> String {
     name.split('_').filter_map(capitalised).collect()
 }
 
+/// `FormatBook` → `format_book`.
+pub(crate) fn snake_case(name: &str) -> String {
+    let letters: Vec<char> = name.chars().collect();
+    let mut out = String::with_capacity(name.len() + 4);
+    for (at, letter) in letters.iter().enumerate() {
+        let before = at.checked_sub(1).and_then(|at| letters.get(at));
+        let after = letters.get(at + 1);
+        // A word begins at a capital, and in `HTTPServer` at the last one of a row.
+        let begins = letter.is_uppercase()
+            && before.is_some_and(|before| {
+                *before != '_'
+                    && (!before.is_uppercase() || after.is_some_and(|after| after.is_lowercase()))
+            });
+        if begins {
+            out.push('_');
+        }
+        out.extend(letter.to_lowercase());
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -45,6 +67,19 @@ mod tests {
             ("_a__b2", "AB2"),
         ] {
             assert_eq!(camel_case(name), expected);
+        }
+    }
+
+    #[test]
+    fn types_become_names() {
+        for (name, expected) in [
+            ("FormatBook", "format_book"),
+            ("Now", "now"),
+            ("HTTPServer", "http_server"),
+            ("Page2Text", "page2_text"),
+            ("look_up", "look_up"),
+        ] {
+            assert_eq!(snake_case(name), expected);
         }
     }
 

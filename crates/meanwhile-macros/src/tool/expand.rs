@@ -2,12 +2,13 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
-use syn::{ItemFn, ReturnType, Type};
+use syn::{Attribute, ItemFn, Visibility};
 
 use super::attr::Attr;
-use super::parameters::{Parameter, crate_attributes};
+use super::parameters::{self, Parameter, crate_attributes};
+use super::running::Running;
 use super::shared;
-use crate::common::{camel_case, plain};
+use crate::common::{Root, camel_case, plain};
 
 /// Writes everything.
 pub(super) fn expand(
@@ -19,119 +20,139 @@ pub(super) fn expand(
     let root = &attr.root;
     let type_name = type_name(attr, function);
     let name = attr.name.as_ref().map_or_else(|| plain(&function.sig.ident), syn::LitStr::value);
-    let structure = structure(attr, function, parameters, &type_name);
+    let structure = of_function(attr, function, parameters, &type_name);
     let call = call(function, parameters, &type_name);
 
-    let span = Span::mixed_site();
-    let asynchronous = function.sig.asyncness.is_some();
-    // Errors about the output belong on the type that the user wrote.
-    let output = match &function.sig.output {
-        ReturnType::Default => quote_spanned!(span=> #root::tool_output(output)),
-        ReturnType::Type(_, ty) => {
-            let span = span.located_at(syn::spanned::Spanned::span(ty));
-            if is_result(ty) {
-                quote_spanned!(span=> #root::tool_result(output))
-            } else {
-                quote_spanned!(span=> #root::tool_output(output))
-            }
-        }
+    let running = Running { root, signature: &function.sig, parameters };
+    let run = running.body(
+        &TokenStream::new(),
+        |hosts| quote_spanned!(Span::mixed_site()=> self.call(#(#hosts),*)),
+    );
+    let implementation = Implementation {
+        root,
+        type_name: &type_name,
+        name: &name,
+        description,
+        is_async: function.sig.asyncness.is_some(),
+        timeout: attr.timeout(),
+        needs: parameters::needs(root, parameters),
+        run,
     };
-    let run = if asynchronous {
-        quote_spanned! {span=>
-            #[allow(clippy::let_unit_value)]
-            let output = self.call().await;
-            #output
-        }
-    } else {
-        quote_spanned! {span=>
-            #root::off_runtime(move || {
-                #[allow(clippy::let_unit_value)]
-                let output = self.call();
-                #output
-            })
-            .await
-        }
-    };
-    quote_spanned! {span=>
+    let implementation = implementation.write();
+    quote_spanned! {Span::mixed_site()=>
         #function
 
         #structure
 
         #call
 
-        #[automatically_derived]
-        impl #root::FunctionTool for #type_name {
-            const NAME: &'static ::core::primitive::str = #name;
-            const IS_ASYNC: ::core::primitive::bool = #asynchronous;
+        #implementation
+    }
+}
 
-            fn spec() -> #root::ToolSpec {
-                static SPEC: ::std::sync::OnceLock<#root::ToolSpec> = ::std::sync::OnceLock::new();
-                ::core::clone::Clone::clone(
-                    SPEC.get_or_init(|| #root::tool_spec::<Self>(#name, #description)),
-                )
+/// What makes a type a tool.
+pub(super) struct Implementation<'a> {
+    pub(super) root: &'a Root,
+    pub(super) type_name: &'a Ident,
+    pub(super) name: &'a str,
+    pub(super) description: &'a str,
+    pub(super) is_async: bool,
+    pub(super) timeout: TokenStream,
+    pub(super) needs: TokenStream,
+    /// The body of `run`.
+    pub(super) run: TokenStream,
+}
+
+impl Implementation<'_> {
+    /// Writes `FunctionTool` and `ToolSet`.
+    pub(super) fn write(self) -> TokenStream {
+        let Self { root, type_name, name, description, is_async, timeout, needs, run } = self;
+        quote_spanned! {Span::mixed_site()=>
+            #[automatically_derived]
+            impl #root::FunctionTool for #type_name {
+                const NAME: &'static ::core::primitive::str = #name;
+                const IS_ASYNC: ::core::primitive::bool = #is_async;
+                const TIMEOUT: ::core::option::Option<::core::time::Duration> = #timeout;
+
+                fn spec() -> #root::ToolSpec {
+                    static SPEC: ::std::sync::OnceLock<#root::ToolSpec> =
+                        ::std::sync::OnceLock::new();
+                    ::core::clone::Clone::clone(
+                        SPEC.get_or_init(|| #root::tool_spec::<Self>(#name, #description)),
+                    )
+                }
+
+                fn needs() -> ::std::vec::Vec<#root::HostType> {
+                    #needs
+                }
+
+                async fn run(
+                    self,
+                    context: &#root::ToolContext,
+                ) -> #root::Result<#root::ToolOutput> {
+                    #run
+                }
             }
 
-            async fn run(
-                self,
-                context: &#root::ToolContext,
-            ) -> #root::Result<#root::ToolOutput> {
-                #run
-            }
-        }
+            #[automatically_derived]
+            impl #root::ToolSet for #type_name {
+                fn toolbox() -> #root::Toolbox {
+                    #root::Toolbox::new().with(#root::AnyTool::function::<Self>())
+                }
 
-        #[automatically_derived]
-        impl #root::ToolSet for #type_name {
-            fn toolbox() -> #root::Toolbox {
-                #root::Toolbox::new().with(#root::AnyTool::function::<Self>())
-            }
+                fn from_call(call: &#root::ToolCall) -> #root::Result<Self> {
+                    #root::tool_from_call(call)
+                }
 
-            fn from_call(call: &#root::ToolCall) -> #root::Result<Self> {
-                #root::tool_from_call(call)
-            }
+                fn has(name: &::core::primitive::str) -> ::core::primitive::bool {
+                    name == <Self as #root::FunctionTool>::NAME
+                }
 
-            fn has(name: &::core::primitive::str) -> ::core::primitive::bool {
-                name == <Self as #root::FunctionTool>::NAME
-            }
-
-            async fn run(
-                self,
-                context: &#root::ToolContext,
-            ) -> #root::Result<#root::ToolOutput> {
-                <Self as #root::FunctionTool>::run(self, context).await
+                async fn run(
+                    self,
+                    context: &#root::ToolContext,
+                ) -> #root::Result<#root::ToolOutput> {
+                    <Self as #root::FunctionTool>::run(self, context).await
+                }
             }
         }
     }
 }
 
-/// The type of the arguments.
-fn structure(
+/// The type of the arguments of a function.
+fn of_function(
     attr: &Attr,
     function: &ItemFn,
     parameters: &[Parameter],
     type_name: &Ident,
 ) -> TokenStream {
-    let root = &attr.root;
-    let visibility = &function.vis;
+    let attributes: Vec<&Attribute> = shared(&function.attrs).collect();
     let derives = &attr.derives;
-    let attributes = shared(&function.attrs);
+    structure(&attr.root, &attributes, &quote!(#(#derives,)*), &function.vis, type_name, parameters)
+}
+
+/// A struct with a field for each argument.
+pub(super) fn structure(
+    root: &Root,
+    attributes: &[&Attribute],
+    derives: &TokenStream,
+    visibility: &Visibility,
+    name: &Ident,
+    parameters: &[Parameter],
+) -> TokenStream {
     let crates = crate_attributes(root);
-    let fields = parameters.iter().map(|parameter| {
-        let Parameter { attributes, name, .. } = parameter;
-        let ty = parameter.field();
-        quote!(#(#attributes)* #visibility #name: #ty,)
-    });
-    let span = Span::mixed_site();
-    quote_spanned! {span=>
+    let fields = parameters.iter().filter_map(|parameter| parameter.field(visibility));
+    quote_spanned! {Span::mixed_site()=>
         #(#attributes)*
         #[derive(
             ::core::fmt::Debug,
             #root::serde::Deserialize,
             #root::schemars::JsonSchema,
-            #(#derives,)*
+            #derives
         )]
         #crates
         #[allow(missing_docs, dead_code)]
-        #visibility struct #type_name {
+        #visibility struct #name {
             #(#fields)*
         }
     }
@@ -144,12 +165,17 @@ fn call(function: &ItemFn, parameters: &[Parameter], type_name: &Ident) -> Token
     let wait = asyncness.as_ref().map(|_| quote!(.await));
     let name = &function.sig.ident;
     let output = &function.sig.output;
-    let arguments = parameters.iter().map(Parameter::argument);
+    let fields = quote_spanned!(Span::mixed_site()=> self);
+    let arguments = parameters.iter().map(|parameter| parameter.argument(&fields));
+    let hosts = parameters.iter().filter_map(|parameter| {
+        let (name, ty) = (&parameter.name, &parameter.host()?.written);
+        Some(quote!(#name: #ty))
+    });
     quote_spanned! {Span::mixed_site()=>
         impl #type_name {
             /// Calls the function with these arguments.
             #[allow(dead_code)]
-            #visibility #asyncness fn call(self) #output {
+            #visibility #asyncness fn call(self, #(#hosts),*) #output {
                 #name(#(#arguments),*) #wait
             }
         }
@@ -162,6 +188,7 @@ pub(super) fn stub(attr: &Attr, function: &ItemFn) -> TokenStream {
     let visibility = &function.vis;
     let type_name = type_name(attr, function);
     let crates = crate_attributes(root);
+    let set = stub_set(root, &type_name);
     quote! {
         #function
 
@@ -170,6 +197,13 @@ pub(super) fn stub(attr: &Attr, function: &ItemFn) -> TokenStream {
         #[allow(missing_docs, dead_code)]
         #visibility struct #type_name {}
 
+        #set
+    }
+}
+
+/// What stands in for the implementations when there are errors.
+pub(super) fn stub_set(root: &Root, type_name: &Ident) -> TokenStream {
+    quote! {
         impl #root::ToolSet for #type_name {
             fn toolbox() -> #root::Toolbox {
                 ::core::unreachable!()
@@ -197,14 +231,4 @@ pub(super) fn stub(attr: &Attr, function: &ItemFn) -> TokenStream {
 fn type_name(attr: &Attr, function: &ItemFn) -> Ident {
     let name = &function.sig.ident;
     attr.type_name.clone().unwrap_or_else(|| Ident::new(&camel_case(&plain(name)), name.span()))
-}
-
-/// Whether the type is called `Result`.
-fn is_result(ty: &Type) -> bool {
-    match ty {
-        Type::Path(path) => path.path.segments.last().is_some_and(|last| last.ident == "Result"),
-        Type::Group(group) => is_result(&group.elem),
-        Type::Paren(paren) => is_result(&paren.elem),
-        _ => false,
-    }
 }

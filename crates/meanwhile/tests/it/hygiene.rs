@@ -30,6 +30,23 @@ fn look_up(output: u8, call: &[u8]) -> u8 {
     output + call[0]
 }
 
+/// Looks something up elsewhere.
+#[meanwhile::tool(crate = ::meanwhile, timeout = "1s")]
+async fn look_elsewhere(context: u8, #[host] host_1: &u8, #[host] kind: u16) -> u16 {
+    u16::from(context + host_1) + kind
+}
+
+struct Kit;
+
+#[meanwhile::toolkit(crate = ::meanwhile)]
+impl Kit {
+    /// Looks around.
+    #[tool]
+    fn look(&self, this: &str, #[host] context: &u8, arguments: u8) -> usize {
+        this.len() + usize::from(context + arguments)
+    }
+}
+
 #[derive(meanwhile::ToolSet)]
 #[meanwhile(crate = ::meanwhile)]
 enum Set {

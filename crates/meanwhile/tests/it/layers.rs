@@ -1,6 +1,6 @@
 //! What the registry puts around every provider without asking.
 
-use meanwhile::layers::RETRIES_TAG;
+use meanwhile::layers::LayerSettings as _;
 use meanwhile::prelude::*;
 
 fn broken() -> Error {
@@ -16,7 +16,7 @@ async fn two_retries_are_on_without_asking() {
 
     let scripted = Scripted::new().error(broken()).reply("not asked for");
     registry().insert_as("flaky", scripted.clone().into());
-    let once = meanwhile::call::<String>("flaky/any", "hi").tag(RETRIES_TAG, "0");
+    let once = meanwhile::call::<String>("flaky/any", "hi").retries(0);
     assert_eq!(once.await.unwrap_err().kind(), ErrorKind::Server);
     assert_eq!(scripted.requests().len(), 1);
 }

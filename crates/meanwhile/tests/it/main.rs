@@ -15,6 +15,7 @@
 )]
 #![deny(warnings)]
 
+mod agents;
 mod bodies;
 #[cfg(all(feature = "anthropic", feature = "concurrency", feature = "layers", feature = "openai",))]
 mod fallback;
@@ -28,6 +29,7 @@ mod fallback;
     feature = "mistral",
     feature = "ollama",
     feature = "openai",
+    feature = "vertex",
 ))]
 mod faults;
 #[cfg(feature = "openai")]

@@ -247,7 +247,7 @@ fn sets_nest() {
     ));
     assert!(call("burn", "").unwrap_err().message().contains("there is no tool `burn`"));
     let add = call("add", r#"{"a": 1, "b": 2}"#).unwrap();
-    assert_eq!(run(add.run()).unwrap(), ToolOutput::new("3"));
+    assert_eq!(run(add.run(&ToolContext::current())).unwrap(), ToolOutput::new("3"));
 }
 
 #[call("a/b", tools = toolbox(), tool_choice = "now")]

@@ -166,6 +166,6 @@ async fn a16_a_synchronous_tool_stops_no_task_of_the_runtime() {
 
 #[test]
 fn a16_without_a_runtime_a_tool_runs_in_place() {
-    let run = async { Work { milliseconds: 0 }.run().await };
+    let run = async { Work { milliseconds: 0 }.run(&ToolContext::current()).await };
     assert_eq!(crate::support::run(run).unwrap(), ToolOutput::new("None"));
 }
