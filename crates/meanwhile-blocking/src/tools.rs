@@ -56,7 +56,7 @@ pub fn configure_async_tools(policy: AsyncTools) {
 /// ```
 /// # use std::time::Duration;
 /// # use async_trait::async_trait;
-/// # use meanwhile_core::{AnyTool, Result, Schema, Tool, ToolCall, ToolOutput, ToolSpec};
+/// # use meanwhile_core::{AnyTool, Result, Schema, Tool, ToolCall, ToolContext, ToolOutput, ToolSpec};
 /// use meanwhile_blocking::{BlockingToolbox as _, allow_async_tools};
 ///
 /// #[derive(Debug)]

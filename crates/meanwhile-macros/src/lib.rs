@@ -223,7 +223,7 @@ pub fn call(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// struct Shelf(Vec<String>);
 ///
 /// /// Looks for books on the shelf.
-/// #[tool(timeout = "5s")]
+/// #[tool]
 /// async fn find_books(#[host] shelf: &Shelf, word: String) -> Vec<String> {
 ///     shelf.0.iter().filter(|title| title.contains(&word)).cloned().collect()
 /// }
