@@ -155,8 +155,8 @@ impl<'a, T: Extract> Call<'a, T> {
     }
 
     /// Goes on with a run that was stored or has failed: its conversation takes the place of the
-    /// prompt's, its counts go on. The prompt is built all the same, for its settings. For calls that
-    /// run tools; one that does not is asked with the conversation.
+    /// prompt's, its counts go on. The prompt is built all the same, for its settings. A call of
+    /// [`Response`] or [`Turn`](crate::Turn) that is awaited is asked once, with the conversation.
     pub fn resume(mut self, state: RunState) -> Self {
         self.state.resumed = Some(state);
         self

@@ -68,7 +68,7 @@ impl Extract for String {
 
     fn extract(response: Response, _: &mut Reading) -> Result<Self> {
         let text = response.text();
-        if text.is_empty() { unusable(response, None) } else { Ok(text) }
+        if text.is_empty() { unusable(response, None, false) } else { Ok(text) }
     }
 }
 
@@ -154,8 +154,17 @@ values! {
 /// Providers want an object at the root, so everything else travels in one.
 #[derive(Deserialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
+#[serde(bound = "T: Deserialize<'de>")]
 struct Wrapped<T> {
+    // A missing value is no value, not even for an `Option`.
+    #[serde(deserialize_with = "present")]
     value: T,
+}
+
+fn present<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    T::deserialize(deserializer)
 }
 
 /// The output format of `T`, wrapped in an object where it is not one itself.
@@ -183,16 +192,24 @@ pub fn read_value<T: DeserializeOwned + JsonSchema>(
     reading: &mut Reading,
 ) -> Result<T> {
     let text = reading.text(&response);
+    let by_tool = reading.output_call(&response).is_some();
     let json = strip_fence(&text);
     if json.is_empty() {
-        return unusable(response, None);
+        return unusable(response, None, by_tool);
     }
     let wrapped = !Schema::of::<T>().is_object();
     let strict = match from_json(wrapped, json) {
         Ok(value) => return Ok(value),
         Err(strict) => strict,
     };
-    let Some(reader) = &reading.reader else { return unusable(response, Some(strict)) };
+    // An answer that was cut is not the whole value, however well it can be closed.
+    let cut = matches!(
+        response.finish_reason(),
+        Some(FinishReason::Length | FinishReason::ContentFilter)
+    );
+    let Some(reader) = reading.reader.as_ref().filter(|_| !cut) else {
+        return unusable(response, Some(strict), by_tool);
+    };
     let schema = if wrapped { Schema::of::<Wrapped<T>>() } else { Schema::of::<T>() };
     let bare = |why| {
         let bare = wrapped.then(|| reader.read(&text, &Schema::of::<T>()).ok()).flatten();
@@ -201,7 +218,11 @@ pub fn read_value<T: DeserializeOwned + JsonSchema>(
     let found = match reader.read(&text, &schema).or_else(bare) {
         Ok(found) => found,
         Err(why) => {
-            return unusable(response, Some(<serde_json::Error as serde::de::Error>::custom(why)));
+            return unusable(
+                response,
+                Some(<serde_json::Error as serde::de::Error>::custom(why)),
+                by_tool,
+            );
         }
     };
     match from_value(wrapped, found.value) {
@@ -209,13 +230,13 @@ pub fn read_value<T: DeserializeOwned + JsonSchema>(
             reading.repairs.extend(found.repairs);
             Ok(value)
         }
-        Err(source) => unusable(response, Some(source)),
+        Err(source) => unusable(response, Some(source), by_tool),
     }
 }
 
 // A wrapped type is tried wrapped first: `Option<T>` would read any object it does not know.
 fn from_json<T: DeserializeOwned>(wrapped: bool, json: &str) -> serde_json::Result<T> {
-    if !wrapped {
+    if !wrapped || !json.starts_with('{') {
         return serde_json::from_str(json);
     }
     serde_json::from_str(json)
@@ -227,7 +248,7 @@ fn from_value<T: DeserializeOwned>(
     wrapped: bool,
     value: serde_json::Value,
 ) -> serde_json::Result<T> {
-    if !wrapped {
+    if !wrapped || !value.is_object() {
         return T::deserialize(value);
     }
     match Wrapped::deserialize(&value) {
@@ -245,7 +266,7 @@ fn strip_fence(text: &str) -> &str {
 }
 
 /// Says why an answer does not hold the value, with the answer attached.
-fn unusable<T>(response: Response, source: Option<serde_json::Error>) -> Result<T> {
+fn unusable<T>(response: Response, source: Option<serde_json::Error>, by_tool: bool) -> Result<T> {
     let finish = response.finish_reason();
     let (kind, message) = if let Some(refusal) = response.refusal() {
         (ErrorKind::Output, format!("the model refused: {refusal}"))
@@ -254,7 +275,7 @@ fn unusable<T>(response: Response, source: Option<serde_json::Error>) -> Result<
     } else if finish == Some(FinishReason::Length) {
         let message = "the token limit cut the answer; raise `max_tokens`";
         (ErrorKind::Output, message.to_owned())
-    } else if response.tool_calls().next().is_some() {
+    } else if !by_tool && response.tool_calls().next().is_some() {
         let message =
             "the model asked for a tool; return `Turn<_, _>` or `Response` to handle tool calls";
         (ErrorKind::Output, message.to_owned())
@@ -321,7 +342,8 @@ impl<T: Extract, S: ToolSet> Extract for Turn<T, S> {
             response.finish_reason(),
             Some(FinishReason::Length | FinishReason::ContentFilter)
         );
-        if cut || response.tool_calls().next().is_none() {
+        let given = reading.output_call(&response).is_some();
+        if cut || given || response.tool_calls().next().is_none() {
             return T::extract(response, reading).map(Self::Final);
         }
         let calls = response.tool_calls().cloned().map(|call: ToolCall| TypedCall::new(call));

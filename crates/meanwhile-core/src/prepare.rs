@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::observe::Origin;
 use crate::reading::OUTPUT_TOOL;
-use crate::run::{OutputMode, RunSettings};
+use crate::run::{OutputMode, RunLimits, RunSettings};
 use crate::scope::Scope;
 use crate::tool::{ToolChoice, ToolSpec, Toolbox};
 use crate::{
@@ -91,8 +91,14 @@ pub(crate) fn prepare<T: Extract>(
     if typed {
         reading.reader = run.reader.take().or_else(|| registry.reader());
         reading.by_tool = run.output_mode == Some(OutputMode::Tool);
+        if reading.by_tool && tools.get(OUTPUT_TOOL).is_some() {
+            let message = format!(
+                "the tool `{OUTPUT_TOOL}` is how the answer is given; name yours otherwise"
+            );
+            return Err(Error::new(ErrorKind::Config, message));
+        }
     }
-    if !tools.is_empty() || run.limits.time.is_some() {
+    if !tools.is_empty() || run.limits != RunLimits::new() || !run.each_turn.is_empty() {
         run.timer = run.timer.or_else(|| registry.timer());
     }
     let parent = scope.parent().cloned();
@@ -176,11 +182,14 @@ impl Request {
                 let OutputFormat::Schema(OutputSchema { schema, .. }) = output else { return };
                 let description = "Gives the final answer. Call it once, when the answer is known.";
                 // Whoever has to answer may use other tools before.
-                if matches!(self.tool_choice, ToolChoice::Auto | ToolChoice::None) {
-                    self.tool_choice = match self.tools.is_empty() {
-                        true => ToolChoice::Tool(OUTPUT_TOOL.to_owned()),
-                        false => ToolChoice::Required,
-                    };
+                match self.tool_choice {
+                    ToolChoice::Auto if !self.tools.is_empty() => {
+                        self.tool_choice = ToolChoice::Required;
+                    }
+                    ToolChoice::Auto | ToolChoice::None => {
+                        self.tool_choice = ToolChoice::Tool(OUTPUT_TOOL.to_owned());
+                    }
+                    ToolChoice::Required | ToolChoice::Tool(_) => {}
                 }
                 self.tools.push(ToolSpec::new(OUTPUT_TOOL, description, schema));
             }

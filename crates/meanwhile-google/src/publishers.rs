@@ -108,10 +108,16 @@ impl Provider for All {
     async fn send(&self, mut request: Request) -> Result<EventStream> {
         let Some(publisher) = self.publishers.of(&request.model) else {
             let name = bare(&request.model);
-            if MISTRAL.iter().any(|family| name.starts_with(family)) {
+            let lacks = if name.starts_with("claude") {
+                Some("`vertex` (of this crate: `anthropic`)")
+            } else if MISTRAL.iter().any(|family| name.starts_with(family)) {
+                Some("`vertex-mistral` (of this crate: `mistral`)")
+            } else {
+                None
+            };
+            if let Some(feature) = lacks {
                 let message = format!(
-                    "`{name}` is a model of Mistral, which Vertex AI serves on Mistral's wire: enable the \
-                     feature `vertex-mistral` (of this crate: `mistral`)"
+                    "Vertex AI serves `{name}` on its vendor's own wire: enable the feature {feature}"
                 );
                 return Err(Error::new(ErrorKind::Config, message));
             }

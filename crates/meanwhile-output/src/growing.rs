@@ -30,8 +30,24 @@ pub trait Growing: Default + std::fmt::Debug + Send + 'static {
     /// Takes a change that is at this value, or within it: `depth` steps of its path lead here.
     fn change(&mut self, depth: usize, change: &Change<'_>);
 
+    /// Takes a whole value, which was told at once: one that a schema made of something else.
+    fn fill(&mut self, value: &serde_json::Value);
+
     /// Whether the value is complete.
     fn is_done(&self) -> bool;
+}
+
+/// How far a list or an object has come. For the derive.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Progress {
+    /// Nothing was told of it.
+    #[default]
+    Absent,
+    /// It has begun.
+    Started,
+    /// It is complete.
+    Done,
 }
 
 impl HasPartial for String {

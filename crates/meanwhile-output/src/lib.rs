@@ -9,6 +9,8 @@ mod partials;
 mod reader;
 mod values;
 
+#[doc(hidden)]
+pub use growing::Progress;
 pub use growing::{Growing, HasPartial, Partial};
 pub use meanwhile_json::Policy;
 pub use partials::{CallPartials, PartialReader, Partials};
@@ -18,3 +20,5 @@ pub use values::{PartialBox, PartialList, PartialText, PartialValue};
 // What the derive of `HasPartial` writes.
 #[doc(hidden)]
 pub use meanwhile_json::{Change, Step};
+#[doc(hidden)]
+pub use serde_json::Value;

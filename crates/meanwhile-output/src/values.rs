@@ -5,8 +5,9 @@ use std::ops::Deref;
 
 use meanwhile_json::{Change, Step};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
-use crate::Growing;
+use crate::{Growing, Progress};
 
 /// A text that grows.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -42,16 +43,18 @@ impl Growing for PartialText {
         match change {
             Change::Started { .. } => *self = Self::default(),
             Change::Text { added, .. } => self.text.push_str(added),
-            Change::Completed { value, .. } => {
-                // What was told by this alone: a text that a schema made of something else.
-                let whole = value.as_str().unwrap_or_default();
-                if whole.len() != self.text.len() {
-                    whole.clone_into(&mut self.text);
-                }
-                self.done = true;
-            }
+            // It may have been told by this alone: a text that a schema made of something else.
+            Change::Completed { value, .. } => self.fill(value),
             _ => {}
         }
+    }
+
+    fn fill(&mut self, value: &Value) {
+        let whole = value.as_str().unwrap_or_default();
+        if whole != self.text {
+            whole.clone_into(&mut self.text);
+        }
+        self.done = true;
     }
 
     fn is_done(&self) -> bool {
@@ -63,12 +66,12 @@ impl Growing for PartialText {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartialList<P> {
     items: Vec<P>,
-    done: bool,
+    progress: Progress,
 }
 
 impl<P> Default for PartialList<P> {
     fn default() -> Self {
-        Self { items: Vec::new(), done: false }
+        Self { items: Vec::new(), progress: Progress::Absent }
     }
 }
 
@@ -110,15 +113,30 @@ impl<P: Growing> Growing for PartialList<P> {
             }
             Some(Step::Key(_)) => {}
             None => match change {
-                Change::Started { .. } => *self = Self::default(),
-                Change::Completed { .. } => self.done = true,
+                Change::Started { .. } => {
+                    *self = Self { items: Vec::new(), progress: Progress::Started };
+                }
+                Change::Completed { value, .. } if self.progress != Progress::Started => {
+                    self.fill(value);
+                }
+                Change::Completed { .. } => self.progress = Progress::Done,
                 _ => {}
             },
         }
     }
 
+    fn fill(&mut self, value: &Value) {
+        let filled = |value: &Value| {
+            let mut item = P::default();
+            item.fill(value);
+            item
+        };
+        self.items = value.as_array().into_iter().flatten().map(filled).collect();
+        self.progress = Progress::Done;
+    }
+
     fn is_done(&self) -> bool {
-        self.done
+        self.progress == Progress::Done
     }
 }
 
@@ -158,13 +176,15 @@ impl<T: DeserializeOwned + fmt::Debug + Send + 'static> Growing for PartialValue
         }
         match change {
             Change::Started { .. } => *self = Self::default(),
-            Change::Completed { value, .. } => {
-                // What does not fit is told by the whole value, at the end.
-                self.value = T::deserialize(*value).ok();
-                self.done = true;
-            }
+            Change::Completed { value, .. } => self.fill(value),
             _ => {}
         }
+    }
+
+    fn fill(&mut self, value: &Value) {
+        // What does not fit is told by the whole value, at the end.
+        self.value = T::deserialize(value).ok();
+        self.done = true;
     }
 
     fn is_done(&self) -> bool {
@@ -193,6 +213,10 @@ impl<P> PartialBox<P> {
 impl<P: Growing> Growing for PartialBox<P> {
     fn change(&mut self, depth: usize, change: &Change<'_>) {
         self.0.get_or_insert_default().change(depth, change);
+    }
+
+    fn fill(&mut self, value: &Value) {
+        self.0.get_or_insert_default().fill(value);
     }
 
     fn is_done(&self) -> bool {

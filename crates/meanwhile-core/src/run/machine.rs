@@ -32,13 +32,15 @@ pub(crate) struct Machine<T> {
     // The tools of the call, and those of the turn.
     tools: Toolbox,
     turn_tools: Option<Toolbox>,
+    // The conversation as the turn that is under way was sent it, where it was changed for it.
+    changed: Option<Vec<Message>>,
     settings: RunSettings,
     reading: Reading,
     bench: Bench,
     state: RunState,
     step: Step,
     // Happened, and not told yet.
-    events: VecDeque<RunEvent>,
+    events: VecDeque<Result<RunEvent>>,
     tells: bool,
     value: Option<T>,
     paused: bool,
@@ -97,6 +99,7 @@ impl<T: Extract> Machine<T> {
             template: request,
             tools,
             turn_tools: None,
+            changed: None,
             settings: run,
             reading,
             bench,
@@ -158,13 +161,14 @@ impl<T: Extract> Machine<T> {
     pub(crate) fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<RunEvent>>> {
         loop {
             if let Some(event) = self.events.pop_front() {
-                return Poll::Ready(Some(Ok(event)));
+                return Poll::Ready(Some(event));
             }
             if matches!(self.step, Step::Over) {
                 return Poll::Ready(None);
             }
             if let Err(error) = ready!(self.poll_step(cx)) {
-                return Poll::Ready(Some(Err(self.fail(error))));
+                let error = self.fail(error);
+                self.events.push_back(Err(error));
             }
         }
     }
@@ -190,7 +194,7 @@ impl<T: Extract> Machine<T> {
             },
             Step::Reading(stream) => match ready!(Pin::new(&mut **stream).poll_next(cx)) {
                 Some(Ok(event)) => {
-                    self.events.push_back(RunEvent::Event(event));
+                    self.events.push_back(Ok(RunEvent::Event(event)));
                     Ok(())
                 }
                 Some(Err(error)) => Err(self.with_spent(error)),
@@ -243,7 +247,7 @@ impl<T: Extract> Machine<T> {
 
     fn tell(&mut self, event: impl FnOnce() -> RunEvent) {
         if self.tells {
-            self.events.push_back(event());
+            self.events.push_back(Ok(event()));
         }
     }
 
@@ -253,8 +257,8 @@ impl<T: Extract> Machine<T> {
             self.value_of(self.newest_answer());
             return Ok(());
         }
+        self.check_limits()?;
         if self.state.calls.is_empty() {
-            self.check_limits()?;
             self.ask();
             return Ok(());
         }
@@ -277,7 +281,7 @@ impl<T: Extract> Machine<T> {
             return Err(self.turn_limit(None));
         }
         if let Some(limit) = limits.tokens
-            && let Some(used) = self.state.usage.total()
+            && let used = tokens(&self.state.usage)
             && used >= limit
         {
             let message = format!(
@@ -296,8 +300,11 @@ impl<T: Extract> Machine<T> {
             request.tools = changed.tools.specs().cloned().collect();
             request.tool_choice = changed.tool_choice;
             self.turn_tools = Some(changed.tools);
+            request.messages.clone_from(&changed.messages);
+            self.changed = Some(changed.messages);
+        } else {
+            request.messages.clone_from(&self.state.messages);
         }
-        request.messages.clone_from(&self.state.messages);
         request.choose_output(self.settings.output_mode.unwrap_or_default(), &self.provider);
         self.tell(|| RunEvent::TurnStart { turn });
         let provider = self.provider.clone();
@@ -311,43 +318,44 @@ impl<T: Extract> Machine<T> {
         };
     }
 
-    /// Lets the call change a turn; what it does to the conversation stays.
-    fn change_turn(&mut self, turn: u32) -> NextTurn {
+    /// Lets the call change a turn. What it does to the conversation is kept once the turn is answered.
+    fn change_turn(&self, turn: u32) -> NextTurn {
         let mut next = NextTurn {
             turn,
-            messages: std::mem::take(&mut self.state.messages),
+            messages: self.state.messages.clone(),
             tools: self.tools.clone(),
             tool_choice: self.template.tool_choice.clone(),
         };
         for change in &self.settings.each_turn {
             change.change(&mut next);
         }
-        self.state.messages = std::mem::take(&mut next.messages);
         next
     }
 
     /// Takes an answer: to be gone on with, to be answered with tools, or to be read.
     fn answered(&mut self, mut response: Response) -> Result<()> {
         self.state.turns += 1;
+        if let Some(changed) = self.changed.take() {
+            self.state.messages = changed;
+        }
         self.keep_time();
         // A forced call is made once; forcing it again would never end.
         free_choice(&mut self.template.tool_choice);
         if self.tells {
-            self.events.push_back(RunEvent::TurnEnd(Box::new(response.clone())));
+            self.events.push_back(Ok(RunEvent::TurnEnd(Box::new(response.clone()))));
         }
         let cut = is_cut(&response);
         let gives_value = cut || self.reading.output_call(&response).is_some();
         if !gives_value && response.tool_calls().next().is_some() && !self.tools().is_empty() {
-            if self.state.turns >= self.settings.limits.most_turns() {
-                // Nobody would read what the tools answer, so they do not run.
-                return Err(self.turn_limit(Some(response)));
-            }
+            // Nobody would read what the tools answer, so they do not run.
+            let over = self.state.turns >= self.settings.limits.most_turns();
+            let over = over.then(|| self.turn_limit(Some(response.clone())));
             self.state.usage.add(&response.usage);
             self.state.paused.clear();
             self.state.ask(response.tool_calls().cloned());
             self.state.messages.push(response.message);
             self.step = Step::Next;
-            return Ok(());
+            return over.map_or(Ok(()), Err);
         }
         if !gives_value && response.finish_reason() == Some(FinishReason::Paused) {
             self.state.usage.add(&response.usage);
@@ -358,8 +366,11 @@ impl<T: Extract> Machine<T> {
         }
         response.usage.add(&self.state.usage);
         self.state.usage.clone_from(&response.usage);
-        self.state.messages.push(response.message.clone());
-        self.state.answered = true;
+        // One that was cut holds no value: whoever goes on asks again.
+        if !cut {
+            self.state.messages.push(response.message.clone());
+            self.state.answered = true;
+        }
         // What the pauses before it held is a part of the answer.
         response.message.parts.splice(0..0, self.state.paused.iter().cloned());
         if gives_value && !cut && response.tool_calls().nth(1).is_some() {
@@ -393,6 +404,7 @@ impl<T: Extract> Machine<T> {
     fn may_ask_again(&self, response: &Response) -> bool {
         let attempts = self.settings.attempts.unwrap_or(1);
         self.state.failed_outputs.saturating_add(1) < attempts
+            && self.state.turns < self.settings.limits.most_turns()
             && !is_cut(response)
             && response.refusal().is_none()
     }
@@ -402,7 +414,8 @@ impl<T: Extract> Machine<T> {
             return Ok(());
         };
         let again = self.may_ask_again(&response);
-        let call = self.reading.output_call(&response).cloned();
+        let calls: Vec<ToolCall> = response.tool_calls().cloned().collect();
+        let answered_by = self.reading.output_call(&response).map(|call| call.id.clone());
         self.reading.failed = self.state.failed_outputs;
         self.reading.repairs.clear();
         let error = match T::extract(*response, &mut self.reading) {
@@ -421,9 +434,14 @@ impl<T: Extract> Machine<T> {
         self.state.paused.clear();
         self.state.failed_outputs += 1;
         let message = format!("{}. Give the whole answer again, corrected.", error.message());
-        self.state.messages.push(match call {
-            Some(call) => Message::tool_results([ToolResult::error(&call, message)]),
-            None => Message::user(format!("Your answer could not be used: {message}")),
+        self.state.messages.push(if calls.is_empty() {
+            Message::user(format!("Your answer could not be used: {message}"))
+        } else {
+            // Every call has to be answered, also those that nobody ran.
+            Message::tool_results(calls.iter().map(|call| match &answered_by {
+                Some(id) if *id != call.id => ToolResult::error(call, "this call did not run"),
+                _ => ToolResult::error(call, message.clone()),
+            }))
         });
         self.tell(|| RunEvent::OutputFailed { message: error.message().to_owned() });
         self.step = Step::Next;
@@ -445,12 +463,23 @@ impl<T: Extract> Machine<T> {
         let context = self.context();
         let deciding = async move {
             let mut decided = Vec::with_capacity(open.len());
-            for (index, call) in open {
+            for (index, mut call) in open {
                 let mut approval = Approval::Allow;
                 for one in &approve {
-                    approval = one.approve(&call, &context).await?;
-                    if approval != Approval::Allow {
-                        break;
+                    match one.approve(&call, &context).await? {
+                        Approval::Allow => {}
+                        Approval::Edit(arguments) => {
+                            // The next one decides about what would run.
+                            call.arguments.clone_from(&arguments);
+                            if approval != Approval::Pause {
+                                approval = Approval::Edit(arguments);
+                            }
+                        }
+                        Approval::Pause => approval = Approval::Pause,
+                        denied @ Approval::Deny(_) => {
+                            approval = denied;
+                            break;
+                        }
                     }
                 }
                 decided.push((index, approval));
@@ -608,8 +637,10 @@ impl<T: Extract> Machine<T> {
     }
 
     /// Ends the run; nothing of it is lost.
-    fn fail(&mut self, error: Error) -> Error {
+    fn fail(&mut self, mut error: Error) -> Error {
         self.step = Step::Over;
+        // That of a run within this one, which is a part of a tool.
+        drop(error.take_run_state());
         self.keep_time();
         let error =
             if self.state.turns > 0 { error.with_run_state(self.state.clone()) } else { error };
@@ -630,4 +661,9 @@ fn free_choice(choice: &mut ToolChoice) {
 /// A call that the token limit or a filter cut must not run.
 fn is_cut(response: &Response) -> bool {
     matches!(response.finish_reason(), Some(FinishReason::Length | FinishReason::ContentFilter))
+}
+
+/// All tokens that are known of.
+fn tokens(usage: &Usage) -> u64 {
+    usage.input.total.unwrap_or_default().saturating_add(usage.output.total.unwrap_or_default())
 }

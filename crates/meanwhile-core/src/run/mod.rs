@@ -55,7 +55,8 @@ async fn send<T: Extract>(
 
 /// Sends the request, runs tools if the output type asks for that, and reads the value.
 pub(crate) async fn run<T: Extract>(prepared: Prepared, resumed: Option<RunState>) -> Result<T> {
-    if !takes_turns::<T>(&prepared) {
+    let goes_on = T::RUNS_TOOLS && resumed.is_some();
+    if !goes_on && !takes_turns::<T>(&prepared) {
         return stream::<T>(prepared).await?.finish().await;
     }
     Machine::new(prepared, resumed).run().await
@@ -65,6 +66,7 @@ pub(crate) async fn run<T: Extract>(prepared: Prepared, resumed: Option<RunState
 fn takes_turns<T: Extract>(prepared: &Prepared) -> bool {
     T::RUNS_TOOLS
         && (!prepared.tools.is_empty()
+            || prepared.run.limits.time.is_some()
             || prepared.run.attempts.is_some_and(|attempts| attempts > 1)
             || prepared.provider.capabilities(&prepared.request.model).pauses)
 }

@@ -95,7 +95,11 @@ pub(super) fn sleep(timer: Option<&dyn Timer>, time: Duration) -> Result<BoxFutu
     timer.sleep(time)
 }
 
-/// Whether an error of a tool ends the run, because no model can do anything about it.
+/// Whether an error of a tool ends the run, because no model can do anything about it. One is that a run
+/// within the tool waits for a decision.
 pub(super) fn is_final(error: &Error) -> bool {
-    matches!(error.kind(), ErrorKind::Cancelled | ErrorKind::Budget | ErrorKind::Config)
+    matches!(
+        error.kind(),
+        ErrorKind::Cancelled | ErrorKind::Budget | ErrorKind::Config | ErrorKind::Paused
+    )
 }

@@ -12,8 +12,9 @@ use crate::Result;
 
 /// Decides whether a tool that the model asks for may run.
 ///
-/// Asked once for each call, in call order, before any tool of the turn runs. Of several, each is
-/// asked until one does not allow. Dropping cancels.
+/// Asked once for each call, in call order, before any tool of the turn runs. Of several, each is asked
+/// about what those before it have made of the call; one that denies has the last word, then one that
+/// pauses. Dropping cancels.
 #[async_trait]
 pub trait Approve: fmt::Debug + Send + Sync + 'static {
     /// Decides about one call.

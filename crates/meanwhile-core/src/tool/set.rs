@@ -87,7 +87,7 @@ impl<S: ToolSet> TypedCall<S> {
     }
 
     /// Runs the tool and answers the call; a failure becomes an error result for the model. The tool
-    /// has the [`Host`] of the scope around; see [`run_with`](Self::run_with) for another.
+    /// has the [`Host`](super::Host) of the scope around; see [`run_with`](Self::run_with) for another.
     pub async fn run(self) -> ToolResult {
         self.run_with(&ToolContext::current()).await
     }

@@ -42,7 +42,8 @@ pub trait Tool: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     ///
     /// An error is shown to the model, which may try again. [`ErrorKind::Cancelled`],
-    /// [`ErrorKind::Budget`] and [`ErrorKind::Config`] end the run instead: no model can mend them.
+    /// [`ErrorKind::Budget`], [`ErrorKind::Config`] and [`ErrorKind::Paused`] end the run instead: no
+    /// model can mend them.
     async fn call(&self, call: &ToolCall, context: &ToolContext) -> Result<ToolOutput>;
 }
 

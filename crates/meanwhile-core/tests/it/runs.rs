@@ -579,6 +579,42 @@ impl OutputReader for FromBrace {
     }
 }
 
+/// A run that is over is read again, and nobody is asked.
+#[test]
+fn a_run_that_has_ended_gives_its_value_again() {
+    let scripted = Scripted::new().reply("done").reply("something else");
+    let mut run = ask(&scripted, []).run_loop();
+    let state = wait(async {
+        while let Some(event) = run.next().await {
+            event.unwrap();
+        }
+        run.state().unwrap().clone()
+    });
+    assert_eq!(wait(ask(&scripted, []).resume(state)).unwrap(), "done");
+    assert_eq!(scripted.requests().len(), 1);
+}
+
+#[test]
+fn an_answer_that_was_cut_is_not_mended() {
+    let events = |reason| {
+        let text = format!("Here: {LISBON}");
+        vec![
+            Ok(Event::PartStart { index: 0, part: PartStart::Text }),
+            Ok(Event::TextDelta { index: 0, text }),
+            Ok(Event::PartEnd { index: 0, data: None }),
+            Ok(Event::Finish(Box::new(Finish::new(reason)))),
+        ]
+    };
+    let ask = |reason| {
+        let scripted = Scripted::new().events(events(reason));
+        wait(model(&scripted).call::<Json<City>>("go").reader(FromBrace).attempts(3))
+    };
+    assert_eq!(ask(FinishReason::Stop).unwrap().0, lisbon());
+    let error = ask(FinishReason::Length).unwrap_err();
+    assert!(error.message().contains("token limit"), "{error}");
+    assert_eq!(ask(FinishReason::ContentFilter).unwrap_err().kind(), ErrorKind::ContentFilter);
+}
+
 #[test]
 fn a_reader_reads_what_is_not_quite_json() {
     let ask = |text: &str| {
@@ -593,4 +629,136 @@ fn a_reader_reads_what_is_not_quite_json() {
     assert!(error.message().contains("no object"), "{error}");
     let error = ask("x {\"name\":1}").unwrap_err();
     assert!(error.message().contains("does not fit"), "{error}");
+}
+
+#[test]
+fn what_a_turn_adds_to_the_conversation_is_added_once() {
+    let hurried = |scripted: &Scripted| {
+        ask(scripted, [tool("look")])
+            .each_turn(|turn| turn.messages.push(meanwhile_core::Message::user("hurry")))
+            .approve(approval(|_| async { Approval::Pause }))
+    };
+    let scripted = Scripted::new().tool_call("1", "look", "{}").reply("done");
+    let mut state = wait(hurried(&scripted)).unwrap_err().take_run_state().unwrap();
+    assert!(state.decide("1", Approval::Allow));
+    assert_eq!(wait(hurried(&scripted).resume(state)).unwrap(), "done");
+    let roles: Vec<Role> = scripted.requests()[1].messages.iter().map(|one| one.role).collect();
+    assert_eq!(roles, [Role::User, Role::User, Role::Assistant, Role::Tool, Role::User]);
+
+    // Nor twice when it could not be sent.
+    let scripted = Scripted::new()
+        .tool_call("1", "look", "{}")
+        .error(Error::new(ErrorKind::Server, "down"))
+        .reply("done");
+    let call = || {
+        ask(&scripted, [tool("look")])
+            .each_turn(|turn| turn.messages.push(meanwhile_core::Message::user("hurry")))
+    };
+    let state = wait(call()).unwrap_err().take_run_state().unwrap();
+    assert_eq!(wait(call().resume(state)).unwrap(), "done");
+    let last = scripted.requests().pop().unwrap();
+    let hurries = last.messages.iter().filter(|message| message.text() == "hurry").count();
+    assert_eq!(hurries, 2, "one for each turn");
+}
+
+#[test]
+fn the_last_word_has_who_denies() {
+    let edit = || approval(|_| async { Approval::Edit(r#"{"x":2}"#.to_owned()) });
+    let deny_two = || {
+        approval(|call: ToolCall| async move {
+            match call.arguments.contains('2') {
+                true => Approval::Deny("not two".to_owned()),
+                false => Approval::Allow,
+            }
+        })
+    };
+    let pause = || approval(|_| async { Approval::Pause });
+    let scripted = two_calls();
+    let look = tool("look");
+    let call = ask(&scripted, [look.clone(), tool("act")]).approve(edit()).approve(deny_two());
+    assert_eq!(wait(call).unwrap(), "done");
+    assert_eq!(look.runs.load(Ordering::SeqCst), 0);
+    let scripted = two_calls();
+    let call = ask(&scripted, [tool("look"), tool("act")]);
+    let paused = wait(call.approve(edit()).approve(pause()).approve(deny_two()));
+    assert_eq!(paused.unwrap(), "done", "denied is denied, and need not be waited for");
+}
+
+#[test]
+fn the_answer_at_the_turn_limit_is_kept() {
+    let scripted = Scripted::new().tool_call("1", "look", "{}").reply("done");
+    let look = tool("look");
+    let call = || ask(&scripted, [look.clone()]);
+    let error = wait(call().max_turns(1)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TurnLimit);
+    assert_eq!(error.partial().unwrap().usage.total(), Some(2), "counted once");
+    let state = error.run_state().unwrap().clone();
+    assert_eq!((state.calls.len(), state.usage.total()), (1, Some(2)));
+    let still = wait(call().max_turns(1).resume(state.clone())).unwrap_err();
+    assert_eq!((still.kind(), look.runs.load(Ordering::SeqCst)), (ErrorKind::TurnLimit, 0));
+    assert_eq!(wait(call().max_turns(2).resume(state)).unwrap(), "done");
+    assert_eq!(scripted.requests().len(), 2, "what was answered is not asked again");
+}
+
+#[test]
+fn every_call_of_a_failed_answer_is_answered() {
+    let scripted = Scripted::new()
+        .tool_calls([
+            ToolCall::new("1", "final_answer", r#"{"name":"Lisbon"}"#),
+            ToolCall::new("2", "look", "{}"),
+        ])
+        .tool_call("3", "final_answer", LISBON);
+    let call = model(&scripted).call::<Json<City>>("go").tools(tools([tool("look")]));
+    assert_eq!(wait(call.output_mode(OutputMode::Tool).attempts(2)).unwrap().0, lisbon());
+    let results = results(&scripted);
+    assert!(results[0].contains("people") && results[1].contains("did not run"), "{results:?}");
+
+    // A call of a tool that does not exist is one too.
+    let scripted = Scripted::new().tool_call("1", "made_up", "{}").reply(LISBON);
+    assert!(wait(model(&scripted).call::<Json<City>>("go").attempts(2)).is_ok());
+    assert_eq!(scripted.requests()[1].messages.last().unwrap().role, Role::Tool);
+}
+
+#[test]
+fn a_cut_answer_is_asked_for_again_when_the_run_goes_on() {
+    let cut = vec![
+        Ok(Event::PartStart { index: 0, part: PartStart::Text }),
+        Ok(Event::TextDelta { index: 0, text: format!("Here: {LISBON}") }),
+        Ok(Event::PartEnd { index: 0, data: None }),
+        Ok(Event::Finish(Box::new(Finish::new(FinishReason::Length)))),
+    ];
+    let scripted = Scripted::new().events(cut).reply(LISBON);
+    let call = || model(&scripted).call::<Json<City>>("go").reader(FromBrace).attempts(2);
+    let state = wait(call()).unwrap_err().take_run_state().unwrap();
+    assert_eq!(wait(call().resume(state)).unwrap().0, lisbon());
+    assert_eq!(scripted.requests().len(), 2);
+}
+
+#[test]
+fn an_object_is_not_taken_for_the_absence_of_one() {
+    let ask = |text: &str| {
+        let scripted = Scripted::new().reply(text);
+        wait(model(&scripted).call::<Option<City>>("go"))
+    };
+    assert_eq!(ask(LISBON).unwrap().map(|city| city.name).as_deref(), Some("Lisbon"));
+    assert!(ask(r#"{"value":null}"#).unwrap().is_none());
+    assert!(ask("null").unwrap().is_none());
+    let scripted = Scripted::new().reply("[[1,2]]");
+    let list = wait(model(&scripted).call::<Vec<serde_json::Value>>("go")).unwrap();
+    assert_eq!(list, [serde_json::json!([1, 2])]);
+}
+
+#[test]
+fn events_come_before_the_error_that_ends_the_run() {
+    let scripted = Scripted::new().tool_call("1", "look", "{}");
+    let mut run = ask(&scripted, [tool("look")]).max_turns(1).run_loop();
+    let told = wait(async {
+        let mut told = Vec::new();
+        while let Some(event) = run.next().await {
+            told.push(event.map_err(|error| error.kind()));
+        }
+        told
+    });
+    assert_eq!(told.last(), Some(&Err(ErrorKind::TurnLimit)));
+    assert!(matches!(told[told.len() - 2], Ok(RunEvent::TurnEnd(_))), "{told:?}");
 }

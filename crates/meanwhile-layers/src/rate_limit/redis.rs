@@ -92,7 +92,7 @@ return 1
 ///
 /// Every booking is one round trip, atomic on the server and on its clock. The connection is made on
 /// first use and made again when it breaks; commands are given 2 s. While the server cannot be
-/// asked, calls fail with [`ErrorKind::Connection`], unless the layer
+/// asked, calls fail with [`ErrorKind::Connection`](meanwhile_core::ErrorKind::Connection), unless the layer
 /// [fails open](super::RateLimit::fail_open). Corrections are sent in the background and are lost when
 /// that fails, so that a request then counts as it was estimated. Clones share the connection.
 #[derive(Debug, Clone)]
@@ -107,7 +107,7 @@ impl RedisRateStore {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`] when it is no such URL.
+    /// [`ErrorKind::Config`](meanwhile_core::ErrorKind::Config) when it is no such URL.
     pub fn new(url: &str) -> Result<Self> {
         let unavailable = "the Redis server of the rate limit does not answer; start it, or let the \
             limit fail open";

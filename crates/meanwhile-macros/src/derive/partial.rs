@@ -99,14 +99,22 @@ fn structure(
             }
         }
     });
+    let fills = members.iter().map(|member| {
+        let (key, name) = (&member.key, member.name);
+        quote_spanned! {span=>
+            if let ::core::option::Option::Some(value) = value.get(#key) {
+                #root::output::Growing::fill(&mut self.#name, value);
+            }
+        }
+    });
     quote_spanned! {span=>
         #[doc = #doc]
         #[derive(::core::fmt::Debug, ::core::default::Default)]
         #[allow(missing_docs, dead_code)]
         #visibility struct #partial {
             #(#fields)*
-            // Whether the whole is complete.
-            done: ::core::primitive::bool,
+            // How far the whole has come.
+            progress: #root::output::Progress,
         }
 
         #[automatically_derived]
@@ -122,15 +130,26 @@ fn structure(
                     ::core::option::Option::None => match change {
                         #root::output::Change::Started { .. } => {
                             *self = ::core::default::Default::default();
+                            self.progress = #root::output::Progress::Started;
                         }
-                        #root::output::Change::Completed { .. } => self.done = true,
+                        #root::output::Change::Completed { value, .. } => {
+                            if self.progress != #root::output::Progress::Started {
+                                #root::output::Growing::fill(self, value);
+                            }
+                            self.progress = #root::output::Progress::Done;
+                        }
                         _ => {}
                     },
                 }
             }
 
+            fn fill(&mut self, value: &#root::output::Value) {
+                #(#fills)*
+                self.progress = #root::output::Progress::Done;
+            }
+
             fn is_done(&self) -> ::core::primitive::bool {
-                self.done
+                self.progress == #root::output::Progress::Done
             }
         }
 
@@ -149,8 +168,8 @@ fn member<'a>(
     errors: &mut Errors,
 ) -> Option<Member<'a>> {
     let name = field.ident.as_ref()?;
-    if plain(name) == "done" {
-        errors.on(name, "`done` is a mark of the partial form; name the field otherwise and rename it with serde");
+    if plain(name) == "progress" {
+        errors.on(name, "`progress` is a mark of the partial form; name the field otherwise and rename it with serde");
     }
     let mut whole = false;
     for attribute in field.attrs.iter().filter(|one| one.path().is_ident("partial")) {

@@ -17,7 +17,7 @@ struct Generic<T> {
 
 #[derive(Deserialize, Partial)]
 struct Marked {
-    done: bool,
+    progress: bool,
     #[partial(hole)]
     rest: String,
     #[serde(flatten)]
