@@ -91,11 +91,12 @@ impl Client {
     pub async fn tools(&self) -> Result<Toolbox> {
         let connection = &self.0;
         // Before the question: a change that comes while it is answered must not be missed.
-        connection.seen.store(*connection.changes.borrow(), Ordering::Release);
+        let changes = *connection.changes.borrow();
         let listed = listing::all(connection, "tools/list", |page| async move {
             connection.peer.list_tools(page).await.map(|page| (page.tools, page.next_cursor))
         });
         let tools = self.offered(listed.await, |offer| offer.tools.is_some())?;
+        connection.seen.fetch_max(changes, Ordering::AcqRel);
         let mut names = Names::default();
         let tools = tools.into_iter().map(|tool| {
             let accepted = names.give(connection.prefix.as_deref(), &tool.name);

@@ -70,7 +70,8 @@ pub(crate) fn timed_out(after: Duration) -> Error {
 /// The connection is gone.
 pub(crate) fn closed() -> Error {
     let message = "the connection to the MCP server is closed; connect again";
-    Error::new(ErrorKind::Connection, message)
+    // The same question again would meet the same closed connection.
+    Error::new(ErrorKind::Connection, message).with_retryable(false)
 }
 
 /// The server answered with an error of JSON-RPC.
@@ -138,7 +139,7 @@ fn http(failure: &HttpFailure) -> Error {
         StreamableHttpError::Client(failure) => sending(failure),
         StreamableHttpError::SessionExpired => {
             let message = "the MCP server has ended the session; connect again";
-            Error::new(ErrorKind::Connection, message).with_status(404)
+            Error::new(ErrorKind::Connection, message).with_status(404).with_retryable(false)
         }
         StreamableHttpError::UnexpectedContentType(media_type) => {
             let media_type = media_type.as_deref().unwrap_or("no media type");

@@ -66,6 +66,9 @@ impl From<Prompt> for PromptInfo {
     }
 }
 
+/// So many pages are no list that anybody made.
+const MOST_PAGES: usize = 1000;
+
 /// Asks for page after page. A cursor that comes again is an error, because the list would never end.
 pub(crate) async fn all<T, F>(
     connection: &Connection,
@@ -82,6 +85,12 @@ where
         let (more, next) = connection.ask(operation, page(asked)).await?;
         items.extend(more);
         let Some(next) = next else { return Ok(items) };
+        if seen.len() >= MOST_PAGES {
+            let message = format!(
+                "the list of the MCP server does not end within {MOST_PAGES} pages; report it to who keeps the server"
+            );
+            return Err(Error::new(ErrorKind::Decode, message).with_operation(operation));
+        }
         if !seen.insert(next.clone()) {
             let message = "the MCP server begins its list again in place of ending it; report it to who keeps the server";
             return Err(Error::new(ErrorKind::Decode, message).with_operation(operation));

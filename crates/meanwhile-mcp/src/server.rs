@@ -1,5 +1,7 @@
 //! [`Server`]: a toolbox, served over the standard streams, over streamable HTTP or over any stream.
 
+use std::time::Duration;
+
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
@@ -34,8 +36,9 @@ use crate::service::Service;
 /// ```
 ///
 /// A tool that fails, panics, takes longer than its own limit or is given unfit arguments answers with a
-/// result that says it is an error. A call that the client cancels is dropped at once, and that of a client
-/// that goes after five seconds at most. [`Progress`](crate::Progress) tells a client how far a tool is.
+/// result that says it is an error. A call that the client cancels is dropped at once; that of a client that
+/// goes, after five seconds at most over a stream, and over HTTP when its session ends: when the client ends
+/// it, or after an hour in which nothing was said. [`Progress`](crate::Progress) tells a client how far a tool is.
 #[derive(Debug, Clone)]
 #[must_use = "nothing happens before it is served"]
 pub struct Server {
@@ -140,7 +143,9 @@ impl Server {
             .with_allowed_origins(pages.chain(self.origins));
         // Sessions run in tasks of their own.
         let _end_sessions = config.cancellation_token.clone().drop_guard();
-        let sessions = LocalSessionManager::default().into();
+        let mut sessions = LocalSessionManager::default();
+        sessions.session_config.keep_alive = Some(SILENCE);
+        let sessions = sessions.into();
         let http = StreamableHttpService::new(move || Ok(service.clone()), sessions, config);
         let mut connections = JoinSet::new();
         loop {
@@ -148,6 +153,11 @@ impl Server {
                 accepted = listener.accept() => match accepted {
                     Ok((stream, _)) => stream,
                     Err(error) if is_of_one_client(&error) => continue,
+                    Err(error) if is_of_the_moment(&error) => {
+                        // No room for another one: those that are there go on and make some.
+                        tokio::time::sleep(NO_ROOM).await;
+                        continue;
+                    }
                     Err(error) => {
                         let message = format!("the listener of the MCP server failed: {error}");
                         return Err(Error::new(ErrorKind::Connection, message).with_source(error));
@@ -170,6 +180,19 @@ impl Server {
         let (tools, host) = (self.tools.clone(), self.host.clone());
         Service::new(implementation, self.instructions.clone(), tools, host)
     }
+}
+
+/// How long no client is let in when there is no room for one.
+const NO_ROOM: Duration = Duration::from_millis(100);
+
+/// How long a session is kept in which nothing is said: no longer than this may a tool be silent.
+const SILENCE: Duration = Duration::from_secs(3600);
+
+/// Whether there is no room for another connection: too many open files, or too little memory.
+fn is_of_the_moment(error: &std::io::Error) -> bool {
+    // ENOMEM, ENFILE and EMFILE, and ENOBUFS on Linux and on BSDs.
+    matches!(error.kind(), std::io::ErrorKind::OutOfMemory)
+        || matches!(error.raw_os_error(), Some(12 | 23 | 24 | 55 | 105))
 }
 
 /// Whether only the connection that was to be accepted is lost.
