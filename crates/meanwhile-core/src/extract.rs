@@ -203,10 +203,7 @@ pub fn read_value<T: DeserializeOwned + JsonSchema>(
         Err(strict) => strict,
     };
     // An answer that was cut is not the whole value, however well it can be closed.
-    let cut = matches!(
-        response.finish_reason(),
-        Some(FinishReason::Length | FinishReason::ContentFilter)
-    );
+    let cut = response.is_cut();
     let Some(reader) = reading.reader.as_ref().filter(|_| !cut) else {
         return unusable(response, Some(strict), by_tool);
     };
@@ -338,10 +335,7 @@ impl<T: Extract, S: ToolSet> Extract for Turn<T, S> {
 
     fn extract(response: Response, reading: &mut Reading) -> Result<Self> {
         // A call that the token limit cut must not run.
-        let cut = matches!(
-            response.finish_reason(),
-            Some(FinishReason::Length | FinishReason::ContentFilter)
-        );
+        let cut = response.is_cut();
         let given = reading.output_call(&response).is_some();
         if cut || given || response.tool_calls().next().is_none() {
             return T::extract(response, reading).map(Self::Final);

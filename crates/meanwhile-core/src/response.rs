@@ -107,6 +107,12 @@ impl Response {
         texts.flatten()
     }
 
+    /// Whether the token limit or a filter cut the answer: what it holds is not whole, and a tool call in
+    /// it must not run.
+    pub(crate) fn is_cut(&self) -> bool {
+        matches!(self.finish_reason(), Some(FinishReason::Length | FinishReason::ContentFilter))
+    }
+
     /// The unified finish reason; `None` where the provider did not say.
     #[must_use]
     pub fn finish_reason(&self) -> Option<FinishReason> {

@@ -344,7 +344,7 @@ impl<T: Extract> Machine<T> {
         if self.tells {
             self.events.push_back(Ok(RunEvent::TurnEnd(Box::new(response.clone()))));
         }
-        let cut = is_cut(&response);
+        let cut = response.is_cut();
         let gives_value = cut || self.reading.output_call(&response).is_some();
         if !gives_value && response.tool_calls().next().is_some() && !self.tools().is_empty() {
             // Nobody would read what the tools answer, so they do not run.
@@ -405,7 +405,7 @@ impl<T: Extract> Machine<T> {
         let attempts = self.settings.attempts.unwrap_or(1);
         self.state.failed_outputs.saturating_add(1) < attempts
             && self.state.turns < self.settings.limits.most_turns()
-            && !is_cut(response)
+            && !response.is_cut()
             && response.refusal().is_none()
     }
 
@@ -548,6 +548,7 @@ impl<T: Extract> Machine<T> {
             if let Some(Approval::Edit(arguments)) = &pending.approval {
                 call.arguments.clone_from(arguments);
             }
+            // Not by `tools()`: what runs is borrowed from the step meanwhile.
             let tools = self.turn_tools.as_ref().unwrap_or(&self.tools);
             let tool = tools.find(&call).cloned();
             let context = ToolContext { host: self.settings.host.clone(), turn: self.state.turns };
@@ -656,11 +657,6 @@ fn free_choice(choice: &mut ToolChoice) {
     if matches!(choice, ToolChoice::Required | ToolChoice::Tool(_)) {
         *choice = ToolChoice::Auto;
     }
-}
-
-/// A call that the token limit or a filter cut must not run.
-fn is_cut(response: &Response) -> bool {
-    matches!(response.finish_reason(), Some(FinishReason::Length | FinishReason::ContentFilter))
 }
 
 /// All tokens that are known of.
