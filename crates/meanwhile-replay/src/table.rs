@@ -53,7 +53,8 @@ const OTHER_HOSTS: &str = "
 ## Models of one vendor at another
 
 A host that serves another vendor's models on that vendor's wire is asked on it, with that vendor's codec
-and options:
+and options. In the `meanwhile` crate, Mistral on Vertex AI and `:invoke` are features of their own,
+`vertex-mistral` and `bedrock-invoke`:
 
 | model string | wire |
 |---|---|
