@@ -4,7 +4,8 @@
 
 use std::collections::VecDeque;
 
-use meanwhile_core::{Event, Part, ProviderData, Thinking, Warning, WarningKind};
+use meanwhile_core::{Event, Part, ProviderData, Request, Thinking, Warning, WarningKind};
+use meanwhile_http::CallIds;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
@@ -20,6 +21,8 @@ type Events = VecDeque<Event>;
 pub(crate) struct Blocks {
     open: Vec<Open>,
     next_part: u32,
+    /// Hosts that copy this wire leave them out.
+    ids: CallIds,
     /// Whether the arguments of [`OUTPUT_TOOL`] are the answer's text.
     output_tool: bool,
     /// Whether the answer holds a tool call for the program.
@@ -58,8 +61,15 @@ enum Kind {
 }
 
 impl Blocks {
-    pub(crate) fn new(output_tool: bool) -> Self {
-        Self { open: Vec::new(), next_part: 0, output_tool, called: false, answered: false }
+    pub(crate) fn new(output_tool: bool, request: &Request) -> Self {
+        Self {
+            open: Vec::new(),
+            next_part: 0,
+            ids: CallIds::after(request),
+            output_tool,
+            called: false,
+            answered: false,
+        }
     }
 
     /// Reads a block that comes whole.
@@ -123,8 +133,8 @@ impl Blocks {
                 let data = data.map(|caller| json!({ "caller": caller }));
                 let input = arguments(block.input);
                 let part = self.push(index, Kind::Call { input, data });
-                let (id, name) = (block.id.0, block.name.0);
-                events.push_back(Event::tool_call_start(part, id, name));
+                let id = self.ids.give(block.id.given());
+                events.push_back(Event::tool_call_start(part, id, block.name.0));
             }
             _ => {
                 if let Some(Value::Object(block)) = value(raw) {

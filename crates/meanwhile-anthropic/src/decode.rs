@@ -31,7 +31,7 @@ type Events = VecDeque<Event>;
 impl MessagesDecoder {
     pub(crate) fn new(request: &Request) -> Self {
         Self {
-            blocks: Blocks::new(is_output_tool_free(request)),
+            blocks: Blocks::new(is_output_tool_free(request), request),
             counters: Map::new(),
             service_tier: None,
             about: Map::new(),

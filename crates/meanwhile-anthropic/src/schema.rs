@@ -89,9 +89,11 @@ fn rewrite(schema: &Value, root: &Value, depth: usize) -> Result<Value, String> 
             "items" => {
                 out.insert(keyword.clone(), rewrite(value, root, depth + 1)?);
             }
-            "anyOf" | "allOf" => {
+            "anyOf" => {
                 out.insert(keyword.clone(), many(value)?);
             }
+            // Objects that are closed one by one are none together.
+            "allOf" => return Err("a value of several schemas at once".to_owned()),
             "oneOf" => {
                 out.insert("anyOf".to_owned(), many(value)?);
             }
@@ -118,10 +120,7 @@ fn rewrite(schema: &Value, root: &Value, depth: usize) -> Result<Value, String> 
         out.insert("additionalProperties".to_owned(), Value::Bool(false));
     } else if names_type(fields, "array") && !fields.contains_key("items") {
         return Err("a list of anything".to_owned());
-    } else if !["type", "enum", "const", "anyOf", "allOf"]
-        .iter()
-        .any(|name| out.contains_key(*name))
-    {
+    } else if !["type", "enum", "const", "anyOf"].iter().any(|name| out.contains_key(*name)) {
         return Err("a value of any type".to_owned());
     }
     if !told.is_empty() {

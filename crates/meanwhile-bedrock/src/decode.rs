@@ -12,7 +12,7 @@ use meanwhile_core::{
     Audio, Error, ErrorKind, Event, Finish, FinishReason, Image, Metadata, Part, Request, Result,
 };
 use meanwhile_http::frame::MessageHeaders;
-use meanwhile_http::{Decoder, Frame};
+use meanwhile_http::{CallFragment, Decoder, Frame, ToolCalls};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
@@ -36,8 +36,7 @@ pub struct ConverseDecoder {
     output_tool: Option<String>,
     next_part: u32,
     open: Vec<Open>,
-    /// Whether the program has to run a tool.
-    called: bool,
+    calls: ToolCalls,
     /// What is told about the answer and is no part of it.
     told: Map<String, Value>,
     stop_sequence: Option<String>,
@@ -56,7 +55,7 @@ impl ConverseDecoder {
             output_tool,
             next_part: 0,
             open: Vec::new(),
-            called: false,
+            calls: ToolCalls::after(request),
             told: Map::new(),
             stop_sequence: None,
             stop_reason: None,
@@ -217,7 +216,7 @@ impl ConverseDecoder {
             Block::Text(text) => self.text(index, text.into_cow(), events),
             Block::ToolUse(raw) => {
                 let piece: ToolUse<'_> = serde_json::from_str(raw.get()).unwrap_or_default();
-                if self.find(index).is_none() {
+                if self.find(index).is_none() && !self.calls.is_open(index) {
                     self.begin_call(index, raw, events);
                 }
                 if let Some(input) = piece.input {
@@ -270,23 +269,21 @@ impl ConverseDecoder {
             self.ensure(index, Kind::Output, events);
             return Some(call);
         }
-        self.called = true;
-        let part = self.next();
-        let id = match call.tool_use_id.as_deref() {
-            Some(id) if !id.is_empty() => id.to_owned(),
-            _ => format!("call_{part}"),
-        };
-        self.open.push(Open { index, part, kind: Kind::Call });
-        events.push_back(Event::tool_call_start(part, id, name));
+        let id = call.tool_use_id.as_deref().unwrap_or_default();
+        let fragment = CallFragment::new(Some(index)).named(id, name).begins(true);
+        self.calls.add(fragment, &mut self.next_part, events);
         Some(call)
     }
 
     fn call_input(&mut self, index: u64, input: Cow<'_, str>, events: &mut Events) {
+        if self.calls.is_open(index) {
+            let fragment = CallFragment::new(Some(index)).arguments(input);
+            return self.calls.add(fragment, &mut self.next_part, events);
+        }
         let Some(open) = self.find(index) else { return };
         let part = open.part;
         match &mut open.kind {
             _ if input.is_empty() => {}
-            Kind::Call => events.push_back(Event::tool_call_delta(part, input)),
             Kind::Output => events.push_back(Event::text_delta(part, input)),
             Kind::Own(block) => block.input.push_str(&input),
             _ => {}
@@ -332,7 +329,7 @@ impl ConverseDecoder {
         match self.find(index) {
             Some(open) if open.kind.is_like(&kind) => return open.part,
             Some(_) => self.close(index, events),
-            None => {}
+            None => self.calls.close(index, &mut self.next_part, events),
         }
         let part = self.next();
         events.push_back(match kind {
@@ -348,7 +345,9 @@ impl ConverseDecoder {
     }
 
     fn close(&mut self, index: u64, events: &mut Events) {
-        let Some(at) = self.open.iter().position(|open| open.index == index) else { return };
+        let Some(at) = self.open.iter().position(|open| open.index == index) else {
+            return self.calls.close(index, &mut self.next_part, events);
+        };
         let Open { part, kind, .. } = self.open.remove(at);
         let data = match kind {
             Kind::Own(block) => {
@@ -362,7 +361,7 @@ impl ConverseDecoder {
                 return self.part(part, events);
             }
             Kind::Thinking(sealed) => sealed.into_data(&self.provider),
-            Kind::Text | Kind::Call | Kind::Output => None,
+            Kind::Text | Kind::Output => None,
         };
         events.push_back(Event::PartEnd { index: part, data });
     }
@@ -371,6 +370,7 @@ impl ConverseDecoder {
         while let Some(index) = self.open.first().map(|open| open.index) {
             self.close(index, events);
         }
+        self.calls.end(&mut self.next_part, events, |_| None);
     }
 
     fn part(&mut self, part: Part, events: &mut Events) {
@@ -437,10 +437,10 @@ impl ConverseDecoder {
         let raw = self.stop_reason.take().unwrap_or_default();
         let reason = match usage::finish_reason(&raw) {
             // The call of the tool that is the answer asks for nothing.
-            FinishReason::ToolCalls if !self.called && self.output_tool.is_some() => {
+            FinishReason::ToolCalls if self.calls.is_empty() && self.output_tool.is_some() => {
                 FinishReason::Stop
             }
-            FinishReason::Stop if self.called => FinishReason::ToolCalls,
+            FinishReason::Stop if !self.calls.is_empty() => FinishReason::ToolCalls,
             reason => reason,
         };
         let mut finish = Finish::new(reason);

@@ -73,6 +73,10 @@ fn rewrite(schema: &mut Value, depth: usize) -> Result<(), String> {
     if let Some(keyword) = IMPOSSIBLE.into_iter().find(|keyword| object.contains_key(*keyword)) {
         return Err(format!("the keyword `{keyword}`"));
     }
+    // Objects that are closed one by one are none together.
+    if object.get("allOf").and_then(Value::as_array).is_some_and(|all| all.len() > 1) {
+        return Err("a value of several schemas at once".to_owned());
+    }
     if let Some(one_of) = object.shift_remove("oneOf") {
         object.insert("anyOf".to_owned(), one_of);
     }

@@ -11,7 +11,8 @@ use meanwhile_core::{
     Citation, Error, ErrorKind, Event, Finish, FinishReason, Logprob, Metadata, Part, ProviderData,
     Request, Result, Warning, WarningKind,
 };
-use meanwhile_http::{Decoder, Frame};
+use meanwhile_http::lenient::BorrowedStr;
+use meanwhile_http::{CallFragment, Decoder, Frame, ToolCalls};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
@@ -32,9 +33,7 @@ pub struct ChatDecoder {
     early: Vec<(Option<u64>, Citation)>,
     /// Citations of what is no text: a plan, thinking.
     others: Vec<Value>,
-    calls: u32,
-    /// Calls that the conversation holds already, so that made-up ids stay unique in it.
-    earlier: usize,
+    calls: ToolCalls,
     finish: Option<Finish>,
 }
 
@@ -50,7 +49,6 @@ struct Open {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
     Content(u64),
-    Call(u64),
     Plan,
 }
 
@@ -58,7 +56,6 @@ enum Place {
 enum Kind {
     Text,
     Thinking,
-    Call,
 }
 
 impl ChatDecoder {
@@ -70,8 +67,7 @@ impl ChatDecoder {
             texts: Vec::new(),
             early: Vec::new(),
             others: Vec::new(),
-            calls: 0,
-            earlier: request.messages.iter().flat_map(|message| message.tool_calls()).count(),
+            calls: ToolCalls::after(request),
             finish: None,
         }
     }
@@ -90,7 +86,7 @@ impl ChatDecoder {
             );
         };
         self.identify(answer.id.as_deref(), events);
-        self.plan(message.tool_plan.map(meanwhile_http::lenient::BorrowedStr::into_cow), events);
+        self.plan(message.tool_plan.map(BorrowedStr::into_cow), events);
         self.close(Place::Plan, events);
         for (index, content) in (0..).zip(message.content.0) {
             self.content(index, content, events);
@@ -103,7 +99,6 @@ impl ChatDecoder {
         }
         for (index, call) in (0..).zip(message.tool_calls.0) {
             self.call(index, call, true, events);
-            self.close(Place::Call(index), events);
         }
         let delta = Delta {
             finish_reason: answer.finish_reason,
@@ -132,7 +127,7 @@ impl ChatDecoder {
                 return Err(error::in_answer(data).unwrap_or_else(failed));
             }
             "content-end" => self.close(Place::Content(index), events),
-            "tool-call-end" => self.close(Place::Call(index), events),
+            "tool-call-end" => self.calls.close(index, &mut self.next_part, events),
             "message-start" => self.identify(piece.id.as_deref(), events),
             "content-start" | "content-delta" => {
                 for content in delta.message.into_iter().flat_map(|message| message.content.0) {
@@ -145,7 +140,7 @@ impl ChatDecoder {
             }
             "tool-plan-delta" => {
                 let plan = delta.message.and_then(|message| message.tool_plan);
-                self.plan(plan.map(meanwhile_http::lenient::BorrowedStr::into_cow), events);
+                self.plan(plan.map(BorrowedStr::into_cow), events);
             }
             "tool-call-start" | "tool-call-delta" => {
                 // The plan is complete when the first call begins.
@@ -199,27 +194,17 @@ impl ChatDecoder {
     }
 
     fn call(&mut self, index: u64, call: Call<'_>, begins: bool, events: &mut Events) {
-        let place = Place::Call(index);
         let function = call.function.unwrap_or_default();
-        let known = self.open.iter().find(|open| open.place == place).map(|open| open.part);
-        let part = match known.filter(|_| !begins) {
-            Some(part) => part,
-            None => {
-                self.close(place, events);
-                let part = self.next();
-                let made_up = self.earlier + self.calls as usize;
-                self.calls += 1;
-                let id = call.id.filter(|id| !id.is_empty());
-                let id = id.map_or_else(|| format!("call_{made_up}"), String::from);
-                let name = function.name.as_deref().unwrap_or_default();
-                self.open.push(Open { place, part, kind: Kind::Call });
-                events.push_back(Event::tool_call_start(part, id, name));
-                part
-            }
-        };
-        if let Some(arguments) = function.arguments.filter(|arguments| !arguments.is_empty()) {
-            events.push_back(Event::tool_call_delta(part, arguments));
+        let id = call.id.as_deref().unwrap_or_default();
+        let name = function.name.as_deref().unwrap_or_default();
+        // A number that is used again begins another call.
+        if begins {
+            self.calls.close(index, &mut self.next_part, events);
         }
+        let begins = begins || !self.calls.is_open(index);
+        let fragment = CallFragment::new(Some(index)).named(id, name).begins(begins);
+        let arguments = function.arguments.map(BorrowedStr::into_cow).unwrap_or_default();
+        self.calls.add(fragment.arguments(arguments), &mut self.next_part, events);
     }
 
     fn citations(&mut self, raw: Option<&RawValue>, index: Option<u64>, events: &mut Events) {
@@ -293,6 +278,7 @@ impl ChatDecoder {
         while let Some(place) = self.open.first().map(|open| open.place) {
             self.close(place, events);
         }
+        self.calls.end(&mut self.next_part, events, |_| None);
         let counters = delta.usage.and_then(|usage| serde_json::from_str(usage.get()).ok());
         events.extend(counters.and_then(usage::usage).map(Event::usage));
         let raw = delta.finish_reason.as_deref().unwrap_or_default();
@@ -309,7 +295,7 @@ impl ChatDecoder {
             events.push_back(Event::part(index, Part::opaque(&*self.provider, others)));
         }
         let reason = match usage::finish_reason(raw) {
-            FinishReason::Stop if self.calls > 0 => FinishReason::ToolCalls,
+            FinishReason::Stop if !self.calls.is_empty() => FinishReason::ToolCalls,
             reason => reason,
         };
         let mut finish = Finish::new(reason);

@@ -6,8 +6,8 @@ use serde::de::DeserializeOwned;
 
 use crate::tool::{ToolCall, ToolResult, ToolSet, Toolbox, TypedCall};
 use crate::{
-    Error, ErrorKind, FinishReason, Message, OutputFormat, OutputSchema, Reading, Repair, Response,
-    Result, Schema,
+    Checked, Checks, Error, ErrorKind, FinishReason, Message, OutputFormat, OutputSchema, Reading,
+    Repair, Response, Result, Schema,
 };
 
 /// A type that a call can return.
@@ -34,7 +34,7 @@ pub trait Extract: Sized + Send + 'static {
     /// # Errors
     ///
     /// [`ErrorKind::Output`] when the answer does not hold the value: not JSON, not of the shape,
-    /// cut off, refused; [`ErrorKind::ContentFilter`] when a filter stopped it. The error carries
+    /// against its checks, cut off, refused; [`ErrorKind::ContentFilter`] when a filter stopped it. The error carries
     /// the response.
     fn extract(response: Response, reading: &mut Reading) -> Result<Self>;
 }
@@ -72,7 +72,8 @@ impl Extract for String {
     }
 }
 
-/// Any `Deserialize + JsonSchema` type as the output of a call, without a derive of ours.
+/// Any `Deserialize + JsonSchema` type as the output of a call, without a derive of ours, and without
+/// checks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Json<T>(pub T);
 
@@ -88,7 +89,7 @@ impl<T: DeserializeOwned + JsonSchema + Send + 'static> Extract for Json<T> {
     }
 
     fn extract(response: Response, reading: &mut Reading) -> Result<Self> {
-        read_value(response, reading).map(Self)
+        read(response, reading, |_| Checks::default()).map(Self)
     }
 }
 
@@ -147,8 +148,8 @@ macro_rules! values {
 
 values! {
     [] bool, [] i8, [] i16, [] i32, [] i64, [] u8, [] u16, [] u32, [] u64, [] f32, [] f64,
-    [T: DeserializeOwned + JsonSchema + Send + 'static] Vec<T>,
-    [T: DeserializeOwned + JsonSchema + Send + 'static] Option<T>,
+    [T: DeserializeOwned + JsonSchema + Checked + Send + 'static] Vec<T>,
+    [T: DeserializeOwned + JsonSchema + Checked + Send + 'static] Option<T>,
 }
 
 /// Providers want an object at the root, so everything else travels in one.
@@ -181,15 +182,24 @@ pub fn value_output<T: JsonSchema>() -> OutputFormat {
     OutputFormat::Schema(OutputSchema::new(name, schema))
 }
 
-/// Reads a `T` from the JSON of an answer, from inside its wrapping object where it has one.
+/// Reads a `T` from the JSON of an answer, from inside its wrapping object where it has one, and checks
+/// it.
 ///
 /// # Errors
 ///
 /// As [`Extract::extract`].
 #[doc(hidden)]
-pub fn read_value<T: DeserializeOwned + JsonSchema>(
+pub fn read_value<T: DeserializeOwned + JsonSchema + Checked>(
     response: Response,
     reading: &mut Reading,
+) -> Result<T> {
+    read(response, reading, Checks::of)
+}
+
+fn read<T: DeserializeOwned + JsonSchema>(
+    response: Response,
+    reading: &mut Reading,
+    check: fn(&T) -> Checks,
 ) -> Result<T> {
     let text = reading.text(&response);
     let by_tool = reading.output_call(&response).is_some();
@@ -199,7 +209,7 @@ pub fn read_value<T: DeserializeOwned + JsonSchema>(
     }
     let wrapped = !Schema::of::<T>().is_object();
     let strict = match from_json(wrapped, json) {
-        Ok(value) => return Ok(value),
+        Ok(value) => return checked(value, check, response),
         Err(strict) => strict,
     };
     // An answer that was cut is not the whole value, however well it can be closed.
@@ -225,10 +235,20 @@ pub fn read_value<T: DeserializeOwned + JsonSchema>(
     match from_value(wrapped, found.value) {
         Ok(value) => {
             reading.repairs.extend(found.repairs);
-            Ok(value)
+            checked(value, check, response)
         }
         Err(source) => unusable(response, Some(source), by_tool),
     }
+}
+
+/// The value, where its checks find nothing wrong with it.
+fn checked<T>(value: T, check: fn(&T) -> Checks, response: Response) -> Result<T> {
+    let checks = check(&value);
+    if checks.failed() == 0 {
+        return Ok(value);
+    }
+    let message = format!("the answer does not pass its checks: {checks}");
+    Err(about(response, ErrorKind::Output, message))
 }
 
 // A wrapped type is tried wrapped first: `Option<T>` would read any object it does not know.
@@ -281,14 +301,19 @@ fn unusable<T>(response: Response, source: Option<serde_json::Error>, by_tool: b
     } else {
         (ErrorKind::Output, "the answer is empty".to_owned())
     };
-    let error = Error::new(kind, message)
-        .with_provider(response.provider.clone())
-        .with_model(response.model.clone())
-        .with_partial(response);
+    let error = about(response, kind, message);
     Err(match source {
         Some(source) => error.with_source(source),
         None => error,
     })
+}
+
+/// An error about an answer, which rides on it.
+fn about(response: Response, kind: ErrorKind, message: String) -> Error {
+    Error::new(kind, message)
+        .with_provider(response.provider.clone())
+        .with_model(response.model.clone())
+        .with_partial(response)
 }
 
 /// One turn of a conversation with tools: either the final value, or tool calls to be answered.

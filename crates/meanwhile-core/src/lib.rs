@@ -56,14 +56,18 @@ mod warning;
 
 // What happens next.
 mod call;
+mod check;
 mod extract;
 mod observe;
 mod prepare;
+mod pricing;
 mod run;
 mod timer;
+mod usd;
 
 pub use attempt::Attempt;
 pub use call::Call;
+pub use check::{Checked, Checks};
 pub use citation::{Citation, Logprob};
 pub use data::ProviderData;
 pub use error::{Error, ErrorKind, Result, TimeoutPhase};
@@ -86,6 +90,7 @@ pub use modality::{
 pub use model::{Model, ModelId, ModelRef};
 pub use observe::{IntoObserver, Moment, Observer, Observers, Run, RunId, RunKind};
 pub use params::{Effort, Params, Reasoning, Timeouts};
+pub use pricing::Pricing;
 pub use prompt::{IntoPrompt, Prompt};
 pub use provider::{AnyProvider, Capabilities, Layer, OutputSupport, Provider};
 pub use reading::{OutputReader, ReadValue, Reading, Repair};
@@ -108,4 +113,5 @@ pub use tool::{
     TypedCall, approval,
 };
 pub use usage::{InputTokens, OutputTokens, RawJson, Usage};
+pub use usd::Usd;
 pub use warning::{Warning, WarningKind};

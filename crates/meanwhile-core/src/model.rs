@@ -22,7 +22,9 @@ pub struct Model {
 }
 
 impl Model {
-    /// Names a model of `provider`.
+    /// Names a model of `provider`, which belongs to no registry: its own [`call`](Self::call) reads strictly,
+    /// and has no timer and no prices but those of the call's settings. The `call` of the `meanwhile` facade
+    /// takes such a model, too, and brings what its registry has.
     #[must_use]
     pub fn new(provider: impl Provider, id: impl Into<String>) -> Self {
         Self::of(AnyProvider::new(provider), id)

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::observe::Origin;
+use crate::pricing;
 use crate::reading::OUTPUT_TOOL;
 use crate::run::{OutputMode, RunLimits, RunSettings};
 use crate::scope::Scope;
@@ -101,6 +102,10 @@ pub(crate) fn prepare<T: Extract>(
     if !tools.is_empty() || run.limits != RunLimits::new() || !run.each_turn.is_empty() {
         run.timer = run.timer.or_else(|| registry.timer());
     }
+    if run.limits.cost.is_some() {
+        run.prices = run.prices.or_else(|| registry.prices());
+        check_price(model.provider.id(), &request.model, &run)?;
+    }
     let parent = scope.parent().cloned();
     let origin = if observers.is_empty() {
         Origin::default()
@@ -126,6 +131,23 @@ fn check_host(tools: &Toolbox, run: &RunSettings) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Fails before anything is sent when a limit on the cost could not be kept.
+fn check_price(provider: &str, model: &str, run: &RunSettings) -> Result<()> {
+    let Some(prices) = &run.prices else {
+        let message = "a limit on the cost needs prices: set them with `.prices(…)`; the registry of the \
+                       `meanwhile` facade has some with the feature `layers`";
+        return Err(Error::new(ErrorKind::Config, message));
+    };
+    if pricing::is_known(&**prices, provider, model) {
+        return Ok(());
+    }
+    let message = format!(
+        "the price of `{provider}/{model}` is not known, and the cost of the run is limited; give the call \
+         prices that hold it with `.prices(…)`"
+    );
+    Err(Error::new(ErrorKind::Budget, message))
 }
 
 fn resolve(

@@ -6,8 +6,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::{
     AnyProvider, Batches, Embedder, EmbeddingModel, Error, ErrorKind, ImageGenerator, Layer,
-    ListModels, Model, ModelId, ModelInfo, Moderator, OutputReader, Params, Provider, Reranker,
-    Result, SpeechSynthesizer, Timer, Transcriber,
+    ListModels, Model, ModelId, ModelInfo, Moderator, OutputReader, Params, Pricing, Provider,
+    Reranker, Result, SpeechSynthesizer, Timer, Transcriber,
 };
 
 /// Makes one thing that a provider offers from the environment. Does no network I/O.
@@ -146,6 +146,7 @@ struct Entries {
     params: Params,
     timer: Option<Arc<dyn Timer>>,
     reader: Option<Arc<dyn OutputReader>>,
+    prices: Option<Arc<dyn Pricing>>,
     // Around every provider; the last one is the outermost.
     layers: Vec<Arc<dyn Layer>>,
     // Providers in their layers, made on first use.
@@ -223,6 +224,16 @@ impl Registry {
     pub fn clear_reader(&self) -> &Self {
         self.write().reader = None;
         self
+    }
+
+    /// Sets what knows the cost of answers, where a call does not say.
+    pub fn set_prices(&self, prices: impl Pricing) -> &Self {
+        self.write().prices = Some(Arc::new(prices));
+        self
+    }
+
+    pub(crate) fn prices(&self) -> Option<Arc<dyn Pricing>> {
+        self.read().prices.clone()
     }
 
     pub(crate) fn timer(&self) -> Option<Arc<dyn Timer>> {

@@ -233,6 +233,13 @@ macro_rules! configure {
                 self.run_settings(|run| run.timer = Some(Arc::new(timer)))
             }
 
+            /// Sets what knows the cost of answers; see
+            /// [`RunLimits::cost`](crate::RunLimits::cost).
+            #[must_use = "settings are set on the value that is returned"]
+            pub fn prices(self, prices: impl $crate::Pricing) -> Self {
+                self.run_settings(|run| run.prices = Some(Arc::new(prices)))
+            }
+
             fn run_settings(mut self, set: impl FnOnce(&mut $crate::RunSettings)) -> Self {
                 set(self.settings_mut().run.get_or_insert_default());
                 self

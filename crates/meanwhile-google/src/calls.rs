@@ -6,7 +6,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use meanwhile_core::{Event, ProviderData, Warning, WarningKind};
+use meanwhile_core::{Event, ProviderData, Request, Warning, WarningKind};
+use meanwhile_http::CallIds;
 
 use crate::arguments::{Arguments, Misplaced, Piece};
 use crate::wire::{FunctionCall, PartialArg};
@@ -15,9 +16,8 @@ use crate::wire::{FunctionCall, PartialArg};
 #[derive(Debug)]
 pub(crate) struct Calls {
     provider: Arc<str>,
-    /// Calls so far, those that the conversation holds already among them.
-    count: usize,
-    earlier: usize,
+    ids: CallIds,
+    any: bool,
     open: Option<Open>,
 }
 
@@ -32,14 +32,14 @@ struct Open {
 }
 
 impl Calls {
-    /// Starts without calls, in a conversation that holds `earlier` ones.
-    pub(crate) fn after(provider: Arc<str>, earlier: usize) -> Self {
-        Self { provider, count: earlier, earlier, open: None }
+    /// Starts without calls, in the conversation of this request.
+    pub(crate) fn after(provider: Arc<str>, request: &Request) -> Self {
+        Self { provider, ids: CallIds::after(request), any: false, open: None }
     }
 
     /// Whether the answer called a tool.
     pub(crate) fn any(&self) -> bool {
-        self.count > self.earlier
+        self.any
     }
 
     /// Adds a call or a piece of one.
@@ -106,8 +106,8 @@ impl Calls {
     ) {
         let index = *next_part;
         *next_part += 1;
-        let given = id.map_or_else(|| format!("call_{}", self.count), str::to_owned);
-        self.count += 1;
+        let given = self.ids.give(id);
+        self.any = true;
         events.push_back(Event::tool_call_start(index, given, name));
         self.open = Some(Open {
             index,

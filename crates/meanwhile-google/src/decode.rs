@@ -32,10 +32,9 @@ type Events = VecDeque<Event>;
 
 impl GenerateContentDecoder {
     pub(crate) fn new(provider: Arc<str>, request: &Request) -> Self {
-        let earlier = request.messages.iter().flat_map(|message| message.tool_calls()).count();
         Self {
             metadata: Metadata::default(),
-            parts: Parts::after(provider, earlier),
+            parts: Parts::after(provider, request),
             counters: Counters::default(),
             finish: None,
             warned_candidates: false,

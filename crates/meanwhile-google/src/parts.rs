@@ -8,7 +8,9 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use meanwhile_core::{Event, Logprob, Part as Said, ProviderData, Thinking, Warning, WarningKind};
+use meanwhile_core::{
+    Event, Logprob, Part as Said, ProviderData, Request, Thinking, Warning, WarningKind,
+};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
@@ -41,10 +43,10 @@ enum Kind {
 type Events = VecDeque<Event>;
 
 impl Parts {
-    /// Starts without parts, in a conversation that holds `earlier` tool calls.
-    pub(crate) fn after(provider: Arc<str>, earlier: usize) -> Self {
+    /// Starts without parts, in the conversation of this request.
+    pub(crate) fn after(provider: Arc<str>, request: &Request) -> Self {
         Self {
-            calls: Calls::after(provider.clone(), earlier),
+            calls: Calls::after(provider.clone(), request),
             provider,
             next_part: 0,
             open: None,

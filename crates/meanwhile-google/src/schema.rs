@@ -89,8 +89,20 @@ fn unfold(fields: &mut Map<String, Value>, root: &Value, depth: usize) {
         } else {
             return;
         };
+        let several = inner.len() > 1;
         for schema in inner {
-            let Value::Object(inner) = schema else { continue };
+            let Value::Object(mut inner) = schema else { continue };
+            // Of several references only one would find a place.
+            if several
+                && let Some(Value::String(path)) = inner.get("$ref")
+                && !refers_to_itself(path, root)
+                && let Some(Value::Object(target)) = resolve(path, root)
+            {
+                inner.remove("$ref");
+                for (keyword, value) in target {
+                    add(fields, keyword.clone(), value.clone());
+                }
+            }
             for (keyword, value) in inner {
                 add(fields, keyword, value);
             }

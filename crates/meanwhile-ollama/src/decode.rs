@@ -13,7 +13,7 @@ use meanwhile_core::{
     ToolCall, Usage, Warning, WarningKind,
 };
 use meanwhile_http::lenient::BorrowedStr;
-use meanwhile_http::{Decoder, Frame, redact};
+use meanwhile_http::{CallIds, Decoder, Frame, redact};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
@@ -28,8 +28,8 @@ pub struct OllamaDecoder {
     open: Option<(Kind, u32)>,
     /// The text part that the line has added to.
     text: Option<u32>,
-    /// The number of the next call, counted through the conversation: many models' calls have no ids.
-    next_call: usize,
+    /// Many models' calls have none.
+    ids: CallIds,
     called: bool,
     announced: bool,
     /// Whether anything of this wire was seen.
@@ -51,7 +51,7 @@ impl OllamaDecoder {
             next_part: 0,
             open: None,
             text: None,
-            next_call: request.messages.iter().flat_map(|message| message.tool_calls()).count(),
+            ids: CallIds::after(request),
             called: false,
             announced: false,
             known: false,
@@ -148,11 +148,7 @@ impl OllamaDecoder {
             let warning = Warning::new(WarningKind::Unreadable, "tool call", message);
             events.push_back(Event::warning(warning));
         }
-        let id = match call.id.filter(|id| !id.is_empty()) {
-            Some(id) => id.into_owned(),
-            None => format!("call_{}", self.next_call),
-        };
-        self.next_call += 1;
+        let id = self.ids.give(call.id.as_deref());
         self.called = true;
         let call = ToolCall::new(id, name.into_owned(), arguments(function.arguments));
         self.part(Part::ToolCall(call), events);

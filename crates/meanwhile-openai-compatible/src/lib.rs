@@ -23,7 +23,6 @@
 //! or an error, unknown parts of an answer become an opaque part, several alternatives become one
 //! and a warning, as do the probabilities of tokens that are no text.
 
-mod calls;
 mod classify;
 mod codec;
 mod config;

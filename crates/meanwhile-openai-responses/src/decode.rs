@@ -38,9 +38,8 @@ impl ResponsesDecoder {
         chat: ChatDecoder,
         request: &Request,
     ) -> Self {
-        let earlier = request.messages.iter().flat_map(|message| message.tool_calls()).count();
         Self {
-            items: Items::after(label.clone(), earlier),
+            items: Items::after(label.clone(), request),
             label,
             codes,
             metadata: Metadata::default(),

@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use meanwhile_core::{Audio, Event, ProviderData, Warning, WarningKind};
+use meanwhile_core::{Audio, Event, ProviderData, Request, Warning, WarningKind};
+use meanwhile_http::CallIds;
 use meanwhile_openai_compatible::dialect::Str;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
@@ -31,8 +32,7 @@ pub(crate) struct Items {
     reasoning: Option<String>,
     /// Whether the model waits for the program.
     pub(crate) called: bool,
-    /// Calls that the conversation holds already, so that made-up ids stay unique in it.
-    earlier: usize,
+    ids: CallIds,
     audio: Spoken,
 }
 
@@ -64,15 +64,15 @@ pub(crate) enum Wanted {
 }
 
 impl Items {
-    /// Starts without items, in a conversation that holds `earlier` calls.
-    pub(crate) fn after(label: Arc<str>, earlier: usize) -> Self {
+    /// Starts without items, in the conversation of this request.
+    pub(crate) fn after(label: Arc<str>, request: &Request) -> Self {
         Self {
             label,
             items: Vec::new(),
             parts: Parts::default(),
             reasoning: None,
             called: false,
-            earlier,
+            ids: CallIds::after(request),
             audio: Spoken::default(),
         }
     }
@@ -291,7 +291,6 @@ impl Items {
 
     /// Starts a call once its name is known.
     fn start_call(&mut self, position: usize, item: &wire::Item<'_>, events: &mut Events) {
-        let made_up = self.earlier + position;
         let Some(Item { kind: Kind::Call(call), .. }) = self.items.get_mut(position) else {
             return;
         };
@@ -299,8 +298,7 @@ impl Items {
             return;
         }
         let Some(name) = item.name.given() else { return };
-        let id = item.call_id.given().or(item.id.given());
-        let id = id.map_or_else(|| format!("call_{made_up}"), str::to_owned);
+        let id = self.ids.give(item.call_id.given().or(item.id.given()));
         self.called = true;
         let index = self.parts.next();
         call.part = Some(index);

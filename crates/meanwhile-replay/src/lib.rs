@@ -42,6 +42,12 @@ pub fn skip_reason(corpus: &Corpus, file: &str) -> Option<String> {
     play::skip_reason(corpus, file)
 }
 
+/// The events that a recording decodes to; `None` where that is no complete answer.
+#[must_use]
+pub fn events(corpus: &Corpus, file: &str) -> Option<Vec<meanwhile_core::Event>> {
+    play::events(corpus, file)
+}
+
 /// What a recording decodes to; `None` where that is no complete answer.
 #[must_use]
 pub fn response(corpus: &Corpus, file: &str) -> Option<meanwhile_core::Response> {

@@ -93,18 +93,30 @@ pub(crate) fn skip_reason(corpus: &Corpus, file: &str) -> Option<String> {
     (!is_played).then(|| reasons::reason(&exchange))
 }
 
+/// The events that a recording decodes to, where that is a complete answer.
+pub(crate) fn events(corpus: &Corpus, file: &str) -> Option<Vec<Event>> {
+    read(corpus, file).map(|(_, events)| events)
+}
+
 /// What a recording decodes to, where that is a complete answer.
 pub(crate) fn response(corpus: &Corpus, file: &str) -> Option<Response> {
+    read(corpus, file).map(|(response, _)| response)
+}
+
+fn read(corpus: &Corpus, file: &str) -> Option<(Response, Vec<Event>)> {
     let exchange = corpus.read(file).ok()?;
     let wire = wire(&exchange.provider, exchange.wire())?;
     let Exchange { provider, request, response, .. } = exchange;
     let request = self::request(&request.body, request.path.as_deref());
     let body = response.bytes().filter(|_| response.status.unwrap_or(200) < 300)?;
     let mut fold = Fold::new(provider, request.model.clone());
+    let mut events = Vec::new();
     for event in decode(&*wire, &request, framing(&response.body_kind), [Bytes::from(body)]) {
-        fold.push(&event.ok()?).ok()?;
+        let event = event.ok()?;
+        fold.push(&event).ok()?;
+        events.push(event);
     }
-    fold.finish().ok()
+    Some((fold.finish().ok()?, events))
 }
 
 pub(crate) fn framing(body_kind: &str) -> Framing {

@@ -1,14 +1,17 @@
 //! What the macros call. Not part of the public API: it may change in any version.
 
+pub use checks::{CheckNested, CheckNothing, CheckOutcome, Nested, note_check};
 pub use meanwhile_core::template::{self, Template};
 pub use meanwhile_core::tool::unknown_tool;
 pub use meanwhile_core::{
-    AnyTool, CacheMark, Call, Effort, Error, ErrorKind, Extract, FunctionTool, HostType,
-    OutputFormat, Params, Prompt, Reading, Reasoning, Response, Result, Role, Settings, ToolCall,
-    ToolChoice, ToolContext, ToolOutput, ToolSet, ToolSpec, Toolbox,
+    AnyTool, CacheMark, Call, Checked, Checks, Effort, Error, ErrorKind, Extract, FunctionTool,
+    HostType, OutputFormat, Params, Prompt, Reading, Reasoning, Response, Result, Role, Settings,
+    ToolCall, ToolChoice, ToolContext, ToolOutput, ToolSet, ToolSpec, Toolbox,
 };
 #[cfg(feature = "output")]
 pub use meanwhile_output as output;
+#[cfg(feature = "programs")]
+pub use meanwhile_programs as programs;
 pub use method::Method;
 pub use schemars;
 pub use serde;
@@ -22,9 +25,10 @@ use meanwhile_core::{IntoPrompt, Schema};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
-use crate::registry;
+pub use crate::registry;
 
 pub mod answer;
+mod checks;
 mod method;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -138,12 +142,12 @@ pub fn output<T: Readable>(cached: Option<&'static OnceLock<OutputFormat>>) -> O
     }
 }
 
-/// Reads a value from an answer.
+/// Reads a value from an answer and checks it.
 ///
 /// # Errors
 ///
 /// As [`Extract::extract`].
-pub fn read<T: Readable>(response: Response, reading: &mut Reading) -> Result<T> {
+pub fn read<T: Readable + Checked>(response: Response, reading: &mut Reading) -> Result<T> {
     meanwhile_core::read_value(response, reading)
 }
 

@@ -143,6 +143,18 @@ impl EmbeddingModel {
         Self { embedder, settings: EmbedRequest::new(model, Vec::new()) }
     }
 
+    /// The id of the provider that is asked.
+    #[must_use]
+    pub fn provider(&self) -> &str {
+        self.embedder.id()
+    }
+
+    /// What each request asks for; its list of texts is empty.
+    #[must_use]
+    pub fn settings(&self) -> &EmbedRequest {
+        &self.settings
+    }
+
     /// Asks for vectors of this length.
     #[must_use]
     pub fn dimensions(mut self, dimensions: u32) -> Self {

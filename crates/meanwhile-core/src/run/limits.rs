@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use crate::Usd;
+
 /// How far a run with tools may go. What is not set here is set by the limits below, and else not
 /// limited, but for the turns.
 ///
-/// Money is limited by a budget, which is a layer: given to a call it covers all turns of its run.
+/// What several runs may cost together is limited by a budget, which is a layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct RunLimits {
@@ -14,6 +16,10 @@ pub struct RunLimits {
     /// Most tokens, read and written, of all answers together. No further answer is asked for once
     /// they are used; an answer that is under way is not cut.
     pub tokens: Option<u64>,
+    /// The most that all answers together may cost. No further answer is asked for once that is reached;
+    /// an answer that is under way is not cut. Needs [`Pricing`](crate::Pricing) that knows the model:
+    /// without, nothing is sent.
+    pub cost: Option<Usd>,
     /// The longest that the run may take, waiting for approval within the process included. Needs a
     /// [`Timer`](crate::Timer).
     pub time: Option<Duration>,
@@ -34,6 +40,7 @@ impl RunLimits {
         Self {
             turns: None,
             tokens: None,
+            cost: None,
             time: None,
             tool_errors: None,
             tool_time: None,
@@ -52,6 +59,13 @@ impl RunLimits {
     #[must_use]
     pub const fn tokens(mut self, tokens: u64) -> Self {
         self.tokens = Some(tokens);
+        self
+    }
+
+    /// Sets the most that all answers together may cost.
+    #[must_use]
+    pub const fn cost(mut self, cost: Usd) -> Self {
+        self.cost = Some(cost);
         self
     }
 
@@ -89,6 +103,7 @@ impl RunLimits {
         Self {
             turns: self.turns.or(lower.turns),
             tokens: self.tokens.or(lower.tokens),
+            cost: self.cost.or(lower.cost),
             time: self.time.or(lower.time),
             tool_errors: self.tool_errors.or(lower.tool_errors),
             tool_time: self.tool_time.or(lower.tool_time),

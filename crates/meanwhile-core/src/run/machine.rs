@@ -17,11 +17,12 @@ use super::tools::{Bench, Ran, is_final, sleep};
 use super::{RunEvent, RunSettings, RunState, send};
 use crate::observe::{Moment, Started};
 use crate::prepare::Prepared;
+use crate::pricing;
 use crate::stream::LARGE;
 use crate::tool::{Approval, ToolCall, ToolChoice, ToolContext, ToolResult, Toolbox};
 use crate::{
     AnyProvider, Error, ErrorKind, Extract, FinishReason, Message, Part, Provider as _, Reading,
-    Request, Response, ResponseStream, Result, Role, TimeoutPhase, Usage, Warning,
+    Request, Response, ResponseStream, Result, Role, TimeoutPhase, Usage, Warning, WarningKind,
 };
 
 /// A run with tools.
@@ -46,6 +47,8 @@ pub(crate) struct Machine<T> {
     paused: bool,
     chain: Option<Started>,
     clock: Clock,
+    // The model whose answer cost nobody knows what, where the cost is limited.
+    unpriced: Option<String>,
 }
 
 enum Step {
@@ -111,6 +114,7 @@ impl<T: Extract> Machine<T> {
             value: None,
             paused: false,
             chain: None,
+            unpriced: None,
         }
     }
 
@@ -289,7 +293,34 @@ impl<T: Extract> Machine<T> {
             );
             return Err(self.with_spent(Error::new(ErrorKind::Budget, message)));
         }
-        Ok(())
+        let Some(limit) = limits.cost else { return Ok(()) };
+        let cost = self.state.cost;
+        let message = match &self.unpriced {
+            Some(model) => format!(
+                "what the answer of `{model}` cost is not known, and the cost of the run is limited to \
+                 {limit}. Give the call prices that hold it, or go on from the error's `run_state`"
+            ),
+            None if cost >= limit => format!(
+                "the run has cost {cost}; its limit is {limit}. Raise it, or go on from the error's `run_state`"
+            ),
+            None => return Ok(()),
+        };
+        Err(self.with_spent(Error::new(ErrorKind::Budget, message)))
+    }
+
+    /// Counts what an answer cost, where that is limited.
+    fn count_cost(&mut self, response: &mut Response) {
+        let RunSettings { limits, prices, .. } = &self.settings;
+        let (Some(_), Some(prices)) = (limits.cost, prices) else { return };
+        let id = self.provider.id();
+        match pricing::cost_of(&**prices, id, &self.template.model, response) {
+            Some(cost) => self.state.cost += cost,
+            None => {
+                let message = "what the answer cost is not known, and is not counted";
+                response.warnings.push(Warning::new(WarningKind::Other, "cost limit", message));
+                self.unpriced = Some(response.model.clone());
+            }
+        }
     }
 
     fn ask(&mut self) {
@@ -339,6 +370,7 @@ impl<T: Extract> Machine<T> {
             self.state.messages = changed;
         }
         self.keep_time();
+        self.count_cost(&mut response);
         // A forced call is made once; forcing it again would never end.
         free_choice(&mut self.template.tool_choice);
         if self.tells {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{RunLimits, RunState};
 use crate::tool::{Approve, Host, ToolChoice, Toolbox};
-use crate::{Message, OutputReader, Timer};
+use crate::{Message, OutputReader, Pricing, Timer};
 
 /// What a run with tools, and the reading of its value, are configured with; a part of
 /// [`Settings`](crate::Settings).
@@ -30,6 +30,8 @@ pub struct RunSettings {
     pub reader: Option<Arc<dyn OutputReader>>,
     /// What measures the time of runs and tools.
     pub timer: Option<Arc<dyn Timer>>,
+    /// What knows the cost of answers, where it is limited.
+    pub prices: Option<Arc<dyn Pricing>>,
 }
 
 impl RunSettings {
@@ -46,6 +48,7 @@ impl RunSettings {
             output_mode: self.output_mode.or(lower.output_mode),
             reader: self.reader.or(lower.reader),
             timer: self.timer.or(lower.timer),
+            prices: self.prices.or(lower.prices),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::tool::{Approval, ToolCall, ToolResult};
-use crate::{Message, Part, Usage};
+use crate::{Message, Part, Usage, Usd};
 
 /// How far a run with tools has come.
 ///
@@ -26,6 +26,8 @@ pub struct RunState {
     pub turns: u32,
     /// What all answers so far have used.
     pub usage: Usage,
+    /// What all answers so far have cost; counted where it is limited.
+    pub cost: Usd,
     /// How many tool calls have failed.
     pub tool_errors: u32,
     /// How many answers did not hold the value that was asked for.

@@ -13,11 +13,14 @@
 
 mod allocations;
 mod calls;
+mod checks;
+mod costs;
 mod errors;
 mod folding;
 mod modality;
 mod observe;
 mod outputs;
+mod processes;
 mod registry;
 mod runs;
 mod scope;

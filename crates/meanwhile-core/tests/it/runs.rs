@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use meanwhile_core::{
-    AnyTool, Approval, Call, Capabilities, Error, ErrorKind, Event, Extracted, Finish,
+    AnyTool, Approval, Call, Capabilities, Checked, Error, ErrorKind, Event, Extracted, Finish,
     FinishReason, HostType, Json, OutputMode, OutputReader, Part, PartStart, ReadValue, Repair,
     Response, Result, Role, RunEvent, RunLimits, RunState, Schema, Scripted, Timer, Tool, ToolCall,
     ToolChoice, ToolContext, ToolOutput, ToolSpec, Toolbox, approval,
@@ -485,6 +485,8 @@ struct City {
     name: String,
     people: u32,
 }
+
+impl Checked for City {}
 
 const LISBON: &str = r#"{"name":"Lisbon","people":575000}"#;
 

@@ -1,18 +1,17 @@
 //! [`Prices`]: what models cost, from a table that comes with the crate and can be overridden.
 
 mod price;
-mod usd;
 
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use meanwhile_core::{Error, ErrorKind, Response, Result, Usage};
+use meanwhile_core::{Error, ErrorKind, Pricing, Response, Result, Usage};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+pub use meanwhile_core::Usd;
 pub use price::{Cost, Price, PriceAbove};
-pub use usd::Usd;
 
 /// The table that comes with the crate; it names its date and sources.
 const BUNDLED: &str = include_str!("../../data/prices.json");
@@ -203,6 +202,18 @@ impl Prices {
         }
         let price = self.price(&response.provider, &response.model)?;
         price.cost(&response.usage, response.service_tier.as_deref())
+    }
+}
+
+impl Pricing for Prices {
+    fn cost(
+        &self,
+        provider: &str,
+        model: &str,
+        service_tier: Option<&str>,
+        usage: &Usage,
+    ) -> Option<Usd> {
+        Some(self.price(provider, model)?.cost(usage, service_tier)?.total())
     }
 }
 

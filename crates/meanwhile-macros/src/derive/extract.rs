@@ -4,6 +4,7 @@ use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::{Data, DeriveInput, GenericParam, parse_quote_spanned};
 
+use super::checks::checked;
 use crate::common::{Errors, root_of_derive};
 
 /// Expands `#[derive(Extract)]`.
@@ -25,6 +26,7 @@ pub(crate) fn extract(input: TokenStream) -> TokenStream {
             );
         }
     }
+    let checked = checked(&root, &input, &mut errors);
     if !errors.is_empty() {
         return errors.into_tokens();
     }
@@ -32,10 +34,11 @@ pub(crate) fn extract(input: TokenStream) -> TokenStream {
     let name = &input.ident;
     let mut generics = input.generics.clone();
     let span = Span::mixed_site().located_at(name.span());
-    generics
-        .make_where_clause()
-        .predicates
-        .push(parse_quote_spanned!(span=> Self: #root::Readable));
+    let predicates = &mut generics.make_where_clause().predicates;
+    predicates.push(parse_quote_spanned!(span=> Self: #root::Readable));
+    if !input.generics.params.is_empty() {
+        predicates.push(parse_quote_spanned!(span=> Self: #root::Checked));
+    }
     let (impl_generics, type_generics, where_clause) = generics.split_for_impl();
     let output = if input.generics.params.is_empty() {
         quote! {
@@ -66,5 +69,7 @@ pub(crate) fn extract(input: TokenStream) -> TokenStream {
                 #root::read(response, reading)
             }
         }
+
+        #checked
     }
 }

@@ -1,7 +1,9 @@
 //! The derives: types that a call returns, and sets of tools.
 
+mod checks;
 mod extract;
 mod partial;
+mod serde;
 mod tool_set;
 
 pub(crate) use extract::extract;

@@ -3,8 +3,9 @@
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned as _;
-use syn::{Attribute, Data, DataStruct, DeriveInput, Expr, ExprLit, Field, Fields, Lit, Meta};
+use syn::{Data, DataStruct, DeriveInput, Field, Fields};
 
+use super::serde::{has_serde, renamed, serde_value};
 use crate::common::{Errors, Root, plain, root_of_derive};
 
 /// A field that is read from the text.
@@ -193,66 +194,4 @@ fn member<'a>(
     let key =
         serde_value(&field.attrs, "rename").unwrap_or_else(|| renamed(&plain(name), rename_all));
     Some(Member { field, name, key, whole })
-}
-
-/// The entries of `#[serde(…)]`.
-fn serde(attributes: &[Attribute]) -> impl Iterator<Item = Meta> {
-    attributes.iter().filter(|attribute| attribute.path().is_ident("serde")).flat_map(|attribute| {
-        // What serde does not understand it says itself.
-        let list = syn::punctuated::Punctuated::<Meta, syn::Token![,]>::parse_terminated;
-        attribute.parse_args_with(list).unwrap_or_default()
-    })
-}
-
-fn has_serde(attributes: &[Attribute], key: &str) -> bool {
-    serde(attributes).any(|meta| meta.path().is_ident(key))
-}
-
-/// The text of `key = "…"`, or of its `deserialize = "…"`.
-fn serde_value(attributes: &[Attribute], key: &str) -> Option<String> {
-    serde(attributes).find_map(|meta| match meta {
-        Meta::NameValue(pair) if pair.path.is_ident(key) => text(&pair.value),
-        Meta::List(list) if list.path.is_ident(key) => {
-            let mut found = None;
-            list.parse_nested_meta(|inner| {
-                let value: Expr = inner.value()?.parse()?;
-                if inner.path.is_ident("deserialize") {
-                    found = text(&value);
-                }
-                Ok(())
-            })
-            .ok()?;
-            found
-        }
-        _ => None,
-    })
-}
-
-fn text(value: &Expr) -> Option<String> {
-    match value {
-        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text.value()),
-        _ => None,
-    }
-}
-
-/// The key of a field as serde's `rename_all` makes it.
-fn renamed(name: &str, rule: Option<&str>) -> String {
-    let capitalised = |word: &str| -> String {
-        let mut letters = word.chars();
-        letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect()
-    };
-    let pascal = || name.split('_').map(capitalised).collect::<String>();
-    match rule {
-        Some("UPPERCASE" | "SCREAMING_SNAKE_CASE") => name.to_ascii_uppercase(),
-        Some("PascalCase") => pascal(),
-        Some("camelCase") => {
-            let pascal = pascal();
-            let mut letters = pascal.chars();
-            let first = letters.next().map(|first| first.to_ascii_lowercase());
-            first.into_iter().chain(letters).collect()
-        }
-        Some("kebab-case") => name.replace('_', "-"),
-        Some("SCREAMING-KEBAB-CASE") => name.to_ascii_uppercase().replace('_', "-"),
-        _ => name.to_owned(),
-    }
 }

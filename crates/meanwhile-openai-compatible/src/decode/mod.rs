@@ -16,11 +16,10 @@ use meanwhile_core::{
     Error, ErrorKind, Event, Finish, FinishReason, Metadata, Part, ProviderData, Request, Result,
     Warning,
 };
-use meanwhile_http::{Decoder, Frame};
+use meanwhile_http::{CallFragment, Decoder, Frame, ToolCalls};
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use crate::calls::{Calls, Fragment};
 use crate::fields::Content;
 use crate::media::Spoken;
 use crate::sources::Sources;
@@ -47,7 +46,7 @@ pub struct ChatDecoder {
     signature: Option<Value>,
     /// What the thinking part that is open holds beside text (Mistral).
     asides: Vec<Value>,
-    calls: Calls,
+    calls: ToolCalls,
     audio: Option<Spoken>,
     sources: Sources,
     /// The text of the last counters, because many servers repeat them.
@@ -74,7 +73,6 @@ const OTHER_CHUNKS: u8 = 8;
 
 impl ChatDecoder {
     pub(crate) fn new(provider: Arc<str>, quirks: Quirks, request: &Request) -> Self {
-        let earlier = request.messages.iter().flat_map(|message| message.tool_calls()).count();
         Self {
             provider,
             quirks,
@@ -85,7 +83,7 @@ impl ChatDecoder {
             details: Vec::new(),
             signature: None,
             asides: Vec::new(),
-            calls: Calls::after(earlier),
+            calls: ToolCalls::after(request),
             audio: None,
             sources: Sources::default(),
             counters: String::new(),
@@ -271,27 +269,20 @@ impl ChatDecoder {
             }
             self.close(events);
             let function = call.function.0.unwrap_or_default();
-            let fragment = Fragment {
-                index: call.index.0,
-                id: &call.id.0,
-                name: &function.name.0,
-                arguments: function.arguments.0,
-                extra: call.extra_content.and_then(value),
-                whole,
-            };
+            let fragment = CallFragment::new(call.index.0)
+                .named(&call.id.0, &function.name.0)
+                .arguments(function.arguments.0)
+                .data(call.extra_content.and_then(value))
+                .begins(whole);
             self.calls.add(fragment, &mut self.next_part, events);
         }
         // What tools were called before there were several at once.
         if let Some(function) = delta.function_call.0.take() {
             self.close(events);
-            let fragment = Fragment {
-                index: None,
-                id: "",
-                name: &function.name.0,
-                arguments: function.arguments.0,
-                extra: None,
-                whole,
-            };
+            let fragment = CallFragment::new(None)
+                .named("", &function.name.0)
+                .arguments(function.arguments.0)
+                .begins(whole);
             self.calls.add(fragment, &mut self.next_part, events);
         }
         if let Some(audio) = &delta.audio.0 {
@@ -409,7 +400,10 @@ impl ChatDecoder {
     fn complete(&mut self, events: &mut Events) {
         self.close(events);
         let called = !self.calls.is_empty();
-        self.calls.end(&self.provider, &mut self.next_part, events);
+        self.calls.end(&mut self.next_part, events, |extra| {
+            let extra = json!({ "extra_content": extra });
+            Some(Box::new(ProviderData::new(&*self.provider, extra)))
+        });
         if let Some(spoken) = self.audio.take() {
             let part = spoken.into_part(&self.provider);
             self.part(part, events);

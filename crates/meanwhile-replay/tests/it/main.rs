@@ -8,6 +8,8 @@
 )]
 
 mod requests;
+mod schemas;
+mod tool_calls;
 
 use std::fs;
 use std::path::{Path, PathBuf};

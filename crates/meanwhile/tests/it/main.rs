@@ -17,6 +17,7 @@
 
 mod agents;
 mod bodies;
+mod checks;
 #[cfg(all(feature = "anthropic", feature = "concurrency", feature = "layers", feature = "openai",))]
 mod fallback;
 #[cfg(all(

@@ -20,13 +20,13 @@ use super::{
 use crate::fixtures;
 
 /// One recording of a group.
-struct Turn {
-    file: String,
+pub(super) struct Turn {
+    pub(super) file: String,
     exchange: Value,
 }
 
 impl Turn {
-    fn recorded(&self) -> Recorded<'_> {
+    pub(super) fn recorded(&self) -> Recorded<'_> {
         let request = &self.exchange["request"];
         Recorded {
             provider: self.exchange["provider"].as_str().unwrap(),
@@ -37,7 +37,7 @@ impl Turn {
 }
 
 /// The recordings of the judge's wire by group, in the order in which they were made.
-fn groups(corpus: &Corpus, judge: &Judge) -> BTreeMap<String, Vec<Turn>> {
+pub(super) fn groups(corpus: &Corpus, judge: &Judge) -> BTreeMap<String, Vec<Turn>> {
     // A corpus without an index does not say what belongs together.
     let index = fs::read_to_string(corpus.root.join("index.jsonl")).unwrap_or_default();
     let mut rows: Vec<Value> =
@@ -90,7 +90,7 @@ fn place(request: &Request, answer: &Message) -> Option<usize> {
 }
 
 /// What tells one answer from another that says the same: ids of its items, signatures.
-fn marks(message: &Message) -> BTreeSet<String> {
+pub(super) fn marks(message: &Message) -> BTreeSet<String> {
     let data = message.parts.iter().filter_map(Part::data);
     let marks = data.flat_map(|data| {
         let names = ["id", "signature", "thoughtSignature"];
@@ -175,7 +175,7 @@ fn says_more(difference: &Difference) -> bool {
 }
 
 /// Leaves out the differences where ours says more.
-fn narrow(outcome: Outcome) -> Outcome {
+pub(super) fn narrow(outcome: Outcome) -> Outcome {
     match outcome {
         Outcome::Different(left) => {
             Outcome::Different(left.into_iter().filter(|found| !says_more(found)).collect())

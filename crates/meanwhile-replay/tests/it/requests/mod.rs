@@ -13,6 +13,7 @@ mod google;
 mod modality;
 mod ollama;
 mod responses;
+mod runs;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -4,9 +4,10 @@ use std::fmt;
 use std::ops::{Add, AddAssign};
 use std::str::FromStr;
 
-use meanwhile_core::{Error, ErrorKind};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Number;
+
+use crate::{Error, ErrorKind};
 
 /// Trillionths in a dollar.
 const SCALE: u128 = 1_000_000_000_000;
@@ -16,7 +17,7 @@ const DIGITS: usize = 12;
 /// An amount of US dollars, exact to a trillionth. Never negative.
 ///
 /// ```
-/// use meanwhile_layers::Usd;
+/// use meanwhile_core::Usd;
 ///
 /// let price: Usd = "0.075".parse()?;
 /// assert_eq!(price + Usd::cents(250), "2.575".parse()?);
@@ -67,8 +68,9 @@ impl Usd {
         Self(self.0.saturating_sub(other.0))
     }
 
-    /// The price of `tokens` at this price for a million.
-    pub(crate) fn of_tokens(self, tokens: u64) -> Self {
+    /// What `tokens` tokens cost at this price for a million.
+    #[must_use]
+    pub fn of_tokens(self, tokens: u64) -> Self {
         Self(self.0.saturating_mul(u128::from(tokens)) / 1_000_000)
     }
 }

@@ -1,0 +1,91 @@
+//! Checks of values: where they reach, what they say, and what a call does about them.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use meanwhile_core::{Checked, Checks, ErrorKind, Json, Scripted};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{model, wait};
+
+/// A number that is not allowed to be odd.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+struct Even(u8);
+
+impl Checked for Even {
+    fn check(&self, checks: &mut Checks) {
+        if !self.0.is_multiple_of(2) {
+            checks.fail(format_args!("{} is odd.", self.0));
+        }
+    }
+}
+
+fn check<T: Checked + ?Sized>(value: &T, expected: &str) {
+    let checks = Checks::of(value);
+    assert_eq!(checks.to_string(), expected);
+    assert_eq!(checks.failed() == 0, expected.is_empty());
+}
+
+#[test]
+fn checks_reach_into_everything_that_holds_values() {
+    check(&Even(2), "");
+    check(&Even(3), "3 is odd");
+    check(&Some(Even(3)), "3 is odd");
+    check(&None::<Even>, "");
+    check(&Box::new(Arc::new(Even(3))), "3 is odd");
+    check(&Cow::Borrowed("text"), "");
+    check(&vec![Even(2), Even(3), Even(5)], "`/1`: 3 is odd; `/2`: 5 is odd");
+    check(&[[Even(2)], [Even(3)]], "`/1/0`: 3 is odd");
+    check(&(1, Even(3)), "`/1`: 3 is odd");
+    let map = BTreeMap::from([("a/b~c".to_owned(), Even(3)), ("d".to_owned(), Even(2))]);
+    check(&map, "`/a~1b~0c`: 3 is odd");
+    check(&HashMap::from([(7, vec![Even(3)])]), "`/7/0`: 3 is odd");
+}
+
+#[test]
+fn many_failures_are_counted_and_not_all_listed() {
+    let odd = vec![Even(1); 1_000];
+    let checks = Checks::of(&odd);
+    assert_eq!(checks.failed(), 1_000);
+    let said = checks.to_string();
+    assert!(said.contains("`/9`: 1 is odd") && !said.contains("`/10`"), "{said}");
+    assert!(said.ends_with("; and 990 more"), "{said}");
+}
+
+#[test]
+fn an_answer_against_its_checks_is_a_wrong_answer() {
+    let scripted = Scripted::new().reply("[2, 3]");
+    let error = wait(model(&scripted).call::<Vec<Even>>("go")).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Output);
+    assert_eq!(error.message(), "the answer does not pass its checks: `/1`: 3 is odd");
+    assert_eq!(error.partial().unwrap().text(), "[2, 3]");
+
+    // It is sent back with what is wrong with it.
+    let scripted = Scripted::new().reply("[2, 3]").reply("[2, 4]");
+    let call = model(&scripted).call::<Vec<Even>>("go").attempts(2);
+    assert_eq!(wait(call).unwrap(), [Even(2), Even(4)]);
+    let again = &scripted.requests()[1].messages;
+    assert_eq!(again[1].text(), "[2, 3]");
+    let told = "Your answer could not be used: the answer does not pass its checks: `/1`: 3 is odd. Give \
+                the whole answer again, corrected.";
+    assert_eq!(again[2].text(), told);
+
+    // Not more often than may be.
+    let scripted = Scripted::new().reply("1").reply("3").reply("2");
+    let call = model(&scripted).call::<Option<Even>>("go").attempts(2);
+    assert_eq!(wait(call).unwrap_err().partial().unwrap().text(), "3");
+    assert_eq!(scripted.requests().len(), 2);
+
+    // A streamed value is checked at its end.
+    let scripted = Scripted::new().reply("[3]");
+    let stream = wait(model(&scripted).call::<Vec<Even>>("go").stream()).unwrap();
+    assert_eq!(wait(stream.finish()).unwrap_err().kind(), ErrorKind::Output);
+}
+
+#[test]
+fn json_reads_without_checks() {
+    let scripted = Scripted::new().reply("3");
+    assert_eq!(wait(model(&scripted).call::<Json<Even>>("go")).unwrap().0, Even(3));
+}
