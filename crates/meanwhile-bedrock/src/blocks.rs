@@ -19,7 +19,6 @@ pub(crate) struct Open {
 pub(crate) enum Kind {
     Text,
     Thinking(Sealed),
-    Call,
     /// The call whose arguments are the answer.
     Output,
     /// A block that is kept as it comes.

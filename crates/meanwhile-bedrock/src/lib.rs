@@ -53,6 +53,8 @@ mod route;
 mod schema;
 #[cfg(feature = "sigv4")]
 mod sign;
+#[cfg(feature = "invoke")]
+mod thoughts;
 mod usage;
 #[cfg(feature = "invoke")]
 mod vendors;

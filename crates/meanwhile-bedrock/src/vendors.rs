@@ -15,6 +15,7 @@ use serde_json::value::RawValue;
 
 use crate::config::ID;
 use crate::models::{Family, Model};
+use crate::thoughts::Thoughts;
 use crate::{InvokeCodec, InvokeDecoder};
 
 /// The owner of Mistral's options and provider data, whoever serves the model.
@@ -70,8 +71,10 @@ impl Vendors {
         Some(match Model::of(model).family {
             Family::Claude => VendorDecoder::Claude(Box::new(self.claude.decoder(request))),
             _ => {
-                let chat = chat(model, request.is_streamed())?;
-                VendorDecoder::Chat(Box::new(InvokeCodec::new(Metered(chat)).decoder(request)))
+                let codec = chat(model, request.is_streamed())?;
+                let thinks_aloud = Model::of(model).family == Family::OpenAi;
+                let chat = Metered { codec, thinks_aloud };
+                VendorDecoder::Chat(Box::new(InvokeCodec::new(chat).decoder(request)))
             }
         })
     }
@@ -171,11 +174,16 @@ impl Decoder for VendorDecoder {
 
 /// Chat Completions whose last piece carries what Bedrock counted, where the vendor counts nothing.
 #[derive(Debug)]
-struct Metered(ChatCodec);
+struct Metered {
+    codec: ChatCodec,
+    /// Whether the model's thinking is in front of its text.
+    thinks_aloud: bool,
+}
 
 #[derive(Debug)]
 pub(crate) struct MeteredDecoder {
     inner: ChatDecoder,
+    thoughts: Option<Thoughts>,
     /// Whether the vendor has counted by itself.
     is_counted: bool,
 }
@@ -199,15 +207,16 @@ impl Codec for Metered {
     type Decoder = MeteredDecoder;
 
     fn encode(&self, request: &Request) -> Result<Wire> {
-        self.0.encode(request)
+        self.codec.encode(request)
     }
 
     fn decoder(&self, request: &Request) -> MeteredDecoder {
-        MeteredDecoder { inner: self.0.decoder(request), is_counted: false }
+        let thoughts = self.thinks_aloud.then(Thoughts::default);
+        MeteredDecoder { inner: self.codec.decoder(request), thoughts, is_counted: false }
     }
 
     fn error(&self, status: http::StatusCode, headers: &http::HeaderMap, body: &[u8]) -> Error {
-        self.0.error(status, headers, body)
+        self.codec.error(status, headers, body)
     }
 }
 
@@ -215,6 +224,11 @@ impl Decoder for MeteredDecoder {
     fn frame(&mut self, frame: Frame<'_>, events: &mut VecDeque<Event>) -> Result<()> {
         let before = events.len();
         self.inner.frame(frame, events)?;
+        if let Some(thoughts) = &mut self.thoughts {
+            for event in events.split_off(before) {
+                thoughts.pass(event, events);
+            }
+        }
         let is_usage = |event: &Event| matches!(event, Event::Usage(_));
         self.is_counted |= events.iter().skip(before).any(is_usage);
         if let Frame::Event { data, .. } = frame
@@ -233,6 +247,14 @@ impl Decoder for MeteredDecoder {
     }
 
     fn end(&mut self, events: &mut VecDeque<Event>) -> Result<()> {
-        self.inner.end(events)
+        let before = events.len();
+        let ended = self.inner.end(events);
+        if let Some(thoughts) = &mut self.thoughts {
+            for event in events.split_off(before) {
+                thoughts.pass(event, events);
+            }
+            thoughts.finish(events);
+        }
+        ended
     }
 }

@@ -18,6 +18,7 @@ mod provider;
 pub mod redact;
 mod secret;
 pub mod status;
+mod tool_calls;
 mod transport;
 
 pub use answer::Answer;
@@ -28,6 +29,7 @@ pub use endpoint::Endpoint;
 pub use form::Form;
 pub use provider::HttpProvider;
 pub use secret::Secret;
+pub use tool_calls::{CallFragment, CallIds, ToolCalls};
 #[cfg(feature = "reqwest")]
 pub use transport::ClientBuilder;
 pub use transport::{Body, Client, Transport};

@@ -74,18 +74,10 @@ impl Scanner<'_, '_> {
                         Some(false) => self.skip_prose(),
                     }
                 }
-                b'`' => {
-                    let Some(opens) = self.backticks() else { return Ok(false) };
-                    if opens {
-                        return Ok(true);
-                    }
-                }
-                b'<' => {
-                    let Some(opens) = self.tag() else { return Ok(false) };
-                    if opens {
-                        return Ok(true);
-                    }
-                }
+                b'`' | b'<' => match self.opens(byte) {
+                    Some(false) => {}
+                    opens => return Ok(opens.is_some()),
+                },
                 _ if self.core.prose => self.skip_prose(),
                 _ => {
                     if let Some(flow) = self.seek_scalar(byte)? {
@@ -286,6 +278,12 @@ impl Scanner<'_, '_> {
         self.pos += skipped;
     }
 
+    /// Whether the mark here opens a code fence or the thoughts of a model; else it is passed. Nothing where
+    /// more input is needed.
+    fn opens(&mut self, mark: u8) -> Option<bool> {
+        if mark == b'`' { self.backticks() } else { self.tag() }
+    }
+
     /// Three backticks open or close a code fence; fewer are prose.
     fn backticks(&mut self) -> Option<bool> {
         let rest = self.bytes.get(self.pos..).unwrap_or_default();
@@ -446,18 +444,10 @@ impl Scanner<'_, '_> {
                     }
                     self.skip_prose();
                 }
-                b'`' => {
-                    let Some(opens) = self.backticks() else { return Ok(false) };
-                    if opens {
-                        return Ok(true);
-                    }
-                }
-                b'<' => {
-                    let Some(opens) = self.tag() else { return Ok(false) };
-                    if opens {
-                        return Ok(true);
-                    }
-                }
+                b'`' | b'<' => match self.opens(byte) {
+                    Some(false) => {}
+                    opens => return Ok(opens.is_some()),
+                },
                 _ if self.core.prose => self.skip_prose(),
                 b'}' | b']' => {
                     self.note(RepairKind::ExtraBracket);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use meanwhile_core::{Error, ErrorKind, Result};
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::{Client, RedisResult};
+use redis::{Client, RedisError, RedisResult};
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
@@ -29,8 +29,13 @@ impl RedisServer {
     pub(crate) fn new(url: &str, unavailable: &'static str) -> Result<Self> {
         // The error may quote the URL, which may hold a password.
         let client = Client::open(url).map_err(|_| {
-            let message =
-                "the URL of the Redis server cannot be read; write it like redis://host:6379";
+            let secure = ["rediss://", "valkeys://"];
+            let message = match secure.iter().any(|scheme| url.trim_start().starts_with(scheme)) {
+                true => NO_TLS,
+                false => {
+                    "the URL of the Redis server cannot be read; write it like redis://user:password@host:6379/0"
+                }
+            };
             Error::new(ErrorKind::Config, message)
         })?;
         Ok(Self { client, connection: Arc::default(), unavailable })
@@ -49,13 +54,32 @@ impl RedisServer {
             ConnectionManager::new_with_config(self.client.clone(), config).await
         };
         let asked = async { work(self.connection.get_or_try_init(connect).await?.clone()).await };
-        let failed = Error::new(ErrorKind::Connection, self.unavailable);
         match timeout(PATIENCE, asked).await {
-            Ok(answered) => answered.map_err(|source| failed.with_source(source)),
-            Err(late) => Err(failed.with_source(late)),
+            Ok(answered) => answered.map_err(|source| self.failed(&source).with_source(source)),
+            Err(late) => Err(self.failed_to_answer().with_source(late)),
         }
     }
+
+    fn failed(&self, source: &RedisError) -> Error {
+        match (source.kind(), source.code()) {
+            (redis::ErrorKind::AuthenticationFailed, _) | (_, Some("NOAUTH" | "WRONGPASS")) => {
+                Error::new(ErrorKind::Authentication, REFUSED)
+            }
+            (_, Some("NOPERM")) => Error::new(ErrorKind::PermissionDenied, NOT_ALLOWED),
+            _ => self.failed_to_answer(),
+        }
+    }
+
+    fn failed_to_answer(&self) -> Error {
+        Error::new(ErrorKind::Connection, self.unavailable)
+    }
 }
+
+const NO_TLS: &str = "TLS to a Redis server is not built in; enable the feature `tokio-rustls-comp` of the crate `redis` in your own manifest, or go through a tunnel and write redis://";
+
+const REFUSED: &str = "the Redis server wants a credential, or does not take the one in its URL; write it like redis://user:password@host:6379";
+
+const NOT_ALLOWED: &str = "the Redis server does not let this user do what is needed; allow it the commands and the keys that it refuses";
 
 impl fmt::Debug for RedisServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

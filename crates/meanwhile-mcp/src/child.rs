@@ -59,10 +59,14 @@ impl Child {
         self.errors.clone()
     }
 
-    /// Waits until it has ended by itself, or ends it after `patience`; then its last words are there.
+    /// Waits until it has ended by itself, or ends it after `patience`, and those it started with it; then
+    /// its last words are there.
     pub(crate) async fn end(&mut self, patience: Duration) {
-        if tokio::time::timeout(patience, self.process.wait()).await.is_err() {
-            self.kill();
+        let id = self.process.id();
+        match tokio::time::timeout(patience, self.process.wait()).await {
+            Err(_) => self.kill(),
+            // Those it started may go on without it. As long as one does, the id is theirs.
+            Ok(_) => kill_group(id),
         }
         let _ = tokio::time::timeout(LAST_WORDS, &mut self.reading).await;
     }

@@ -1,6 +1,7 @@
 //! [`Client`]: a connection to a server of tools, resources and prompts.
 
 use std::fmt;
+use std::pin::Pin;
 use std::process::Command;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
@@ -19,13 +20,17 @@ use serde_json::{Map, Value};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 
-use crate::child::{Child, Errors};
+use crate::child::Child;
 use crate::connection::{Connection, Handler, explain};
 use crate::http::Headers;
+use crate::lines::{Lines, Oversized};
 use crate::listing::{self, PromptInfo, ResourceInfo};
 use crate::name::Names;
 use crate::tool::{self, CallOutput, ServerTool};
 use crate::{content, error, http};
+
+/// How long a process that did not greet may take to end by itself.
+const ENDING: Duration = Duration::from_millis(500);
 
 /// A connection to a server. Clones share it, and so do the tools it has given out; it ends with the last
 /// of them, or with [`close`](Self::close).
@@ -135,7 +140,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// Those of a request, as [`tools`](Self::tools). A tool that failed is not one.
+    /// Those of a request, as [`tools`](Self::tools); [`ErrorKind::Unsupported`] when the tool asks for
+    /// more before it runs. A tool that failed is not one.
     pub async fn call_tool(&self, name: &str, arguments: Map<String, Value>) -> Result<CallOutput> {
         tool::run(&self.0, name, arguments).await
     }
@@ -168,11 +174,13 @@ impl Client {
         let asked = self.0.peer.read_resource_once(ReadResourceRequestParams::new(uri));
         let asked = async {
             match asked.await? {
-                rmcp::model::ReadResourceResponse::Complete(result) => Ok(result),
+                rmcp::model::ReadResourceResponse::Complete(result) => Ok(Some(result)),
+                rmcp::model::ReadResourceResponse::InputRequired(_) => Ok(None),
                 _ => Err(ServiceError::UnexpectedResponse),
             }
         };
-        let result = self.0.ask("resources/read", asked).await?;
+        let answered = self.0.ask("resources/read", asked).await?;
+        let result = answered.ok_or_else(|| error::input_required("the resource", uri))?;
         result.contents.into_iter().map(content::resource).collect()
     }
 
@@ -206,11 +214,13 @@ impl Client {
         let asked = self.0.peer.get_prompt_once(asked);
         let asked = async {
             match asked.await? {
-                rmcp::model::GetPromptResponse::Complete(result) => Ok(result),
+                rmcp::model::GetPromptResponse::Complete(result) => Ok(Some(result)),
+                rmcp::model::GetPromptResponse::InputRequired(_) => Ok(None),
                 _ => Err(ServiceError::UnexpectedResponse),
             }
         };
-        let result = self.0.ask("prompts/get", asked).await?;
+        let answered = self.0.ask("prompts/get", asked).await?;
+        let result = answered.ok_or_else(|| error::input_required("the prompt", name))?;
         let messages = result.messages.into_iter().map(|message| {
             let role = match message.role {
                 Speaker::Assistant => Role::Assistant,
@@ -346,42 +356,50 @@ impl ClientBuilder {
         }
         let (sender, changes) = watch::channel(0);
         let handler = Handler { changes: sender };
-        let started = async {
-            match self.transport {
-                Transport::Command(command) => {
-                    let (mut child, read, write) = Child::start(command)?;
-                    match greet(handler, AsyncRwTransport::new_client(read, write)).await {
-                        Ok(running) => Ok((running, Some(child))),
-                        Err(error) => {
-                            // It may be ending: its last words are the reason.
-                            child.end(Duration::from_millis(500)).await;
-                            Err(explain(error, &headers, Errors::text(&child.errors())))
-                        }
-                    }
-                }
-                Transport::Http(url) => {
-                    let config = StreamableHttpClientTransportConfig::with_uri(url)
-                        .custom_headers(headers.iter().collect());
-                    let transport =
-                        StreamableHttpClientTransport::with_client(http::client()?, config);
-                    let greeted = greet(handler, transport).await;
-                    Ok((greeted.map_err(|error| explain(error, &headers, None))?, None))
-                }
-                Transport::Stream(read, write) => {
-                    Ok((greet(handler, AsyncRwTransport::new_client(read, write)).await?, None))
-                }
+        let mut child = None;
+        let oversized = Oversized::default();
+        let greeting: BoxFuture = match self.transport {
+            Transport::Command(command) => {
+                let started = Child::start(command).map_err(initializing)?;
+                let (_, read, write) = (child.insert(started.0), started.1, started.2);
+                let read = Lines::new(read, oversized.clone());
+                Box::pin(greet(handler, lines(read, write)))
+            }
+            Transport::Http(url) => {
+                let config = StreamableHttpClientTransportConfig::with_uri(url)
+                    .custom_headers(headers.iter().collect());
+                let client = http::client().map_err(initializing)?;
+                let transport = StreamableHttpClientTransport::with_client(client, config);
+                Box::pin(greet(handler, transport))
+            }
+            Transport::Stream(read, write) => {
+                let read = Lines::new(read, oversized.clone());
+                Box::pin(greet(handler, lines(read, write)))
             }
         };
-        let started = match self.timeout {
-            None => started.await,
-            Some(limit) => tokio::time::timeout(limit, started).await.unwrap_or_else(|_| {
+        let greeted = match self.timeout {
+            None => greeting.await,
+            Some(limit) => tokio::time::timeout(limit, greeting).await.unwrap_or_else(|_| {
                 let message = format!(
                     "the MCP server did not greet within {limit:?}; allow it more with `timeout`, or see whether it starts by itself"
                 );
                 Err(Error::new(ErrorKind::Timeout(TimeoutPhase::Connect), message))
             }),
         };
-        let (running, child) = started.map_err(|error| error.with_operation("initialize"))?;
+        let running = match greeted {
+            Ok(running) => running,
+            Err(error) => {
+                let mut stderr = None;
+                if let Some(child) = &mut child {
+                    // It may be ending: its last words are the reason.
+                    let is_late = matches!(error.kind(), ErrorKind::Timeout(_));
+                    child.end(if is_late { Duration::ZERO } else { ENDING }).await;
+                    stderr = child.errors().text();
+                }
+                let error = if oversized.is_fatal() { error::oversized() } else { error };
+                return Err(initializing(explain(error, &headers, stderr)));
+            }
+        };
         Ok(Client(Arc::new(Connection {
             peer: running.peer().clone(),
             headers,
@@ -389,13 +407,30 @@ impl ClientBuilder {
             prefix: self.prefix,
             changes,
             seen: 0.into(),
+            oversized,
             running: Mutex::new(Some(running)),
             child: Mutex::new(child),
         })))
     }
 }
 
-async fn greet<T>(handler: Handler, transport: T) -> Result<RunningService<RoleClient, Handler>>
+type Greeted = Result<RunningService<RoleClient, Handler>>;
+type BoxFuture = Pin<Box<dyn Future<Output = Greeted> + Send>>;
+
+fn initializing(error: Error) -> Error {
+    error.with_operation("initialize")
+}
+
+/// Messages as lines, whose length is looked after by what they are read from.
+fn lines<R, W>(read: Lines<R>, write: W) -> AsyncRwTransport<RoleClient, Lines<R>, W>
+where
+    R: AsyncRead + Send + Unpin,
+    W: AsyncWrite + Send + Unpin + 'static,
+{
+    AsyncRwTransport::new_client(read, write).with_max_line_length(usize::MAX)
+}
+
+async fn greet<T>(handler: Handler, transport: T) -> Greeted
 where
     T: rmcp::transport::Transport<RoleClient> + 'static,
 {

@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use crate::child::Child;
 use crate::error;
 use crate::http::Headers;
+use crate::lines::Oversized;
 
 /// How long a server may take to end.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -30,6 +31,7 @@ pub(crate) struct Connection {
     pub(crate) changes: watch::Receiver<u64>,
     /// How many changes of the list of tools the last listing knew of.
     pub(crate) seen: AtomicU64,
+    pub(crate) oversized: Oversized,
     // Before the child: the session is told to end before the process is.
     pub(crate) running: Mutex<Option<RunningService<RoleClient, Handler>>>,
     pub(crate) child: Mutex<Option<Child>>,
@@ -54,12 +56,13 @@ impl Connection {
 
     /// Adds what this side knows of a failure, and takes out what is secret.
     fn explain(&self, error: Error, operation: &'static str) -> Error {
+        let is_closed = self.peer.is_transport_closed();
+        let error = if is_closed && self.oversized.is_fatal() { error::oversized() } else { error };
         let stderr = {
             let child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
             child.as_ref().and_then(|child| child.errors().text())
         };
-        explain(error, &self.headers, stderr.filter(|_| self.peer.is_transport_closed()))
-            .with_operation(operation)
+        explain(error, &self.headers, stderr.filter(|_| is_closed)).with_operation(operation)
     }
 
     /// Waits until the server has said that its tools changed since they were last listed.
@@ -103,7 +106,7 @@ pub(crate) fn explain(error: Error, headers: &Headers, stderr: Option<String>) -
         Some(stderr) => error.with_note(format_args!("it wrote: {stderr}")),
         None => error,
     };
-    if headers.is_empty() { error } else { error.map_text(|text| headers.redact(text)) }
+    headers.redact_error(error)
 }
 
 impl fmt::Debug for Connection {

@@ -12,6 +12,8 @@ use rmcp::transport::DynamicTransportError;
 use rmcp::transport::streamable_http_client::StreamableHttpError;
 use rmcp::transport::worker::WorkerQuitReason;
 
+use crate::lines::{LONGEST_TEXT, OVERSIZED};
+
 /// The most of a server's text that is kept.
 const LONGEST_BODY: usize = 1000;
 
@@ -67,6 +69,22 @@ pub(crate) fn timed_out(after: Duration) -> Error {
     Error::new(ErrorKind::Timeout(TimeoutPhase::Whole), message)
 }
 
+/// The server wants to know more before it does what it was asked for `what` of this name.
+pub(crate) fn input_required(what: &str, name: &str) -> Error {
+    let message = format!(
+        "the MCP server answered with questions of its own before it gives {what} `{name}`; they cannot be answered from here, so use one that asks none, or give the server what it needs when it is set up"
+    );
+    Error::new(ErrorKind::Unsupported, message)
+}
+
+/// A message was too long to be read, and which request it answers is not known.
+pub(crate) fn oversized() -> Error {
+    let message = format!(
+        "the MCP server sent a message of more than {LONGEST_TEXT}, which ends the connection; connect again, and ask it for less at once"
+    );
+    Error::new(ErrorKind::Decode, message)
+}
+
 /// The connection is gone.
 pub(crate) fn closed() -> Error {
     let message = "the connection to the MCP server is closed; connect again";
@@ -76,6 +94,12 @@ pub(crate) fn closed() -> Error {
 
 /// The server answered with an error of JSON-RPC.
 fn answered(error: ErrorData) -> Error {
+    if error.code.0 == OVERSIZED {
+        let message = format!(
+            "the answer of the MCP server is longer than {LONGEST_TEXT} and was not read; ask it for less at once"
+        );
+        return Error::new(ErrorKind::Decode, message);
+    }
     let kind = match error.code {
         ErrorCode::METHOD_NOT_FOUND => ErrorKind::Unsupported,
         ErrorCode::RESOURCE_NOT_FOUND => ErrorKind::NotFound,

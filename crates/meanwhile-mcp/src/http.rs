@@ -3,12 +3,17 @@
 use std::fmt;
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use http::header::AUTHORIZATION;
 use http::{HeaderName, HeaderValue};
 use meanwhile_core::{Error, ErrorKind, Result};
 use rustls::ClientConfig;
 use rustls::crypto::CryptoProvider;
 use rustls_platform_verifier::BuilderVerifierExt as _;
+
+/// Shorter values are found everywhere and protect nothing.
+const SHORTEST: usize = 6;
 
 /// The most redirects that are followed for one request.
 const MOST_REDIRECTS: usize = 5;
@@ -59,18 +64,40 @@ impl Headers {
         self.0.iter().cloned()
     }
 
-    /// Takes the values out of a text that a server wrote.
-    pub(crate) fn redact(&self, text: &str) -> String {
-        let mut text = text.to_owned();
+    /// Takes the credentials out of everything that an error says.
+    pub(crate) fn redact_error(&self, error: Error) -> Error {
+        if self.is_empty() { error } else { error.map_text(|text| self.redact(text)) }
+    }
+
+    /// Takes the credentials out of a text that a server wrote: each header as a whole, what follows its
+    /// scheme (`Bearer`, `Basic`), and of a name and a password the password.
+    fn redact(&self, text: &str) -> String {
+        let mut secrets: Vec<String> = Vec::new();
         for (_, value) in &self.0 {
             let Ok(value) = value.to_str() else { continue };
-            let secret = value.strip_prefix("Bearer ").unwrap_or(value);
-            if !secret.is_empty() {
-                text = text.replace(secret, "***");
+            let credential =
+                value.split_once(' ').map_or(value, |(_, credential)| credential.trim());
+            secrets.extend([value.to_owned(), credential.to_owned()]);
+            let is_basic =
+                value.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("basic "));
+            if is_basic && let Some((name, password)) = name_and_password(credential) {
+                secrets.extend([format!("{name}:{password}"), password]);
             }
+        }
+        // The longest first: one may contain another.
+        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        let mut text = text.to_owned();
+        for secret in secrets.iter().filter(|secret| secret.len() >= SHORTEST) {
+            text = text.replace(secret.as_str(), "***");
         }
         text
     }
+}
+
+fn name_and_password(credential: &str) -> Option<(String, String)> {
+    let pair = STANDARD.decode(credential).ok()?;
+    let (name, password) = std::str::from_utf8(&pair).ok()?.split_once(':')?;
+    Some((name.to_owned(), password.to_owned()))
 }
 
 impl fmt::Debug for Headers {

@@ -47,6 +47,7 @@ mod connection;
 mod content;
 mod error;
 mod http;
+mod lines;
 mod listing;
 mod name;
 mod progress;

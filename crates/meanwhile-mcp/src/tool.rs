@@ -10,7 +10,7 @@ use rmcp::model::{CallToolRequestParams, CallToolResponse, CallToolResult};
 use serde_json::{Map, Value};
 
 use crate::connection::Connection;
-use crate::content;
+use crate::{content, error};
 
 /// What a tool of a server answered, failed or not.
 #[derive(Debug, Clone, PartialEq)]
@@ -89,7 +89,9 @@ impl Tool for ServerTool {
                 format!("the arguments of the call of `{}` are not a JSON object", call.name);
             return Err(Error::new(ErrorKind::Output, message));
         };
-        run(&self.connection, &self.name, arguments).await?.shown()
+        let output = run(&self.connection, &self.name, arguments).await?;
+        // Tools like to repeat the request that failed.
+        output.shown().map_err(|error| self.connection.headers.redact_error(error))
     }
 }
 
@@ -103,9 +105,12 @@ pub(crate) async fn run(
     let asked = connection.peer.call_tool_once(asked);
     match connection.ask("tools/call", asked).await? {
         CallToolResponse::Complete(result) => CallOutput::read(result),
+        CallToolResponse::InputRequired(_) => {
+            Err(error::input_required("an answer of the tool", name))
+        }
         _ => {
             let message = format!(
-                "the MCP server wants to ask before it runs `{name}`, which is not supported; use a tool that needs no answers"
+                "the MCP server runs `{name}` as a task to come back for, which is not supported; use a tool that answers at once"
             );
             Err(Error::new(ErrorKind::Unsupported, message))
         }

@@ -4,9 +4,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use meanwhile_bedrock::{Bedrock, BedrockCodec};
 use meanwhile_core::{
-    ErrorKind, Fold, OutputFormat, Provider as _, Response, ToolChoice, ToolSpec,
+    ErrorKind, Fold, OutputFormat, Part, Provider as _, Response, ToolChoice, ToolSpec,
 };
-use meanwhile_http::{Answer, Codec as _, Framing};
+use meanwhile_http::{Answer, Codec as _, Decoder, Framing};
 use serde_json::{Value, json};
 
 use crate::{ask, stream};
@@ -94,9 +94,12 @@ fn capabilities_are_those_of_the_wire() {
 fn read(model: &str, pieces: &[Value], size: usize) -> Response {
     let chunk = |piece: &Value| ("chunk", json!({ "bytes": STANDARD.encode(piece.to_string()) }));
     let body = stream(&pieces.iter().map(chunk).collect::<Vec<_>>());
-    let decoder = BedrockCodec::default().decoder(&ask(model).streamed());
+    fold_of(BedrockCodec::default().decoder(&ask(model).streamed()), &body, size)
+}
+
+fn fold_of(decoder: impl Decoder, body: &[u8], size: usize) -> Response {
     let mut answer = Answer::new(decoder, Framing::AwsEventStream);
-    let mut fold = Fold::new("bedrock", model);
+    let mut fold = Fold::new("bedrock", "m");
     for chunk in body.chunks(size) {
         answer.push(chunk.to_vec().into());
         for event in std::iter::from_fn(|| answer.next()) {
@@ -132,5 +135,90 @@ fn bedrock_counts_where_the_vendor_does_not() {
             assert_eq!((usage.input.total.unwrap(), usage.output.total.unwrap()), expected);
             assert!(usage.raw.is_some(), "the counters as they came");
         }
+    }
+}
+
+const GPT_OSS: &str = "openai.gpt-oss-20b-1:0:invoke";
+
+fn delta(delta: &Value, reason: &Value) -> Value {
+    json!({ "id": "c", "model": "m", "created": 1, "service_tier": "auto",
+        "object": "chat.completion.chunk",
+        "choices": [{ "index": 0, "delta": delta, "finish_reason": reason }] })
+}
+
+/// What an answer is made of: `?` before thinking, `!` before calls.
+fn shown(response: &Response) -> Vec<String> {
+    let part = |part: &Part| match part {
+        Part::Thinking(thinking) => format!("?{}", thinking.text),
+        Part::Text(text) => text.text.clone(),
+        Part::ToolCall(call) => format!("!{}{}", call.name, call.arguments),
+        other => panic!("{other:?}"),
+    };
+    response.message.parts.iter().map(part).collect()
+}
+
+#[test]
+fn thinking_in_front_of_the_text_is_a_part_of_its_own() {
+    let check = |said: &str, expected: &[&str]| {
+        let call = json!({ "tool_calls": [{ "index": 0, "id": "t", "type": "function",
+            "function": { "name": "f", "arguments": "{}" } }] });
+        let last = [delta(&call, &Value::Null), delta(&json!({}), &json!("tool_calls"))];
+        let expected = [expected, &["!f{}"]].concat();
+        // Whole, in two pieces cut anywhere, and letter by letter.
+        let mut cuts: Vec<Vec<&str>> = vec![vec![said]];
+        let places: Vec<usize> = said.char_indices().map(|(at, _)| at).collect();
+        cuts.extend(places.iter().map(|at| vec![&said[..*at], &said[*at..]]));
+        let ends = places.iter().copied().skip(1).chain([said.len()]);
+        cuts.push(places.iter().zip(ends).map(|(from, to)| &said[*from..to]).collect());
+        for pieces in cuts {
+            let piece = |text: &&str| delta(&json!({ "content": text }), &Value::Null);
+            let mut chunks: Vec<Value> = pieces.iter().map(piece).collect();
+            chunks.extend(last.clone());
+            assert_eq!(shown(&read(GPT_OSS, &chunks, 4096)), expected, "{pieces:?}");
+        }
+        // In a whole answer.
+        let body = json!({ "choices": [{ "index": 0, "finish_reason": "tool_calls",
+            "message": { "role": "assistant", "content": said, "tool_calls": call["tool_calls"] } }] });
+        let decoder = BedrockCodec::default().decoder(&ask(GPT_OSS));
+        let mut answer = Answer::new(decoder, Framing::Whole);
+        answer.push(body.to_string().into());
+        answer.end();
+        let mut fold = Fold::new("bedrock", GPT_OSS);
+        for event in std::iter::from_fn(|| answer.next()) {
+            fold.push(&event.unwrap()).unwrap();
+        }
+        assert_eq!(shown(&fold.finish().unwrap()), expected, "{said}");
+    };
+    check("<reasoning>Hé, a < b.</reasoning>Yes.", &["?Hé, a < b.", "Yes."]);
+    check("<reasoning>Hm.</reasoning>", &["?Hm."]);
+    check("<reasoning></reasoning>Yes.", &["?", "Yes."]);
+    check("<reasoning>cut of</reas", &["?cut of</reas"]);
+    check("<reason", &["<reason"]);
+    check("<reasons> are none", &["<reasons> are none"]);
+    // The same tags later on are the answer's own.
+    let both = "<reasoning>Why?</reasoning><reasoning>So.</reasoning>";
+    check(both, &["?Why?", "<reasoning>So.</reasoning>"]);
+    check("See <reasoning>this</reasoning>.", &["See <reasoning>this</reasoning>."]);
+}
+
+#[test]
+fn thinking_of_a_recorded_answer() {
+    let path = "../../../shared/fixtures/bedrock/invoke/3dfa4f87977569d4.json";
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    let Ok(text) = std::fs::read_to_string(path) else {
+        println!("skipped: there are no recordings beside the checkout");
+        return;
+    };
+    let recorded: Value = serde_json::from_str(&text).unwrap();
+    let body = STANDARD.decode(recorded["response"]["body"].as_str().unwrap()).unwrap();
+    for size in [1, 5, 64, 100_000] {
+        let decoder = BedrockCodec::default().decoder(&ask(GPT_OSS).streamed());
+        let response = fold_of(decoder, &body, size);
+        let expected = [
+            "?We need to produce structured output matching schema: age, name, occupation optional. Use function.",
+            r#"!structured_output{"age": 32, "name": "Alexandra Martinez", "occupation": "Senior Software Engineer"}"#,
+        ];
+        assert_eq!(shown(&response), expected, "{size}");
+        assert_eq!(response.usage.output.total, Some(61));
     }
 }

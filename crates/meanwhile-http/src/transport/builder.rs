@@ -61,6 +61,10 @@ impl ClientBuilder {
     }
 
     /// Sends everything through the proxy at `url`, whatever the environment says.
+    ///
+    /// The URL begins with `http://`, `https://`, `socks5://`, `socks5h://`, `socks4://` or `socks4a://`;
+    /// the proxy looks up names with `socks5h` and `socks4a`, this side with `socks5` and `socks4`. A
+    /// credential stands in it as `user:password@`, and is not printed.
     pub fn proxy(mut self, url: impl Into<String>) -> Self {
         self.proxy = Proxy::Url(url.into());
         self
@@ -76,8 +80,8 @@ impl ClientBuilder {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`](meanwhile_core::ErrorKind::Config) when the proxy is no URL or TLS
-    /// cannot be set up.
+    /// [`ErrorKind::Config`](meanwhile_core::ErrorKind::Config) when the proxy is no URL of a
+    /// known kind or TLS cannot be set up.
     pub fn build(self) -> Result<Client> {
         let tls = tls::config()?;
         Ok(match &self.proxy {

@@ -29,7 +29,7 @@ use tower_service::Service;
 
 use super::builder::ClientBuilder;
 use super::chunks::Chunks;
-use super::failure::{Stage, authority, no_answer};
+use super::failure::{Peer, Stage, authority, no_answer};
 use super::{Body, Transport};
 
 /// When and how often the system asks whether a silent server is still there. One that is gone is noticed
@@ -101,7 +101,7 @@ impl Transport for Direct {
             Ok(answer) => Ok(answer.map(|body| Body::new(Chunks { body, host: authority }))),
             Err(error) => {
                 let stage = if error.is_connect() { Stage::Connecting } else { Stage::Sent };
-                Err(no_answer(error, stage, &authority))
+                Err(no_answer(error, stage, Peer::Server(&authority)))
             }
         }
     }

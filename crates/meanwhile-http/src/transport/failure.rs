@@ -1,6 +1,7 @@
 //! [`no_answer`]: why no answer began, and whether it is worth another try.
 
 use std::error::Error as StdError;
+use std::fmt;
 use std::io;
 
 use http::Uri;
@@ -39,13 +40,41 @@ pub(super) fn authority(uri: &Uri) -> Result<&Authority> {
     }
 }
 
+/// Who was spoken to when a request failed.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Peer<'a> {
+    /// The server that the request is for.
+    Server(&'a Authority),
+    /// What is between, by its URL without credentials.
+    Proxy(&'a str),
+}
+
+impl Peer<'_> {
+    /// What has to be right for it to be reached.
+    fn setting(self) -> &'static str {
+        match self {
+            Self::Server(_) => "the base URL",
+            Self::Proxy(_) => "the URL of the proxy",
+        }
+    }
+}
+
+impl fmt::Display for Peer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Server(host) => host.fmt(f),
+            Self::Proxy(url) => write!(f, "the proxy at {url}"),
+        }
+    }
+}
+
 /// Says why no answer began.
 pub(super) fn no_answer(
     error: impl StdError + Send + Sync + 'static,
     stage: Stage,
-    host: &Authority,
+    peer: Peer<'_>,
 ) -> Error {
-    let causes = || std::iter::successors(error.source(), |cause| below(*cause));
+    let causes = || causes(&error);
     let io = || causes().filter_map(|cause| cause.downcast_ref::<io::Error>());
     let tls = causes().find_map(|cause| cause.downcast_ref::<rustls::Error>());
     // Neither a certificate nor a server that speaks no TLS is another one the next time.
@@ -53,34 +82,35 @@ pub(super) fn no_answer(
         tls,
         Some(rustls::Error::InvalidMessage(_) | rustls::Error::InvalidCertificate(_))
     );
+    let setting = peer.setting();
     let timed_out = stage == Stage::TimedOut
         || stage == Stage::Connecting && io().any(|io| io.kind() == io::ErrorKind::TimedOut);
     let (kind, message) = if timed_out {
         let message = format!(
-            "no connection to {host} within the time limit; check the network and the base URL"
+            "no connection to {peer} within the time limit; check the network and {setting}"
         );
         (ErrorKind::Timeout(TimeoutPhase::Connect), message)
     } else if let Some(rustls::Error::InvalidMessage(_)) = tls {
-        let message =
-            format!("the server at {host} does not speak TLS; write the base URL with http://");
+        let name = Named(peer);
+        let message = format!("{name} does not speak TLS; write {setting} with http://");
         (ErrorKind::Connection, message)
     } else if let Some(tls) = tls {
         let message =
-            format!("no secure connection to {host}: {}", shown(tls.to_string().as_bytes()));
+            format!("no secure connection to {peer}: {}", shown(tls.to_string().as_bytes()));
         (ErrorKind::Connection, message)
     } else if stage == Stage::Connecting {
         let message = match io().last().map(io::Error::kind) {
             Some(io::ErrorKind::ConnectionRefused) => {
-                format!("connection refused: is the server at {host} running?")
+                format!("connection refused: is {} running?", Named(peer))
             }
-            _ => format!("no connection to {host}; check the network and the base URL"),
+            _ => format!("no connection to {peer}; check the network and {setting}"),
         };
         (ErrorKind::Connection, message)
     } else if stage == Stage::Writing {
-        (ErrorKind::Config, unwritten(host.as_str()))
+        (ErrorKind::Config, unwritten(peer))
     } else {
         let message = format!(
-            "the connection to {host} broke before the answer began; send the request again"
+            "the connection to {peer} broke before the answer began; send the request again"
         );
         (ErrorKind::Connection, message)
     };
@@ -88,11 +118,92 @@ pub(super) fn no_answer(
     if lasting { error.with_retryable(false) } else { error }
 }
 
-fn unwritten(host: &str) -> String {
+/// Says why no answer began to a request that goes through the proxy at `proxy`: the fault of the proxy
+/// is not put on the server.
+pub(super) fn no_answer_through(
+    error: impl StdError + Send + Sync + 'static,
+    stage: Stage,
+    host: &Authority,
+    is_secure: bool,
+    proxy: &str,
+) -> Error {
+    // The types are private to the library that speaks to proxies; what they say is all there is.
+    let said = causes(&error).map(ToString::to_string).find(|text| is_of_a_proxy(text));
+    let says = |words: &str| said.as_deref().is_some_and(|said| said.contains(words));
+    if REFUSALS.iter().any(|words| says(words)) {
+        return refused_by(proxy).with_source(error);
+    }
+    let is_socks = proxy.starts_with("socks");
+    let unreached = says("failed to create underlying connection");
+    if stage == Stage::Writing {
+        no_answer(error, stage, Peer::Server(host))
+    } else if stage == Stage::TimedOut {
+        let message = format!(
+            "no connection to {host} through the proxy at {proxy} within the time limit; check the network and the URL of the proxy"
+        );
+        Error::new(ErrorKind::Timeout(TimeoutPhase::Connect), message).with_source(error)
+    } else if stage == Stage::Connecting && (unreached || !is_secure && !is_socks) {
+        no_answer(error, stage, Peer::Proxy(proxy))
+    } else if says("error resolving") {
+        let message = format!(
+            "the name of {host} was not found on this side of the proxy at {proxy}; write the URL of the proxy with socks5h://, which leaves names to it"
+        );
+        Error::new(ErrorKind::Connection, message).with_source(error)
+    } else if let Some(said) = said {
+        let message = format!(
+            "the proxy at {proxy} made no connection to {host}: {}",
+            shown(said.as_bytes())
+        );
+        Error::new(ErrorKind::Connection, message).with_source(error)
+    } else {
+        no_answer(error, stage, Peer::Server(host))
+    }
+}
+
+/// A proxy wants a credential, or another one.
+pub(super) fn refused_by(proxy: &str) -> Error {
+    let message = format!(
+        "the proxy at {proxy} wants a credential, or does not take the one it was given; write it into the URL of the proxy, like http://user:password@host:port"
+    );
+    Error::new(ErrorKind::Authentication, message)
+}
+
+/// How proxies refuse a credential, or ask for one.
+const REFUSALS: [&str; 4] = [
+    "proxy authorization required",
+    "credentials not accepted",
+    "does not support user/pass authentication",
+    "implements authentication incorrectly",
+];
+
+fn is_of_a_proxy(text: &str) -> bool {
+    ["tunnel error", "SOCKS error", "error resolving for socks"]
+        .iter()
+        .any(|beginning| text.starts_with(beginning))
+}
+
+/// A peer as the subject of a sentence.
+struct Named<'a>(Peer<'a>);
+
+impl fmt::Display for Named<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Peer::Server(host) => write!(f, "the server at {host}"),
+            proxy @ Peer::Proxy(_) => proxy.fmt(f),
+        }
+    }
+}
+
+fn unwritten(host: impl fmt::Display) -> String {
     format!("the request to {host} cannot be written; check the base URL")
 }
 
 type Cause = dyn StdError + 'static;
+
+/// What is below `error`, from the outside in.
+fn causes(error: &(impl StdError + 'static)) -> impl Iterator<Item = &Cause> {
+    std::iter::successors(error.source(), |cause| below(*cause))
+}
 
 /// What is below `cause`. An I/O error names only what is below the error it wraps.
 fn below(cause: &Cause) -> Option<&Cause> {

@@ -21,6 +21,7 @@ mod configuration;
 mod exchange;
 mod frames;
 mod limits;
+mod proxy;
 mod secrets;
 mod server;
 mod status;

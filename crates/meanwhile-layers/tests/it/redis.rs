@@ -19,11 +19,17 @@ pub(crate) struct Server {
 impl Server {
     /// `None`, with a word about it, where `redis-server` is not installed.
     pub(crate) async fn start() -> Option<Self> {
+        Self::start_with(&[]).await
+    }
+
+    /// A server with further settings.
+    pub(crate) async fn start_with(settings: &[&str]) -> Option<Self> {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let started = Command::new("redis-server")
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
             .args(["--appendonly", "no", "--dir"])
             .arg(std::env::temp_dir())
+            .args(settings)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn();
@@ -224,4 +230,59 @@ async fn a_server_that_is_away_fails_or_warns() {
     let answer: Response = model(&limit.fail_open()).call("hi").await.unwrap();
     assert!(answer.warnings[0].message.contains("the rate limit was not kept"), "{answer:?}");
     assert_eq!(RedisRateStore::new("http://host").unwrap_err().kind(), ErrorKind::Config);
+}
+
+async fn refused(url: &str) -> Error {
+    let store = RedisRateStore::new(url).unwrap();
+    let limits = Limits::new(Some(1), None, WINDOW);
+    let error = store.book("k", &limits, 0).await.unwrap_err();
+    let mut said = format!("{error} {error:?}");
+    let mut source = std::error::Error::source(&error);
+    while let Some(cause) = source {
+        said.push_str(&format!("{cause} {cause:?}"));
+        source = cause.source();
+    }
+    assert!(!said.contains("hunter2") && !said.contains("wrong-word"), "{said}");
+    error
+}
+
+#[tokio::test]
+async fn a_refused_credential_is_told_from_a_server_that_is_gone() {
+    let Some(server) = Server::start_with(&["--requirepass", "hunter2"]).await else { return };
+    let address = format!("127.0.0.1:{}", server.port);
+    for credential in ["", ":wrong-word@", "tom:hunter2@", "tom:wrong-word@"] {
+        let error = refused(&format!("redis://{credential}{address}")).await;
+        assert_eq!(error.kind(), ErrorKind::Authentication, "{credential}: {error:?}");
+        assert!(!error.is_retryable() && error.message().contains("redis://user:password@"));
+    }
+    let admin = format!("redis://:hunter2@{address}");
+    let limits = Limits::new(Some(1), None, WINDOW);
+    let booked = RedisRateStore::new(&admin).unwrap().book("k", &limits, 0).await;
+    assert!(matches!(booked, Ok(Booked::Now(_))), "{booked:?}");
+    // A user who may do nothing.
+    let set = Command::new("redis-cli")
+        .args(["-p", &server.port.to_string(), "-a", "hunter2", "--no-auth-warning"])
+        .args(["acl", "setuser", "ann", "on", ">hunter2", "+@connection"])
+        .output();
+    if set.is_ok_and(|set| set.status.success()) {
+        let error = refused(&format!("redis://ann:hunter2@{address}")).await;
+        assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{error:?}");
+    }
+    drop(server);
+    let error = refused(&admin).await;
+    assert_eq!(error.kind(), ErrorKind::Connection, "{error:?}");
+}
+
+#[test]
+fn urls_that_cannot_be_used_say_why() {
+    let check = |url: &str, words: &str| {
+        let error = RedisRateStore::new(url).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config, "{url}");
+        assert!(error.message().contains(words), "{url}: {error}");
+        assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
+    };
+    check("rediss://:hunter2@host:6379", "TLS to a Redis server is not built in");
+    check("valkeys://host", "TLS to a Redis server is not built in");
+    check("http://:hunter2@host", "write it like redis://user:password@host:6379/0");
+    check("redis://:hunter2@host/first", "write it like redis://");
 }

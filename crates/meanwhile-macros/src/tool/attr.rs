@@ -132,15 +132,39 @@ impl Attr {
     }
 }
 
-/// What every provider accepts as the name of a tool.
-fn check_name(name: &LitStr) -> syn::Result<()> {
-    let text = name.value();
-    let good = |letter: char| letter.is_ascii_alphanumeric() || letter == '_' || letter == '-';
-    if (1..=64).contains(&text.len()) && text.chars().all(good) {
-        return Ok(());
+/// The name of a tool: as the attribute has it, else made of an identifier.
+pub(super) fn name(
+    attr: &Attr,
+    ident: &Ident,
+    derived: impl FnOnce(&str) -> String,
+    errors: &mut Errors,
+) -> String {
+    if let Some(name) = &attr.name {
+        return name.value();
     }
-    Err(syn::Error::new_spanned(
-        name,
-        "the name of a tool has 1 to 64 ASCII letters, digits, `_` and `-`",
-    ))
+    let name = derived(&plain(ident));
+    if !is_accepted(&name) {
+        errors.on(
+            ident,
+            format!(
+                "the tool would be called `{name}`, but {ACCEPTED}; give it a name with `#[tool(name = \"…\")]`"
+            ),
+        );
+    }
+    name
+}
+
+/// What every provider accepts as the name of a tool.
+const ACCEPTED: &str = "the name of a tool has 1 to 64 ASCII letters, digits, `_` and `-`";
+
+fn is_accepted(name: &str) -> bool {
+    let good = |letter: char| letter.is_ascii_alphanumeric() || letter == '_' || letter == '-';
+    (1..=64).contains(&name.len()) && name.chars().all(good)
+}
+
+fn check_name(name: &LitStr) -> syn::Result<()> {
+    match is_accepted(&name.value()) {
+        true => Ok(()),
+        false => Err(syn::Error::new_spanned(name, ACCEPTED)),
+    }
 }

@@ -7,7 +7,7 @@ use syn::{Attribute, ItemFn, Visibility};
 use super::attr::Attr;
 use super::parameters::{self, Parameter, crate_attributes};
 use super::running::Running;
-use super::shared;
+use super::{conditions, shared};
 use crate::common::{Root, camel_case, plain};
 
 /// Writes everything.
@@ -15,11 +15,11 @@ pub(super) fn expand(
     attr: &Attr,
     function: &ItemFn,
     parameters: &[Parameter],
+    name: &str,
     description: &str,
 ) -> TokenStream {
     let root = &attr.root;
     let type_name = type_name(attr, function);
-    let name = attr.name.as_ref().map_or_else(|| plain(&function.sig.ident), syn::LitStr::value);
     let structure = of_function(attr, function, parameters, &type_name);
     let call = call(function, parameters, &type_name);
 
@@ -30,8 +30,9 @@ pub(super) fn expand(
     );
     let implementation = Implementation {
         root,
+        conditions: conditions(&function.attrs),
         type_name: &type_name,
-        name: &name,
+        name,
         description,
         is_async: function.sig.asyncness.is_some(),
         timeout: attr.timeout(),
@@ -53,6 +54,8 @@ pub(super) fn expand(
 /// What makes a type a tool.
 pub(super) struct Implementation<'a> {
     pub(super) root: &'a Root,
+    /// Where the item is there at all.
+    pub(super) conditions: Vec<&'a Attribute>,
     pub(super) type_name: &'a Ident,
     pub(super) name: &'a str,
     pub(super) description: &'a str,
@@ -66,8 +69,10 @@ pub(super) struct Implementation<'a> {
 impl Implementation<'_> {
     /// Writes `FunctionTool` and `ToolSet`.
     pub(super) fn write(self) -> TokenStream {
-        let Self { root, type_name, name, description, is_async, timeout, needs, run } = self;
+        let Self { root, conditions, type_name, name, description, is_async, timeout, needs, run } =
+            self;
         quote_spanned! {Span::mixed_site()=>
+            #(#conditions)*
             #[automatically_derived]
             impl #root::FunctionTool for #type_name {
                 const NAME: &'static ::core::primitive::str = #name;
@@ -94,6 +99,7 @@ impl Implementation<'_> {
                 }
             }
 
+            #(#conditions)*
             #[automatically_derived]
             impl #root::ToolSet for #type_name {
                 fn toolbox() -> #root::Toolbox {
@@ -171,7 +177,9 @@ fn call(function: &ItemFn, parameters: &[Parameter], type_name: &Ident) -> Token
         let (name, ty) = (&parameter.name, &parameter.host()?.written);
         Some(quote!(#name: #ty))
     });
+    let conditions = conditions(&function.attrs);
     quote_spanned! {Span::mixed_site()=>
+        #(#conditions)*
         impl #type_name {
             /// Calls the function with these arguments.
             #[allow(dead_code)]

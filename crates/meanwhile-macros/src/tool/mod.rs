@@ -52,8 +52,9 @@ fn of_function(attribute: TokenStream, mut function: ItemFn) -> TokenStream {
         errors.on(&function.sig.ident, no_description("function"));
         return fallback(&attr, &function, errors);
     };
+    let name = attr::name(&attr, &function.sig.ident, str::to_owned, &mut errors);
     if errors.is_empty() {
-        expand::expand(&attr, &function, &parameters, &description)
+        expand::expand(&attr, &function, &parameters, &name, &description)
     } else {
         fallback(&attr, &function, errors)
     }
@@ -80,6 +81,11 @@ fn fallback(attr: &attr::Attr, function: &ItemFn, errors: Errors) -> TokenStream
     let mut out = errors.into_tokens();
     out.extend(expand::stub(attr, function));
     out
+}
+
+/// In which configuration an item is there at all.
+fn conditions(attributes: &[Attribute]) -> Vec<&Attribute> {
+    attributes.iter().filter(|attribute| attribute.path().is_ident("cfg")).collect()
 }
 
 /// The attributes that the type has in common with the function: which configuration has it.

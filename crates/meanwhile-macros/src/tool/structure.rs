@@ -6,8 +6,8 @@ use syn::{Fields, ItemStruct};
 
 use super::attr::{self, Attr, OF_STRUCT};
 use super::expand::{Implementation, stub_set};
-use super::{host, no_description, running};
-use crate::common::{Errors, doc_text, plain, snake_case};
+use super::{conditions, host, no_description, running};
+use crate::common::{Errors, doc_text, snake_case};
 
 /// Expands `#[tool]` on a struct.
 pub(super) fn tool(attribute: TokenStream, structure: &ItemStruct) -> TokenStream {
@@ -19,10 +19,11 @@ pub(super) fn tool(attribute: TokenStream, structure: &ItemStruct) -> TokenStrea
     if description.is_none() {
         errors.on(&structure.ident, no_description("struct"));
     }
+    let name = attr::name(&attr, &structure.ident, snake_case, &mut errors);
     let mut out = structure.to_token_stream();
     match description {
         Some(description) if errors.is_empty() => {
-            out.extend(implementation(&attr, structure, &description));
+            out.extend(implementation(&attr, structure, &name, &description));
         }
         _ => {
             out.extend(errors.into_tokens());
@@ -54,10 +55,14 @@ fn check(structure: &ItemStruct, errors: &mut Errors) {
     }
 }
 
-fn implementation(attr: &Attr, structure: &ItemStruct, description: &str) -> TokenStream {
+fn implementation(
+    attr: &Attr,
+    structure: &ItemStruct,
+    name: &str,
+    description: &str,
+) -> TokenStream {
     let root = &attr.root;
     let type_name = &structure.ident;
-    let name = attr.name.as_ref().map_or_else(|| snake_case(&plain(type_name)), syn::LitStr::value);
     let span = Span::mixed_site().located_at(type_name.span());
     let outcome = running::outcome(root, span);
     let run = quote_spanned! {span=>
@@ -68,8 +73,9 @@ fn implementation(attr: &Attr, structure: &ItemStruct, description: &str) -> Tok
     };
     let implementation = Implementation {
         root,
+        conditions: conditions(&structure.attrs),
         type_name,
-        name: &name,
+        name,
         description,
         is_async: true,
         timeout: attr.timeout(),

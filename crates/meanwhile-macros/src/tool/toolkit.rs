@@ -8,7 +8,7 @@ use super::attr::{self, Attr, OF_METHOD, OF_TOOLKIT};
 use super::expand::structure;
 use super::parameters::{self, Parameter, Takes};
 use super::running::Running;
-use super::{is_tool, no_description};
+use super::{conditions, is_tool, no_description};
 use crate::common::{Errors, Root, doc_text, plain};
 
 /// A method that is a tool.
@@ -40,9 +40,11 @@ pub(crate) fn toolkit(attribute: TokenStream, item: TokenStream) -> TokenStream 
     check(&block, &mut errors);
     let methods = methods(&mut block, &mut errors);
     let tools = if errors.is_empty() {
+        let twins = methods.iter().map(|method| twin(&methods, method));
         let methods = methods.iter().map(|method| method.write(&attr.root));
         let root = &attr.root;
         quote_spanned! {Span::mixed_site()=>
+            #(#twins)*
             let toolbox = #root::Toolbox::new();
             #(#methods)*
             toolbox
@@ -95,7 +97,8 @@ fn methods(block: &mut ItemImpl, errors: &mut Errors) -> Vec<Method> {
         is_any = true;
         let attribute = function.attrs.remove(at);
         let Some(method) = method(&attribute, function, errors) else { continue };
-        if let Some(first) = found.iter().find(|first| first.name == method.name) {
+        let meets = |first: &&Method| first.name == method.name && !first.excludes(&method);
+        if let Some(first) = found.iter().find(meets) {
             errors.on(
                 &function.sig.ident,
                 format!(
@@ -128,11 +131,41 @@ fn method(attribute: &Attribute, function: &mut ImplItemFn, errors: &mut Errors)
         errors.on(&function.sig.ident, no_description("method"));
         return None;
     };
-    let name = attr.name.as_ref().map_or_else(|| plain(&function.sig.ident), syn::LitStr::value);
+    let name = attr::name(&attr, &function.sig.ident, str::to_owned, errors);
     Some(Method { attr, function: function.clone(), parameters, name, description })
 }
 
+/// What the compiler finds twice where two methods of one name are there, each under a condition: a
+/// toolbox would keep the later one. Nothing for a name that only one has.
+fn twin(methods: &[Method], method: &Method) -> Option<TokenStream> {
+    let mut same = methods.iter().enumerate().filter(|(_, other)| other.name == method.name);
+    let (first, _) = same.next()?;
+    same.next()?;
+    let ident = &method.function.sig.ident;
+    let name = format!(
+        "another_tool_has_the_name_of_{}_{first}",
+        plain(&methods.get(first)?.function.sig.ident)
+    );
+    let name = Ident::new(&name, Span::mixed_site().located_at(ident.span()));
+    let conditions = conditions(&method.function.attrs);
+    Some(quote_spanned! {ident.span()=>
+        #(#conditions)*
+        #[allow(dead_code, non_upper_case_globals)]
+        const #name: () = ();
+    })
+}
+
 impl Method {
+    /// Whether the two are for different configurations, as far as one can see here.
+    fn excludes(&self, other: &Self) -> bool {
+        let text = |method: &Self| {
+            let conditions = conditions(&method.function.attrs).into_iter();
+            conditions.map(|condition| condition.to_token_stream().to_string()).collect::<Vec<_>>()
+        };
+        let (one, two) = (text(self), text(other));
+        !one.is_empty() && !two.is_empty() && one != two
+    }
+
     /// Writes the statement that adds the method to `toolbox`.
     fn write(&self, root: &Root) -> TokenStream {
         let Self { attr, function, parameters, name, description } = self;
@@ -146,7 +179,7 @@ impl Method {
         let is_async = function.sig.asyncness.is_some();
         let timeout = attr.timeout();
         let needs = parameters::needs(root, parameters);
-        let conditions = function.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg"));
+        let conditions = conditions(&function.attrs);
         quote_spanned! {span=>
             #(#conditions)*
             let toolbox = {

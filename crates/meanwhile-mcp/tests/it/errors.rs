@@ -6,7 +6,7 @@ use std::time::Duration;
 use meanwhile_core::{Error, ErrorKind, Part, TimeoutPhase};
 use meanwhile_mcp::Client;
 use serde_json::{Map, Value, json};
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _};
 
 use crate::support::{answered, call, context, refused, scripted};
 
@@ -220,4 +220,85 @@ async fn what_is_no_server_is_an_error_in_time() {
         assert_eq!(error.kind(), kind, "{}: {error}", String::from_utf8_lossy(bytes));
         assert_eq!(error.operation(), Some("initialize"));
     }
+}
+
+/// A client of a server whose tool `big` gives so many bytes, written as `shape` has it.
+async fn giving(shape: &'static str, bytes: usize) -> Client {
+    let (here, there) = tokio::io::duplex(1 << 16);
+    tokio::spawn(async move {
+        let (read, mut write) = tokio::io::split(there);
+        let mut lines = tokio::io::BufReader::new(read).lines();
+        while let Ok(Some(line)) = lines.next_line().await {
+            let asked: Value = serde_json::from_str(&line).unwrap();
+            let id = asked["id"].to_string();
+            let answer = match asked["method"].as_str() {
+                Some("initialize") => answered(
+                    &asked,
+                    json!({"protocolVersion": asked["params"]["protocolVersion"],
+                        "capabilities": {}, "serverInfo": {"name": "big", "version": "1"}}),
+                )
+                .to_string(),
+                Some("tools/call") if asked["params"]["name"] == "big" => {
+                    let text = "x".repeat(bytes);
+                    shape.replace("ID", &id).replace("TEXT", &text)
+                }
+                Some("tools/call") => answered(&asked, json!({"content": []})).to_string(),
+                _ => continue,
+            };
+            // The next line comes in one piece with the end of this one.
+            let _ = write.write_all(format!("{answer}\n").as_bytes()).await;
+        }
+    });
+    Client::over(here).timeout(Duration::from_secs(20)).connect().await.unwrap()
+}
+
+const ID_FIRST: &str =
+    r#"{"jsonrpc":"2.0","id":ID,"result":{"content":[{"type":"text","text":"TEXT"}]}}"#;
+const ID_LAST: &str =
+    r#"{"result":{"content":[{"type":"text","text":"TEXT"}]},"jsonrpc":"2.0","id":ID}"#;
+const NO_ANSWER: &str = r#"{"jsonrpc":"2.0","method":"notifications/message","params":"TEXT"}"#;
+
+#[tokio::test]
+async fn an_answer_that_is_too_long_fails_alone() {
+    for shape in [ID_FIRST, ID_LAST] {
+        let client = giving(shape, 17 << 20).await;
+        let (big, small) = tokio::join!(
+            client.call_tool("big", Map::new()),
+            client.call_tool("small", Map::new())
+        );
+        let error = big.unwrap_err();
+        assert_eq!((error.kind(), error.operation()), (ErrorKind::Decode, Some("tools/call")));
+        assert!(error.message().contains("longer than 16 MiB"), "{error}");
+        assert!(!error.is_retryable());
+        small.unwrap();
+        client.call_tool("small", Map::new()).await.unwrap();
+    }
+    let client = giving(ID_FIRST, 15 << 20).await;
+    assert_eq!(client.call_tool("big", Map::new()).await.unwrap().text().len(), 15 << 20);
+}
+
+#[tokio::test]
+async fn a_message_that_is_too_long_and_no_answer_ends_the_connection() {
+    let client = giving(NO_ANSWER, 17 << 20).await;
+    let error = client.call_tool("big", Map::new()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Decode, "{error}");
+    assert!(error.message().contains("more than 16 MiB, which ends the connection"), "{error}");
+}
+
+#[tokio::test]
+async fn questions_of_the_server_are_told_from_answers() {
+    let client = scripted(Client::over, |message| {
+        let asked = json!({"resultType": "input_required", "inputRequests": {"name": {
+            "method": "elicitation/create", "params": {"mode": "form", "message": "Who?",
+                "requestedSchema": {"type": "object", "properties": {}}}}}});
+        vec![answered(message, asked)]
+    });
+    let client = client.await.unwrap();
+    let check = |error: Error, what: &str| {
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+        assert!(error.message().contains(&format!("questions of its own before it gives {what}")));
+    };
+    check(client.call_tool("it", Map::new()).await.unwrap_err(), "an answer of the tool `it`");
+    check(client.read_resource("a://b").await.unwrap_err(), "the resource `a://b`");
+    check(client.prompt("p", []).await.unwrap_err(), "the prompt `p`");
 }

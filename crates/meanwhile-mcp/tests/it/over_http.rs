@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use meanwhile_core::{ErrorKind, ToolOutput, Toolbox};
+use meanwhile_core::{Error, ErrorKind, ToolOutput, Toolbox};
 use meanwhile_mcp::{Client, Server};
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -125,4 +125,26 @@ async fn settings_that_cannot_be_are_refused_at_once() {
         let error = builder.connect().await.unwrap_err();
         assert_eq!(error.kind(), kind, "{said}: {error}");
     }
+}
+
+#[tokio::test]
+async fn what_a_server_repeats_of_a_credential_is_taken_out() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/mcp", listener.local_addr().unwrap());
+    // `tom:hunter2-hunter2`
+    let basic = "dG9tOmh1bnRlcjItaHVudGVyMg==";
+    let said = format!("GET failed at 9 with {SECRET}, Basic {basic}, tom:hunter2-hunter2 in en");
+    let fails = tool("fail", move |_, _| {
+        let said = said.clone();
+        async move { Err(Error::new(ErrorKind::Tool, said)) }
+    });
+    let server = Server::new("repeats", "1").tools(Toolbox::new().with(fails));
+    let serving = tokio::spawn(server.serve_http(listener));
+    let builder = Client::http(url).header("authorization", format!("basic {basic}"));
+    // A short value says nothing, and is found everywhere.
+    let builder = builder.header("x-key", SECRET).header("x-version", "9").header("x-in", "en");
+    let tools = builder.connect().await.unwrap().tools().await.unwrap();
+    let error = tools.try_run(&call("fail", &json!({})), &context()).await.unwrap_err();
+    assert_eq!(error.message(), "GET failed at 9 with ***, Basic ***, *** in en");
+    serving.abort();
 }

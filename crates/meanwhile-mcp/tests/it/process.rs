@@ -116,3 +116,29 @@ async fn a_process_that_never_greets_is_killed() {
     let id = std::fs::read_to_string(folder.path().join("id")).unwrap();
     ends(id.trim()).await;
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn what_a_process_leaves_behind_ends_with_the_connection() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new("sh");
+    // It ends by itself when the session does; its child would sleep on.
+    let script = r#"sleep 1000 >/dev/null 2>&1 </dev/null & echo "$!" > "$0"/id; "$1""#;
+    command.args(["-c", script]).arg(folder.path()).arg(server().get_program());
+    let client = Client::command(command).connect().await.unwrap();
+    let id = std::fs::read_to_string(folder.path().join("id")).unwrap();
+    assert!(runs(id.trim()));
+    client.close().await;
+    ends(id.trim()).await;
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_process_that_never_greets_says_why() {
+    let mut command = Command::new("sh");
+    command.args(["-c", "echo 'waiting for the licence server' >&2; exec sleep 1000"]);
+    let builder = Client::command(command).timeout(Duration::from_millis(500));
+    let error = builder.connect().await.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Timeout(_)), "{error}");
+    assert!(error.message().contains("waiting for the licence server"), "{error}");
+}
