@@ -2,7 +2,8 @@
 //!
 //! [`macro@call`] makes a prompt function, [`prompt!`] a prompt anywhere, [`macro@tool`] a tool of a
 //! function or a struct, [`macro@toolkit`] tools of methods that share a value; [`macro@Extract`] derives
-//! an output type and [`macro@ToolSet`] a closed set of tools.
+//! an output type and [`macro@ToolSet`] a closed set of tools. For programs, [`macro@Signature`] derives a
+//! signature, [`signature!`] makes one of text, and [`macro@Module`] finds the predictors of a struct.
 //!
 //! Every mistake is reported on the user's own tokens and says what to write instead. The code that
 //! is written refers to `::meanwhile` alone; in a crate that re-exports it under another path, say
@@ -13,6 +14,7 @@
 mod call;
 mod common;
 mod derive;
+mod program;
 mod template;
 mod tool;
 
@@ -369,7 +371,52 @@ pub fn toolkit(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// assert_eq!(book.title, "Dune");
 /// # Ok::<(), Error>(()) }).unwrap();
 /// ```
-#[proc_macro_derive(Extract, attributes(meanwhile))]
+///
+/// # Checks
+///
+/// What no schema can say is checked by functions: `#[extract(check = "path::to::function")]` on a field
+/// names a `fn(&Field) -> Result<(), E>`, on the type a `fn(&Type) -> Result<(), E>`, which sees how fields go
+/// together; `E` is anything that can be displayed. `check` may be given several times. The fields come
+/// first, with the checks of their own types, in lists, maps and options too; those of the type run where no
+/// field of it has failed. What they all find is one message that names each field by its JSON pointer.
+///
+/// An answer that fails is a wrong answer: with `.attempts(n)` the model is shown it, and the message, and
+/// is asked again; otherwise the call fails with `ErrorKind::Output` and the answer on the error.
+///
+/// ```
+/// use meanwhile::prelude::*;
+///
+/// #[derive(Debug, Extract, Deserialize, JsonSchema)]
+/// #[extract(check = "in_order")]
+/// struct Stay {
+///     #[extract(check = "known")]
+///     city: String,
+///     from_day: u32,
+///     to_day: u32,
+/// }
+///
+/// fn known(city: &str) -> Result<(), String> {
+///     if ["Lisbon", "Oslo"].contains(&city) { Ok(()) } else { Err(format!("we do not serve {city}")) }
+/// }
+///
+/// fn in_order(stay: &Stay) -> Result<(), &'static str> {
+///     if stay.from_day < stay.to_day { Ok(()) } else { Err("a stay ends after it begins") }
+/// }
+///
+/// # futures::executor::block_on(async {
+/// let scripted = Scripted::new()
+///     .reply(r#"{"city": "Atlantis", "from_day": 1, "to_day": 4}"#)
+///     .reply(r#"{"city": "Oslo", "from_day": 1, "to_day": 4}"#);
+/// let model = Model::new(scripted.clone(), "any");
+///
+/// let stay: Stay = model.call("Where can I go?").attempts(2).await?;
+///
+/// assert_eq!(stay.city, "Oslo");
+/// let told = scripted.requests()[1].messages[2].text();
+/// assert!(told.contains("`/city`: we do not serve Atlantis"), "{told}");
+/// # Ok::<(), Error>(()) }).unwrap();
+/// ```
+#[proc_macro_derive(Extract, attributes(extract, meanwhile))]
 pub fn extract(input: TokenStream) -> TokenStream {
     derive::extract(input.into()).into()
 }
@@ -457,4 +504,129 @@ pub fn partial(input: TokenStream) -> TokenStream {
 #[proc_macro_derive(ToolSet, attributes(meanwhile))]
 pub fn tool_set(input: TokenStream) -> TokenStream {
     derive::tool_set(input.into()).into()
+}
+
+/// Makes a struct a signature: what a predictor is given and what it is to answer.
+///
+/// The doc comment of the struct is what the model is to do, those of fields what they mean. For `Qa` there
+/// are then `QaInput` and `QaOutput`, structs of the inputs and of the outputs with `Debug`, `Clone`,
+/// `Serialize` and `Deserialize`, and `Qa::input(…)`, which takes the inputs in order. A filled-in `Qa` is an
+/// example, which splits into both: `let (input, output) = qa.into();`.
+///
+/// ```
+/// use meanwhile::prelude::*;
+/// use meanwhile::programs::{ChainOfThought, Signature};
+///
+/// /// Answer in one short sentence.
+/// #[derive(Signature)]
+/// struct Qa {
+///     #[input]
+///     question: String,
+///     /// No preamble.
+///     #[output]
+///     answer: String,
+///     #[output(constraint = "between 0 and 1", default = 0.5)]
+///     confidence: f64,
+/// }
+///
+/// # futures::executor::block_on(async {
+/// # let scripted = Scripted::new().reply(
+/// #     "[[ ## reasoning ## ]]\nIt saw the oven.\n\n[[ ## answer ## ]]\nTo flee.\n\n[[ ## completed ## ]]",
+/// # );
+/// # let model = Model::new(scripted, "any");
+/// let qa = ChainOfThought::<Qa>::new().model(model);
+/// let out = qa.call(Qa::input("Why did the chicken cross the kitchen?")).await?;
+/// assert_eq!((&*out.reasoning, &*out.answer), ("It saw the oven.", "To flee."));
+/// assert_eq!(out.confidence, 0.5);
+/// # Ok::<(), Error>(()) }).unwrap();
+/// ```
+///
+/// Each field is under `#[input]` or `#[output]`, with any of `desc = "…"`, in place of its doc comment;
+/// `constraint = "…"`, what must hold of its values, in words; for an output `default` or `default = value`,
+/// which stands where the model leaves it out; for an input `history`, which makes it the conversation so
+/// far, a `Vec<Fields>`. An output that is an `Option` may be left out, too.
+///
+/// Types of fields need `JsonSchema`, `Serialize`, `Deserialize`, `Debug` and `Clone`; `Image`, `Audio` and
+/// `Document` go to the model as what they are. `#[signature(derive(PartialEq, …))]` derives more for
+/// inputs and outputs; `#[meanwhile(crate = path)]` is as everywhere.
+#[proc_macro_derive(Signature, attributes(input, output, signature, meanwhile))]
+pub fn derive_signature(input: TokenStream) -> TokenStream {
+    program::signature(input.into()).into()
+}
+
+/// Makes a signature of text, which is checked at compile time.
+///
+/// Alone, it is a `SignatureSpec`; instructions may follow. With a name in front, it is a type, as
+/// [`macro@Signature`] makes one.
+///
+/// ```
+/// use meanwhile::prelude::*;
+/// use meanwhile::programs::{Predict, fields, signature};
+///
+/// signature! {
+///     /// Answer with the name of a place.
+///     pub Where = "thing, k: int -> places: list[str], sure: bool | None"
+/// }
+///
+/// # futures::executor::block_on(async {
+/// let spec = signature!("question -> answer, score: float", "Be brief.");
+/// assert_eq!(spec.outputs[1].name, "score");
+/// let _ = Predict::of(spec);
+///
+/// # let reply = "[[ ## places ## ]]\n[\"Lima\"]\n\n[[ ## completed ## ]]";
+/// # let model = Model::new(Scripted::new().reply(reply), "any");
+/// let found = Predict::<Where>::new().model(model).call(Where::input("llamas", 1)).await?;
+/// assert_eq!((&*found.places, found.sure), (&["Lima".to_owned()][..], None));
+/// # Ok::<(), Error>(()) }).unwrap();
+/// ```
+///
+/// Fields without a type are text. Types are written as in Python or as in Rust: `str`, `int`, `float`,
+/// `bool`, `list[…]`, `dict[str, …]`, `… | None`, `Literal['a', 'b']`; any other name is a type of the
+/// program, with the traits that [`macro@Signature`] asks for.
+#[proc_macro]
+pub fn signature(input: TokenStream) -> TokenStream {
+    program::signature_of_text(input.into()).into()
+}
+
+/// Makes a struct a module: what optimisers, saved states and traces find predictors in.
+///
+/// Every field is a module: a predictor, another module, a list or map of modules. One that is none is
+/// marked `#[module(skip)]`; `#[module(name = "…")]` gives one another name in paths. Paths are those of
+/// DSPy: `draft.predict`, `steps[0]`, `experts['law']`.
+///
+/// ```
+/// use meanwhile::prelude::*;
+/// use meanwhile::programs::{ChainOfThought, Forward, Module, ModuleExt as _, signature};
+///
+/// signature! { Qa = "question -> answer" }
+/// signature! { Shorten = "answer -> simplified_answer" }
+///
+/// #[derive(Module)]
+/// struct Simplify {
+///     predict1: ChainOfThought<Qa>,
+///     predict2: ChainOfThought<Shorten>,
+///     #[module(skip)]
+///     calls: u32,
+/// }
+///
+/// impl Forward for Simplify {
+///     type In = String;
+///     type Out = String;
+///
+///     async fn forward(&self, question: String) -> Result<String> {
+///         let answer = self.predict1.call(Qa::input(question)).await?;
+///         let short = self.predict2.call(Shorten::input(&answer.answer)).await?;
+///         Ok(short.simplified_answer.clone())
+///     }
+/// }
+///
+/// let program =
+///     Simplify { predict1: ChainOfThought::new(), predict2: ChainOfThought::new(), calls: 0 };
+/// let named = program.named_predictors();
+/// let paths: Vec<&str> = named.iter().map(|(path, _)| path.as_str()).collect();
+/// assert_eq!(paths, ["predict1.predict", "predict2.predict"]);
+/// ```
+#[proc_macro_derive(Module, attributes(module, meanwhile))]
+pub fn derive_module(input: TokenStream) -> TokenStream {
+    program::module(input.into()).into()
 }

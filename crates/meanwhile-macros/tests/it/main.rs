@@ -1,6 +1,14 @@
 //! What the compiler says about mistakes. `TRYBUILD=overwrite` writes the expectations anew.
 
-#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    missing_docs,
+    missing_debug_implementations,
+    reason = "a failed unwrap is a failed test"
+)]
+
+mod program;
 
 use std::process::Command;
 
@@ -36,4 +44,9 @@ fn tool() {
 #[test]
 fn derive() {
     check("derive");
+}
+
+#[test]
+fn programs() {
+    check("program");
 }

@@ -1,0 +1,5 @@
+use meanwhile::prelude::*;
+
+fn main() {
+    let _ = signature!("question -> answer: Unheard");
+}

@@ -1,0 +1,172 @@
+//! [`Predictor`]: a signature, demos, settings and an adapter, over values. It is never mutated while it
+//! runs: what an optimiser tries comes as an [`Overlay`](crate::Overlay).
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use meanwhile_core::{Registry, Settings};
+
+use crate::{Adapter, Demo, SignatureSpec};
+
+/// Names a predictor: unique in the process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PredictorId(u64);
+
+impl PredictorId {
+    fn next() -> Self {
+        static NUMBER: AtomicU64 = AtomicU64::new(1);
+        Self(NUMBER.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+impl fmt::Display for PredictorId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+static REGISTRY: OnceLock<Registry> = OnceLock::new();
+
+/// Sets where predictors look up `provider/model` strings. The first one counts; the `meanwhile` facade
+/// sets its own.
+pub fn set_registry(registry: &Registry) {
+    REGISTRY.get_or_init(|| registry.clone());
+}
+
+/// A signature that is asked of a model, over values: the untyped heart of [`Predict`](crate::Predict).
+///
+/// A clone is another predictor, with an id of its own.
+pub struct Predictor {
+    id: PredictorId,
+    pub(super) spec: Arc<SignatureSpec>,
+    pub(super) demos: Arc<[Demo]>,
+    pub(super) settings: Settings,
+    pub(super) adapter: Option<Arc<dyn Adapter>>,
+    pub(super) registry: Option<Registry>,
+    pub(super) overlay_required: Arc<AtomicUsize>,
+}
+
+impl Predictor {
+    /// Makes a predictor without demos.
+    #[must_use]
+    pub fn new(spec: impl Into<Arc<SignatureSpec>>) -> Self {
+        Self {
+            id: PredictorId::next(),
+            spec: spec.into(),
+            demos: Arc::default(),
+            settings: Settings::new(),
+            adapter: None,
+            registry: None,
+            overlay_required: Arc::default(),
+        }
+    }
+
+    /// Names this predictor among all of the process.
+    #[must_use]
+    pub fn id(&self) -> PredictorId {
+        self.id
+    }
+
+    /// The name of its signature.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.spec.name
+    }
+
+    /// Its signature.
+    #[must_use]
+    pub fn spec(&self) -> &SignatureSpec {
+        &self.spec
+    }
+
+    /// Its demos.
+    #[must_use]
+    pub fn demos(&self) -> &[Demo] {
+        &self.demos
+    }
+
+    /// Its settings.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Its adapter, where it has one of its own.
+    #[must_use]
+    pub fn adapter(&self) -> Option<&Arc<dyn Adapter>> {
+        self.adapter.as_ref()
+    }
+
+    /// Replaces the signature.
+    pub fn set_spec(&mut self, spec: impl Into<Arc<SignatureSpec>>) {
+        self.spec = spec.into();
+    }
+
+    /// Replaces the demos.
+    pub fn set_demos(&mut self, demos: impl Into<Arc<[Demo]>>) {
+        self.demos = demos.into();
+    }
+
+    /// Sets settings, on top of those already set here. They win against those of a scope.
+    pub fn set_settings(&mut self, settings: Settings) {
+        self.settings = settings.or(std::mem::take(&mut self.settings));
+    }
+
+    /// Sets the adapter.
+    pub fn set_adapter(&mut self, adapter: Arc<dyn Adapter>) {
+        self.adapter = Some(adapter);
+    }
+
+    /// Sets where `provider/model` strings are looked up, instead of in the registry of the process.
+    pub fn set_registry(&mut self, registry: Registry) {
+        self.registry = Some(registry);
+    }
+
+    /// Makes calls outside of any [`with_overlay`](crate::with_overlay) an error while the guard lives:
+    /// an optimiser would take one in a task that lost its scope for a candidate's.
+    #[must_use = "the rule holds as long as the guard lives"]
+    pub fn require_overlay(&self) -> OverlayRequired {
+        self.overlay_required.fetch_add(1, Ordering::AcqRel);
+        OverlayRequired(self.overlay_required.clone())
+    }
+
+    pub(crate) fn lookup(&self) -> Registry {
+        let known = self.registry.as_ref().or_else(|| REGISTRY.get());
+        known.cloned().unwrap_or_default()
+    }
+}
+
+/// While it lives, calls of a predictor outside of an overlay are errors.
+#[derive(Debug)]
+pub struct OverlayRequired(Arc<AtomicUsize>);
+
+impl Drop for OverlayRequired {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl Clone for Predictor {
+    fn clone(&self) -> Self {
+        Self {
+            id: PredictorId::next(),
+            spec: self.spec.clone(),
+            demos: self.demos.clone(),
+            settings: self.settings.clone(),
+            adapter: self.adapter.clone(),
+            registry: self.registry.clone(),
+            overlay_required: Arc::default(),
+        }
+    }
+}
+
+impl fmt::Debug for Predictor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Predictor")
+            .field("id", &self.id)
+            .field("spec", &self.spec)
+            .field("demos", &self.demos.len())
+            .finish_non_exhaustive()
+    }
+}

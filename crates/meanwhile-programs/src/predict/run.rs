@@ -1,0 +1,382 @@
+//! One call of a [`Predictor`]: what it is made with, the requests, and what is read from the answers.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use meanwhile_core::{
+    Attempt, Call, Error, ErrorKind, FinishReason, Host, OutputFormat, Prompt, Registry, Response,
+    Result, Scope, Settings, Usage, chain,
+};
+use serde_json::Value;
+
+use super::Predictor;
+use super::shape::Shape;
+use crate::adapter::default_adapter;
+use crate::fields::kind_of;
+use crate::trace::Recorder;
+use crate::{
+    Adapter, Demo, FieldSpec, FieldType, Fields, Overlay, Parsed, Prediction, PredictorCall,
+    SignatureSpec,
+};
+
+impl Predictor {
+    /// Asks the model, and reads its outputs.
+    ///
+    /// An answer that the adapter cannot read is asked for once more through the adapter's
+    /// [`fallback`](Adapter::fallback), which observers see as a retry and which is charged; an answer
+    /// that was cut, refused or filtered is not. Nothing is sent before the first poll; dropping the
+    /// future cancels.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Prompt`] when an input is missing, unknown or no value of its type, before anything
+    /// is sent; [`ErrorKind::Output`] when the outputs cannot be read, with the answer; what the call of
+    /// the model fails with.
+    pub async fn predict(&self, inputs: Fields) -> Result<Prediction> {
+        self.predict_with(inputs, Settings::new()).await
+    }
+
+    /// Asks the model with settings of this call, which win against all others.
+    ///
+    /// # Errors
+    ///
+    /// As [`predict`](Self::predict).
+    pub async fn predict_with(&self, inputs: Fields, settings: Settings) -> Result<Prediction> {
+        let host = Scope::current().host();
+        let recorder = Recorder::current(&host);
+        let given = recorder.as_ref().map(|_| inputs.clone());
+        let plan = self.plan(inputs, settings, &host)?;
+        let spec = plan.spec.clone();
+        let mut spent = Spent::default();
+        let outcome = chain(spec.name.clone(), plan.ask(&mut spent)).await;
+        let outcome = outcome.map_err(|error| spent.charge(error));
+        if let (Some(recorder), Some(inputs)) = (recorder, given) {
+            recorder.record(PredictorCall {
+                predictor: self.id(),
+                spec,
+                inputs,
+                outcome: match &outcome {
+                    Ok(answer) => Ok(answer.parsed.fields.clone()),
+                    Err(error) => Err(error.clone()),
+                },
+                usage: spent.usage.clone(),
+                requests: spent.requests,
+            });
+        }
+        let Answer { parsed, response } = outcome?;
+        Ok(spent.prediction(parsed, response))
+    }
+
+    /// Writes the messages that a call would send.
+    ///
+    /// # Errors
+    ///
+    /// As [`predict`](Self::predict), as far as it is before anything is sent.
+    pub fn prompt(&self, inputs: Fields) -> Result<Prompt> {
+        let plan = self.plan(inputs, Settings::new(), &Scope::current().host())?;
+        plan.adapter.prompt(&plan.spec, &plan.demos, &plan.history, &plan.inputs)
+    }
+
+    /// Gathers all that one call is made with.
+    pub(crate) fn plan(&self, inputs: Fields, settings: Settings, host: &Host) -> Result<Plan> {
+        let overlay = Overlay::current(host);
+        if overlay.is_none() && self.overlay_required.load(Ordering::Acquire) > 0 {
+            let message = format!(
+                "the predictor `{}` is being optimised and was called outside of any candidate; carry \
+                 the scope into spawned tasks with `Scope::current().run(..)`",
+                self.name()
+            );
+            return Err(Error::new(ErrorKind::Config, message));
+        }
+        let change = overlay.as_ref().and_then(|overlay| overlay.of(self.id()));
+        let spec = change.and_then(|change| change.spec.as_ref()).unwrap_or(&self.spec).clone();
+        let demos = change.and_then(|change| change.demos.as_ref()).unwrap_or(&self.demos).clone();
+        let upper = match overlay.as_ref().and_then(|overlay| overlay.settings_of(self.id())) {
+            Some(above) => settings.or(above),
+            None => settings,
+        };
+        let settings = upper.or(self.settings.clone());
+        let adapter = self.adapter.clone().unwrap_or_else(|| default_adapter(host));
+        let (inputs, history) = check_inputs(&spec, inputs)?;
+        let registry = self.lookup();
+        Ok(Plan { spec, demos, settings, adapter, history, inputs, registry })
+    }
+}
+
+/// All that one call is made with.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) spec: Arc<SignatureSpec>,
+    pub(crate) demos: Arc<[Demo]>,
+    pub(crate) settings: Settings,
+    pub(super) adapter: Arc<dyn Adapter>,
+    pub(crate) history: Vec<Fields>,
+    pub(crate) inputs: Fields,
+    pub(crate) registry: Registry,
+}
+
+/// The answer that counts, and what was read from it.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) parsed: Parsed,
+    pub(super) response: Response,
+}
+
+/// What a call has taken so far.
+#[derive(Debug, Default)]
+pub(super) struct Spent {
+    pub(super) usage: Usage,
+    pub(super) requests: u32,
+    pub(super) failed: Vec<Attempt>,
+}
+
+impl Spent {
+    pub(super) fn add(&mut self, response: &Response) {
+        self.requests = self.requests.saturating_add(1);
+        // Nothing is paid again for an answer of a cache.
+        if !response.cached {
+            self.usage.add(&response.usage);
+        }
+        self.add_attempts(&response.attempts);
+    }
+
+    /// Adds what a request took that has failed.
+    pub(super) fn add_failed(&mut self, error: &Error) {
+        self.requests = self.requests.saturating_add(1);
+        if let Some(partial) = error.partial() {
+            self.usage.add(&partial.usage);
+        }
+        self.add_attempts(error.attempts());
+    }
+
+    /// Adds what layers have tried. What was handed on to them is charged already.
+    fn add_attempts(&mut self, attempts: &[Attempt]) {
+        for attempt in attempts.iter().filter(|attempt| !self.failed.contains(attempt)) {
+            self.usage.add(&attempt.usage);
+        }
+    }
+
+    /// Puts the tries before on the error.
+    pub(super) fn charge(&self, error: Error) -> Error {
+        let known = error.attempts();
+        let new: Vec<Attempt> =
+            self.failed.iter().filter(|attempt| !known.contains(attempt)).cloned().collect();
+        error.with_attempts(new)
+    }
+
+    pub(super) fn prediction(self, parsed: Parsed, response: Response) -> Prediction {
+        let mut prediction = Prediction::new(parsed.fields.clone());
+        prediction.completions = vec![parsed.fields];
+        prediction.repairs = parsed.repairs;
+        prediction.usage = self.usage;
+        prediction.requests = self.requests;
+        prediction.failed = self.failed;
+        prediction.response = Some(response);
+        prediction
+    }
+}
+
+impl Plan {
+    /// Asks, reads, and asks once more in another form where that is of use.
+    async fn ask(self, spent: &mut Spent) -> Result<Answer> {
+        let started = Instant::now();
+        let error = match self.once(None, spent).await {
+            Ok(answer) => return Ok(answer),
+            Err(error) => error,
+        };
+        let Some(again) = self.fallback_for(&error) else { return Err(error) };
+        let attempt = Attempt::new(&error, error.model().unwrap_or_default(), started.elapsed());
+        spent.failed.push(attempt.clone());
+        again.once(Some(attempt), spent).await
+    }
+
+    /// The same plan with the other adapter, where an error is one of reading.
+    pub(super) fn fallback_for(&self, error: &Error) -> Option<Self> {
+        let adapter = self.adapter.fallback().filter(|_| is_unreadable(error))?;
+        Some(Self {
+            adapter,
+            spec: self.spec.clone(),
+            demos: self.demos.clone(),
+            settings: self.settings.clone(),
+            history: self.history.clone(),
+            inputs: self.inputs.clone(),
+            registry: self.registry.clone(),
+        })
+    }
+
+    async fn once(&self, failed: Option<Attempt>, spent: &mut Spent) -> Result<Answer> {
+        let response = match self.call(failed)?.await {
+            Ok(response) => response,
+            Err(error) => {
+                spent.add_failed(&error);
+                return Err(error);
+            }
+        };
+        spent.add(&response);
+        let text = response.text();
+        self.read(response, text, spent).await
+    }
+
+    /// Reads the outputs of a whole answer, through a second model where the adapter has one.
+    pub(super) async fn read(
+        &self,
+        response: Response,
+        text: String,
+        spent: &mut Spent,
+    ) -> Result<Answer> {
+        if let Some(extraction) = self.adapter.extraction(&self.spec) {
+            usable(&response)?;
+            let inputs = extraction_inputs(&extraction.spec, text);
+            let second = Self {
+                spec: extraction.spec,
+                demos: Arc::default(),
+                settings: extraction.settings.or(self.settings.clone()),
+                adapter: extraction.adapter,
+                history: Vec::new(),
+                inputs,
+                registry: self.registry.clone(),
+            };
+            return Box::pin(second.ask(spent)).await;
+        }
+        match self.adapter.parse(&self.spec, &text) {
+            Ok(parsed) => Ok(Answer { parsed, response }),
+            Err(error) => Err(unreadable(error, response)),
+        }
+    }
+
+    /// Makes the call of the model.
+    pub(super) fn call(&self, failed: Option<Attempt>) -> Result<Call<'static, Response>> {
+        if self.spec.outputs.is_empty() {
+            let message = "the signature has no outputs; make the predictor of one that has";
+            return Err(Error::new(ErrorKind::Config, message));
+        }
+        let mut prompt =
+            self.adapter.prompt(&self.spec, &self.demos, &self.history, &self.inputs)?;
+        let format = self.adapter.output_format(&self.spec);
+        prompt.settings = self.settings.clone().or(prompt.settings);
+        if format != OutputFormat::Text || failed.is_some() {
+            // Outside of the layers of the predictor, so that these see what is asked for.
+            prompt.settings.layers.push(Arc::new(Shape::new(format, failed)));
+        }
+        Ok(Call::new("predict", &self.registry, Ok(prompt)))
+    }
+}
+
+fn extraction_inputs(spec: &SignatureSpec, text: String) -> Fields {
+    spec.inputs.iter().take(1).map(|field| (field.name.clone(), text.clone())).collect()
+}
+
+/// Whether the answer is whole, and would only have to be written in another form.
+fn is_unreadable(error: &Error) -> bool {
+    error.kind() == ErrorKind::Output
+        && error.partial().is_some_and(|response| usable(response).is_ok())
+}
+
+/// Says why an answer is none, whatever is in it.
+fn usable(response: &Response) -> Result<()> {
+    let (kind, message) = if let Some(refusal) = response.refusal() {
+        (ErrorKind::Output, format!("the model refused: {refusal}"))
+    } else {
+        match response.finish_reason() {
+            Some(FinishReason::ContentFilter) => {
+                (ErrorKind::ContentFilter, "a content filter stopped the answer".to_owned())
+            }
+            Some(FinishReason::Length) => {
+                let message = "the token limit cut the answer; raise `max_tokens`";
+                (ErrorKind::Output, message.to_owned())
+            }
+            _ => return Ok(()),
+        }
+    };
+    Err(attach(Error::new(kind, message), response.clone()))
+}
+
+/// Why the outputs cannot be read, with the answer.
+pub(super) fn unreadable(error: Error, response: Response) -> Error {
+    match usable(&response) {
+        Ok(()) => attach(error, response),
+        Err(reason) => reason.with_source(error),
+    }
+}
+
+fn attach(error: Error, response: Response) -> Error {
+    error
+        .with_provider(response.provider.clone())
+        .with_model(response.model.clone())
+        .with_operation("predict")
+        .with_partial(response)
+}
+
+/// Looks at the inputs before anything is sent; takes the conversation so far out of them.
+fn check_inputs(spec: &SignatureSpec, mut inputs: Fields) -> Result<(Fields, Vec<Fields>)> {
+    let mut faults = Vec::new();
+    for name in inputs.names() {
+        if spec.input(name).is_none() {
+            faults.push(format!("`{name}` is not an input"));
+        }
+    }
+    let mut history = Vec::new();
+    for field in &spec.inputs {
+        if field.ty == FieldType::History {
+            match inputs.remove(&field.name).map(exchanges).transpose() {
+                Ok(found) => history = found.unwrap_or_default(),
+                Err(fault) => faults.push(format!("`{}` {fault}", field.name)),
+            }
+            continue;
+        }
+        match inputs.value(&field.name) {
+            Some(value) => faults.extend(fault_of(field, value)),
+            None => match field.fallback() {
+                Some(value) => drop(inputs.insert(field.name.clone(), value)),
+                None => faults.push(format!("`{}` is missing", field.name)),
+            },
+        }
+    }
+    if faults.is_empty() {
+        return Ok((inputs, history));
+    }
+    let known: Vec<String> = spec.inputs.iter().map(|field| format!("`{}`", field.name)).collect();
+    let message =
+        format!("the inputs of `{}` are {}: {}", spec.name, known.join(", "), faults.join("; "));
+    Err(Error::new(ErrorKind::Prompt, message))
+}
+
+fn exchanges(value: Value) -> Result<Vec<Fields>, &'static str> {
+    let wrong = "is no conversation: give a list of records, one for each exchange";
+    let messages = match value {
+        Value::Null => return Ok(Vec::new()),
+        Value::Array(messages) => messages,
+        // As it is written by DSPy.
+        Value::Object(mut history) => match history.remove("messages") {
+            Some(Value::Array(messages)) => messages,
+            _ => return Err(wrong),
+        },
+        _ => return Err(wrong),
+    };
+    let fields = messages.into_iter().map(|message| match message {
+        Value::Object(map) => Ok(Fields::from(map)),
+        _ => Err(wrong),
+    });
+    fields.collect()
+}
+
+/// Says why a value cannot be that of a field, as far as a mistake is likely.
+fn fault_of(field: &FieldSpec, value: &Value) -> Option<String> {
+    let wanted = match (&field.ty, value) {
+        (FieldType::String, Value::Object(_)) => {
+            "text; give the field of the record that is meant, not the whole record"
+        }
+        (FieldType::String, Value::Null) => "text",
+        (
+            FieldType::Integer | FieldType::Float,
+            Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_),
+        ) => "a number",
+        (
+            FieldType::List(_),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_),
+        ) => "a list",
+        _ => return None,
+    };
+    Some(format!("`{}` is {}, and is to be {wanted}", field.name, kind_of(value)))
+}

@@ -1,0 +1,169 @@
+//! [`Predict`]: a predictor whose inputs and outputs are types.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use meanwhile_core::{ModelRef, Registry, Result, Settings};
+
+use crate::{
+    Adapter, Demo, Dynamic, Fields, Prediction, PredictionStream, Predictor, Signature,
+    SignatureSpec,
+};
+
+/// A signature that is asked of a model: [`Predictor`] with types.
+///
+/// ```
+/// use meanwhile_core::{Model, Scripted};
+/// use meanwhile_programs::{Predict, fields};
+///
+/// # futures::executor::block_on(async {
+/// let scripted = Scripted::new()
+///     .reply("[[ ## answer ## ]]\nLima\n\n[[ ## score ## ]]\n0.9\n\n[[ ## completed ## ]]");
+/// let predict = Predict::parse("question -> answer, score: float")?
+///     .model(Model::new(scripted, "any"));
+///
+/// let prediction = predict.call(fields! { question: "What is the capital of Peru?" }).await?;
+///
+/// assert_eq!(prediction.text("answer"), Some("Lima"));
+/// assert_eq!(prediction.get::<f64>("score")?, 0.9);
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
+pub struct Predict<S = Dynamic> {
+    /// The predictor over values.
+    pub predictor: Predictor,
+    signature: PhantomData<fn() -> S>,
+}
+
+impl Predict {
+    /// Makes a predictor of a signature that is written as text.
+    ///
+    /// # Errors
+    ///
+    /// As reading a [`SignatureSpec`].
+    pub fn parse(signature: &str) -> Result<Self> {
+        Ok(Self::of(signature.parse::<SignatureSpec>()?))
+    }
+
+    /// Makes a predictor of a signature that was built at run time.
+    #[must_use]
+    pub fn of(spec: impl Into<Arc<SignatureSpec>>) -> Self {
+        Self::from_predictor(Predictor::new(spec))
+    }
+}
+
+impl<S: Signature> Predict<S> {
+    /// Makes a predictor of a signature that is a type.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::from_predictor(Predictor::new(S::spec()))
+    }
+
+    /// Takes a predictor whose signature has the fields of `S`.
+    #[must_use]
+    pub fn from_predictor(predictor: Predictor) -> Self {
+        Self { predictor, signature: PhantomData }
+    }
+
+    /// Sets the model: a [`Model`](meanwhile_core::Model) or a `provider/model` string.
+    #[must_use]
+    pub fn model(self, model: impl Into<ModelRef>) -> Self {
+        self.settings(Settings::new().model(model))
+    }
+
+    /// Sets settings, on top of those already set here. They win against those of a scope.
+    #[must_use]
+    pub fn settings(mut self, settings: Settings) -> Self {
+        self.predictor.set_settings(settings);
+        self
+    }
+
+    /// Sets the adapter.
+    #[must_use]
+    pub fn adapter(mut self, adapter: impl Adapter) -> Self {
+        self.predictor.set_adapter(Arc::new(adapter));
+        self
+    }
+
+    /// Sets the demos.
+    #[must_use]
+    pub fn demos(mut self, demos: impl IntoIterator<Item = impl Into<Demo>>) -> Self {
+        let demos: Vec<Demo> = demos.into_iter().map(Into::into).collect();
+        self.predictor.set_demos(demos);
+        self
+    }
+
+    /// Replaces the instructions.
+    #[must_use]
+    pub fn instructions(mut self, instructions: impl Into<String>) -> Self {
+        let spec = self.predictor.spec().clone().with_instructions(instructions);
+        self.predictor.set_spec(spec);
+        self
+    }
+
+    /// Sets where `provider/model` strings are looked up.
+    #[must_use]
+    pub fn registry(mut self, registry: &Registry) -> Self {
+        self.predictor.set_registry(registry.clone());
+        self
+    }
+
+    /// Asks the model. Nothing is sent before the first poll; dropping the future cancels.
+    ///
+    /// # Errors
+    ///
+    /// As [`Predictor::predict`], and [`ErrorKind::Output`](meanwhile_core::ErrorKind::Output) when the
+    /// outputs do not fit the output type.
+    pub fn call(
+        &self,
+        input: S::Input,
+    ) -> impl Future<Output = Result<Prediction<S::Output>>> + Send + use<'_, S> {
+        self.call_with(input, Settings::new())
+    }
+
+    /// Asks the model with settings of this call, which win against all others.
+    ///
+    /// # Errors
+    ///
+    /// As [`call`](Self::call).
+    pub fn call_with(
+        &self,
+        input: S::Input,
+        settings: Settings,
+    ) -> impl Future<Output = Result<Prediction<S::Output>>> + Send + use<'_, S> {
+        let fields = Fields::of(&input);
+        drop(input);
+        async move { self.predictor.predict_with(fields?, settings).await?.typed() }
+    }
+
+    /// Asks the model, and returns its answer field by field as it is written.
+    ///
+    /// # Errors
+    ///
+    /// As [`call`](Self::call); the first item of the stream has them.
+    pub fn stream(&self, input: S::Input) -> PredictionStream<S::Output> {
+        match Fields::of(&input) {
+            Ok(fields) => self.predictor.stream(fields),
+            Err(error) => PredictionStream::failed(error),
+        }
+    }
+}
+
+impl<S: Signature> Default for Predict<S> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A clone is another predictor, with an id of its own.
+impl<S> Clone for Predict<S> {
+    fn clone(&self) -> Self {
+        Self { predictor: self.predictor.clone(), signature: PhantomData }
+    }
+}
+
+impl<S> fmt::Debug for Predict<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Predict").field(&self.predictor).finish()
+    }
+}

@@ -1,0 +1,301 @@
+//! [`ReAct`]: an agent that uses tools until it can submit the outputs of a signature.
+
+mod compose;
+mod native;
+mod output;
+mod submit;
+mod text;
+mod transcript;
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use meanwhile_core::{ModelRef, Result, RunState, Scope, Settings, ToolSet, Toolbox};
+
+use crate::module::{visit_part, visit_part_mut};
+use crate::{
+    ChainOfThought, Dynamic, Fields, Forward, Module, Overlay, Predictor, Signature, SignatureSpec,
+};
+
+pub use output::{ForcedBy, ReActOutput, Stop};
+pub use transcript::{ToolStep, Transcript, Turn as ReActTurn};
+
+/// How an agent and its model speak of tools.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Protocol {
+    /// By the provider's own tool calls, several a turn.
+    #[default]
+    Native,
+    /// In the text of prompts and answers, several calls a turn: for models without tool calls of their
+    /// own.
+    Text,
+    /// In text, one call a turn, in the words of DSPy's `ReAct` up to 3.4, whose saved programs it takes
+    /// over.
+    Dspy,
+}
+
+/// An agent that uses tools until it can submit the outputs of a signature.
+///
+/// The model calls tools, several of a turn at the same time, and ends with a call of `submit`, whose
+/// arguments are the outputs. A tool that fails, is unknown, or gets arguments that do not fit is told to
+/// the model, outputs that do not fit are too. When the turns are used up, or the model answers without a
+/// call, it is asked once more, for `submit` alone; [`ReActOutput::stop`] says which it was.
+///
+/// ```
+/// use meanwhile_core::{Model, Scripted, ToolCall};
+/// use meanwhile_programs::{ReAct, Stop, fields};
+/// # use async_trait::async_trait;
+/// # use meanwhile_core::{AnyTool, Result, Schema, Tool, ToolContext, ToolOutput, ToolSpec, Toolbox};
+/// # #[derive(Debug)]
+/// # struct Double;
+/// # #[async_trait]
+/// # impl Tool for Double {
+/// #     fn spec(&self) -> ToolSpec {
+/// #         ToolSpec::new("double", "Doubles a number.", Schema::of::<u32>())
+/// #     }
+/// #     async fn call(&self, call: &ToolCall, _: &ToolContext) -> Result<ToolOutput> {
+/// #         ToolOutput::json(&(call.parse::<u32>()? * 2))
+/// #     }
+/// # }
+/// # futures::executor::block_on(async {
+/// # let double = Toolbox::new().with(AnyTool::new(Double));
+/// let scripted = Scripted::new()
+///     .tool_calls([ToolCall::new("1", "double", "4"), ToolCall::new("2", "double", "5")])
+///     .tool_call("3", "submit", r#"{"sum": 18}"#);
+/// let agent = ReAct::parse("question -> sum: int")?
+///     .tools(double)
+///     .model(Model::new(scripted, "any"));
+///
+/// let run = agent.call(fields! { question: "What is 4*2 + 5*2?" }).await?;
+///
+/// assert_eq!(run.get::<i64>("sum")?, 18);
+/// assert_eq!(run.stop, Stop::Submitted);
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
+pub struct ReAct<S = Dynamic> {
+    /// The predictor that decides what to do next.
+    pub react: Predictor,
+    /// What reads the outputs out of what was done, where the protocol is one of text.
+    pub extract: Option<ChainOfThought>,
+    spec: SignatureSpec,
+    tools: Toolbox,
+    max_turns: u32,
+    concurrent_tools: Option<usize>,
+    protocol: Protocol,
+    signature: PhantomData<fn() -> S>,
+}
+
+impl ReAct {
+    /// Makes an agent of a signature that is written as text.
+    ///
+    /// # Errors
+    ///
+    /// As reading a [`SignatureSpec`].
+    pub fn parse(signature: &str) -> Result<Self> {
+        Ok(Self::of(signature.parse()?))
+    }
+
+    /// Makes an agent of a signature that was built at run time.
+    #[must_use]
+    pub fn of(spec: SignatureSpec) -> Self {
+        Self::with_spec(spec)
+    }
+}
+
+impl<S: Signature> ReAct<S> {
+    /// Makes an agent without tools.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_spec(S::spec())
+    }
+}
+
+impl<S> ReAct<S> {
+    fn with_spec(spec: SignatureSpec) -> Self {
+        let react = Predictor::new(compose::native(&spec));
+        Self {
+            react,
+            extract: None,
+            spec,
+            tools: Toolbox::new(),
+            max_turns: 20,
+            concurrent_tools: None,
+            protocol: Protocol::Native,
+            signature: PhantomData,
+        }
+    }
+
+    /// Adds tools. Under the protocols of text this writes the instructions anew: add them before
+    /// instructions are changed or a state is loaded.
+    #[must_use]
+    pub fn tools(mut self, tools: Toolbox) -> Self {
+        self.tools = self.tools.with_all(tools);
+        self.written_anew()
+    }
+
+    /// Adds a tool, or a set of tools, by type.
+    #[must_use]
+    pub fn tool<T: ToolSet>(self) -> Self {
+        self.tools(T::toolbox())
+    }
+
+    /// Sets how agent and model speak of tools, and writes the instructions anew.
+    #[must_use]
+    pub fn protocol(mut self, protocol: Protocol) -> Self {
+        self.protocol = protocol;
+        self.written_anew()
+    }
+
+    /// Sets the most answers of the model, before it is made to submit; 20 where nothing is set.
+    #[must_use]
+    pub fn max_turns(mut self, turns: u32) -> Self {
+        self.max_turns = turns;
+        self
+    }
+
+    /// Sets the most tools of one turn that run at the same time; 8 where nothing is set.
+    #[must_use]
+    pub fn concurrent_tools(mut self, tools: usize) -> Self {
+        self.concurrent_tools = Some(tools);
+        self
+    }
+
+    /// Sets the model: a [`Model`](meanwhile_core::Model) or a `provider/model` string.
+    #[must_use]
+    pub fn model(self, model: impl Into<ModelRef>) -> Self {
+        self.settings(Settings::new().model(model))
+    }
+
+    /// Sets settings, on top of those already set here: values for tools, approval, observers and all
+    /// else. They win against those of a scope.
+    #[must_use]
+    pub fn settings(mut self, settings: Settings) -> Self {
+        self.react.set_settings(settings.clone());
+        if let Some(extract) = self.extract.take() {
+            self.extract = Some(extract.settings(settings));
+        }
+        self
+    }
+
+    /// The settings that hold for a run.
+    fn run_settings(&self) -> Settings {
+        let overlay = Overlay::current(&Scope::current().host());
+        let above = overlay.and_then(|overlay| overlay.settings_of(self.react.id()));
+        above.unwrap_or_default().or(self.react.settings().clone())
+    }
+
+    fn written_anew(mut self) -> Self {
+        let spec = match self.protocol {
+            Protocol::Native => compose::native(&self.spec),
+            Protocol::Text => compose::text(&self.spec, &self.tools),
+            Protocol::Dspy => compose::dspy(&self.spec, &self.tools),
+        };
+        self.react.set_spec(spec);
+        self.extract = (self.protocol != Protocol::Native).then(|| {
+            let extract = ChainOfThought::of(compose::extraction(&self.spec));
+            extract.settings(self.react.settings().clone())
+        });
+        self
+    }
+}
+
+impl<S: Signature> ReAct<S> {
+    /// Runs the agent. Nothing is sent before the first poll; dropping the future cancels, tools included.
+    ///
+    /// # Errors
+    ///
+    /// What a call of the model fails with; [`ErrorKind::Prompt`](meanwhile_core::ErrorKind::Prompt) when
+    /// the inputs do not fit; [`ErrorKind::Output`](meanwhile_core::ErrorKind::Output) when the model
+    /// submits nothing that fits, asked for it alone too; what a tool ends the run with.
+    /// [`ErrorKind::Paused`](meanwhile_core::ErrorKind::Paused), with the state for
+    /// [`resume`](Self::resume), when a tool call waits for a decision.
+    pub async fn call(&self, input: S::Input) -> Result<ReActOutput<S::Output>> {
+        self.continue_with(&Transcript::default(), input).await
+    }
+
+    /// Runs the agent on new inputs, with what was said and done in an earlier run before its eyes.
+    ///
+    /// # Errors
+    ///
+    /// As [`call`](Self::call).
+    pub async fn continue_with(
+        &self,
+        transcript: &Transcript,
+        input: S::Input,
+    ) -> Result<ReActOutput<S::Output>> {
+        let fields = Fields::of(&input)?;
+        drop(input);
+        let check = |fields: &Fields| fields.clone().into_typed::<S::Output>().map(drop);
+        let output = match self.protocol {
+            Protocol::Native => self.run_native(transcript, fields, check).await,
+            Protocol::Text | Protocol::Dspy => self.run_text(transcript, fields, check).await,
+        };
+        output?.typed()
+    }
+
+    /// Goes on with a run of native tool calls that was paused or has failed, from its
+    /// [`Error::run_state`](meanwhile_core::Error::run_state).
+    ///
+    /// # Errors
+    ///
+    /// As [`call`](Self::call); [`ErrorKind::Config`](meanwhile_core::ErrorKind::Config) under the
+    /// protocols of text, which have no such state.
+    pub async fn resume(&self, state: RunState) -> Result<ReActOutput<S::Output>> {
+        let check = |fields: &Fields| fields.clone().into_typed::<S::Output>().map(drop);
+        self.resume_native(state, check).await?.typed()
+    }
+}
+
+impl<S: Signature> Default for ReAct<S> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<S> Clone for ReAct<S> {
+    fn clone(&self) -> Self {
+        Self {
+            react: self.react.clone(),
+            extract: self.extract.clone(),
+            spec: self.spec.clone(),
+            tools: self.tools.clone(),
+            max_turns: self.max_turns,
+            concurrent_tools: self.concurrent_tools,
+            protocol: self.protocol,
+            signature: PhantomData,
+        }
+    }
+}
+
+impl<S> Module for ReAct<S> {
+    fn predictors(&self, visit: &mut dyn FnMut(&str, &Predictor)) {
+        visit_part(&self.react, "react", visit);
+        visit_part(&self.extract, "extract", visit);
+    }
+
+    fn predictors_mut(&mut self, visit: &mut dyn FnMut(&str, &mut Predictor)) {
+        visit_part_mut(&mut self.react, "react", visit);
+        visit_part_mut(&mut self.extract, "extract", visit);
+    }
+}
+
+impl<S: Signature> Forward for ReAct<S> {
+    type In = S::Input;
+    type Out = ReActOutput<S::Output>;
+
+    fn forward(&self, input: Self::In) -> impl Future<Output = Result<Self::Out>> + Send {
+        self.call(input)
+    }
+}
+
+impl<S> fmt::Debug for ReAct<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tools: Vec<&str> = self.tools.specs().map(|spec| spec.name.as_str()).collect();
+        f.debug_struct("ReAct")
+            .field("react", &self.react)
+            .field("tools", &tools)
+            .field("protocol", &self.protocol)
+            .finish_non_exhaustive()
+    }
+}

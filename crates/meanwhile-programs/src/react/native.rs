@@ -1,0 +1,340 @@
+//! Runs with native tool calls: the conversation of the core's tool loop, ended by `submit`.
+
+use std::sync::Arc;
+
+use meanwhile_core::{
+    AnyTool, Call, Error, ErrorKind, Message, Part, Prompt, Registry, Response, Result, Role,
+    RunEvent, RunLimits, RunState, Scope, Settings, ToolCall, ToolChoice, ToolResult, Toolbox,
+    chain,
+};
+use serde_json::Value;
+
+use super::submit::{Check, SUBMIT, Submit};
+use super::{ForcedBy, ReAct, ReActOutput, Stop, Transcript};
+use crate::predict::Plan;
+use crate::trace::Recorder;
+use crate::{FieldType, Fields, PredictorCall, SignatureSpec};
+
+/// How often a conversation that is too long is made shorter.
+const SHORTENED: usize = 3;
+
+impl<S> ReAct<S> {
+    pub(super) async fn run_native(
+        &self,
+        transcript: &Transcript,
+        inputs: Fields,
+        check: impl Fn(&Fields) -> Result<()> + Send + Sync + 'static,
+    ) -> Result<ReActOutput> {
+        let host = Scope::current().host();
+        let given = Recorder::current(&host).map(|recorder| (recorder, inputs.clone()));
+        let plan = self.react.plan(inputs, Settings::new(), &host)?;
+        let prompt = conversation(&plan, transcript)?;
+        let after = transcript.messages.len() + 1;
+        let head = prompt.messages.len().saturating_sub(after);
+        let run = Native::new(self, plan.settings.clone(), Arc::new(check));
+        let outcome = chain(plan.spec.name.clone(), run.go_on(prompt, head, None)).await;
+        if let Some((recorder, inputs)) = given {
+            let (usage, requests) = match &outcome {
+                Ok(output) => (output.usage.clone(), output.requests),
+                Err(error) => error
+                    .run_state()
+                    .map(|state| (state.usage.clone(), state.turns))
+                    .unwrap_or_default(),
+            };
+            let outcome = match &outcome {
+                Ok(output) => Ok(output.value.clone()),
+                Err(error) => Err(error.clone()),
+            };
+            recorder.record(PredictorCall {
+                predictor: self.react.id(),
+                spec: plan.spec.clone(),
+                inputs,
+                outcome,
+                usage,
+                requests,
+            });
+        }
+        outcome
+    }
+
+    pub(super) async fn resume_native(
+        &self,
+        state: RunState,
+        check: impl Fn(&Fields) -> Result<()> + Send + Sync + 'static,
+    ) -> Result<ReActOutput> {
+        if self.protocol != super::Protocol::Native {
+            let message = "only runs with native tool calls are gone on with from their state; start the \
+                           run again with `continue_with`";
+            return Err(Error::new(ErrorKind::Config, message));
+        }
+        let run = Native::new(self, self.run_settings(), Arc::new(check));
+        let head = state.messages.iter().take_while(|one| one.role == Role::System).count();
+        let prompt = Prompt::new().messages(state.messages.iter().cloned());
+        chain(self.react.name().to_owned(), run.go_on(prompt, head, Some(state))).await
+    }
+}
+
+/// A run with native tool calls.
+struct Native {
+    settings: Settings,
+    registry: Registry,
+    submit: Submit,
+    tools: Toolbox,
+    limits: RunLimits,
+    max_turns: u32,
+}
+
+/// How the model came to say nothing more by itself.
+enum Ended {
+    Submitted,
+    Silent,
+}
+
+impl Native {
+    fn new<S>(agent: &ReAct<S>, settings: Settings, check: Check) -> Self {
+        let submit = Submit::new(&agent.spec, check);
+        let tools = agent.tools.clone().with(AnyTool::new(submit.clone()));
+        // Room for the turn that only submits, and for its tool to run.
+        let mut limits = RunLimits::new().turns(agent.max_turns.saturating_add(2));
+        if let Some(tools) = agent.concurrent_tools {
+            limits = limits.tool_concurrency(tools);
+        }
+        Self {
+            settings,
+            registry: agent.react.lookup(),
+            submit,
+            tools,
+            limits,
+            max_turns: agent.max_turns,
+        }
+    }
+
+    async fn go_on(
+        &self,
+        prompt: Prompt,
+        head: usize,
+        state: Option<RunState>,
+    ) -> Result<ReActOutput> {
+        let mut shortened = 0;
+        let mut forced = None;
+        let mut state = state;
+        loop {
+            match self.once(&prompt, state.take(), forced).await {
+                Ok((Ended::Submitted, state)) => {
+                    let late = state.turns > self.max_turns;
+                    let forced = forced.or(late.then_some(ForcedBy::MaxTurns));
+                    return self.output(state, head, forced);
+                }
+                Ok((Ended::Silent, stopped)) => {
+                    if forced.is_some() || stopped.turns > self.max_turns {
+                        return Err(nothing_submitted(stopped));
+                    }
+                    let mut stopped = stopped;
+                    stopped.answered = false;
+                    stopped.messages.push(Message::user(format!(
+                        "Call `{SUBMIT}` now, with the best that you have."
+                    )));
+                    forced = Some(ForcedBy::NoToolCall);
+                    state = Some(stopped);
+                }
+                Err(mut error) => {
+                    let too_long = error.kind() == ErrorKind::ContextLength;
+                    let stopped = error.run_state().cloned().filter(|_| too_long);
+                    let Some(mut stopped) = stopped else { return Err(error) };
+                    if shortened == SHORTENED || !shorten(&mut stopped, head) {
+                        drop(error.take_run_state());
+                        return Err(error.with_run_state(stopped));
+                    }
+                    shortened += 1;
+                    forced = Some(ForcedBy::ContextLength);
+                    state = Some(stopped);
+                }
+            }
+        }
+    }
+
+    /// Runs until the model submits, says nothing more, or the turns are over.
+    async fn once(
+        &self,
+        prompt: &Prompt,
+        state: Option<RunState>,
+        forced: Option<ForcedBy>,
+    ) -> Result<(Ended, RunState)> {
+        let mut prompt = prompt.clone();
+        prompt.settings = self.settings.clone();
+        let turns = state.as_ref().map(|state| state.turns).unwrap_or_default();
+        // Once forced, there is one more turn.
+        let last = if forced.is_some() { turns } else { self.max_turns };
+        let submit = self.submit.clone();
+        let limits = match forced {
+            Some(_) => self.limits.turns(turns.saturating_add(2)),
+            None => self.limits,
+        };
+        let mut call = Call::<Response>::new("react", &self.registry, Ok(prompt))
+            .tools(self.tools.clone())
+            .limits(limits)
+            .stop_when(move |state| submit.submitted().is_some() || state.turns > last)
+            .each_turn(move |turn| {
+                if turn.turn > last {
+                    turn.tool_choice = ToolChoice::Tool(SUBMIT.to_owned());
+                    let tools = turn.tools.iter().filter(|tool| tool.spec().name == SUBMIT);
+                    turn.tools = tools.cloned().collect();
+                }
+            });
+        if let Some(state) = state {
+            call = call.resume(state);
+        }
+        let mut run = call.run_loop();
+        let mut paused = None;
+        while let Some(event) = run.next().await {
+            if let RunEvent::Paused(calls) = event? {
+                paused = Some(calls);
+            }
+        }
+        let state = run.state().cloned().unwrap_or_default();
+        if let Some(calls) = paused {
+            let names: Vec<&str> = calls.iter().map(|call| &*call.name).collect();
+            let message = format!(
+                "the agent waits for a decision about {}; decide on the state and resume",
+                names.join(", ")
+            );
+            return Err(Error::new(ErrorKind::Paused, message).with_run_state(state));
+        }
+        let ended = match self.submit.submitted() {
+            Some(_) => Ended::Submitted,
+            None => Ended::Silent,
+        };
+        Ok((ended, state))
+    }
+
+    fn output(
+        &self,
+        state: RunState,
+        head: usize,
+        forced: Option<ForcedBy>,
+    ) -> Result<ReActOutput> {
+        let Some(value) = self.submit.submitted() else { return Err(nothing_submitted(state)) };
+        let messages = state.messages.into_iter().skip(head).collect();
+        Ok(ReActOutput {
+            value,
+            stop: forced.map_or(Stop::Submitted, Stop::Forced),
+            transcript: Transcript::of(messages),
+            usage: state.usage,
+            requests: state.turns,
+        })
+    }
+}
+
+fn nothing_submitted(state: RunState) -> Error {
+    let newest =
+        state.messages.iter().rev().flat_map(|message| &message.parts).find_map(
+            |part| match part {
+                Part::ToolResult(result) if result.is_error => Some(result.text()),
+                _ => None,
+            },
+        );
+    let why = newest.map(|why| format!(": {why}")).unwrap_or_default();
+    let message = format!("the model submitted no outputs that fit, asked for them alone too{why}");
+    let mut partial = Response::new("", "");
+    partial.usage.clone_from(&state.usage);
+    Error::new(ErrorKind::Output, message).with_partial(partial).with_run_state(state)
+}
+
+/// Leaves out the oldest turn with tools; says whether there was one beside the newest.
+fn shorten(state: &mut RunState, head: usize) -> bool {
+    let calls = |message: &Message| message.tool_calls().next().is_some();
+    let turns: Vec<usize> = state
+        .messages
+        .iter()
+        .enumerate()
+        .skip(head)
+        .filter(|(_, message)| calls(message))
+        .map(|(at, _)| at)
+        .collect();
+    let [oldest, next, ..] = turns.as_slice() else { return false };
+    state.messages.drain(*oldest..*next);
+    true
+}
+
+/// The conversation up to the inputs.
+fn conversation(plan: &Plan, transcript: &Transcript) -> Result<Prompt> {
+    let mut prompt = Prompt::new().system(system(&plan.spec));
+    let demos = plan.demos.iter().filter(|demo| demo.is_usable(&plan.spec));
+    // Exchanges of an input that is the conversation so far are shown as demos are.
+    for (index, fields) in demos.map(|demo| &demo.fields).chain(&plan.history).enumerate() {
+        let (mut inputs, mut outputs) = (Fields::new(), Fields::new());
+        for (name, value) in fields.iter() {
+            if plan.spec.output(name).is_some() {
+                outputs.insert(name, value.clone());
+            } else if plan.spec.input(name).is_some() {
+                inputs.insert(name, value.clone());
+            }
+        }
+        let call = ToolCall::new(format!("example_{index}"), SUBMIT, outputs.to_string());
+        prompt = prompt
+            .user(shown(&plan.spec, &inputs)?)
+            .assistant(Part::ToolCall(call.clone()))
+            .message(Message::tool_results([ToolResult::new(&call, "submitted")]));
+    }
+    let inputs = shown(&plan.spec, &plan.inputs)?;
+    Ok(prompt.messages(transcript.messages.iter().cloned()).user(inputs))
+}
+
+/// The instructions, and what is said of the inputs; the outputs are described by `submit`.
+fn system(spec: &SignatureSpec) -> String {
+    let mut text = spec.instructions.clone();
+    let told =
+        |field: &&crate::FieldSpec| field.description.is_some() || !field.constraints.is_empty();
+    for field in spec.inputs.iter().filter(told) {
+        let mut words: Vec<&str> = field.description.as_deref().into_iter().collect();
+        words.extend(field.constraints.iter().map(String::as_str));
+        text.push_str(&format!("\n`{}`: {}", field.name, words.join("; ")));
+    }
+    text
+}
+
+/// Inputs as the model sees them: each under its name, media as what they are.
+fn shown(spec: &SignatureSpec, inputs: &Fields) -> Result<Vec<Part>> {
+    let mut parts = Vec::new();
+    for field in &spec.inputs {
+        let Some(value) = inputs.value(&field.name).filter(|value| !value.is_null()) else {
+            continue;
+        };
+        let mut text = if parts.is_empty() { String::new() } else { "\n\n".to_owned() };
+        text.push_str(&format!("{}:", field.name));
+        if field.ty.is_media() {
+            parts.push(Part::text(text));
+            media(&field.ty, value, &mut parts).map_err(|error| {
+                let message = format!("the input `{}` is no {}: {error}", field.name, field.ty);
+                Error::new(ErrorKind::Prompt, message).with_source(error)
+            })?;
+            continue;
+        }
+        match value {
+            Value::String(value) => text.push_str(&format!(" {value}")),
+            value => text.push_str(&format!(" {value}")),
+        }
+        parts.push(Part::text(text));
+    }
+    Ok(parts)
+}
+
+fn media(ty: &FieldType, value: &Value, parts: &mut Vec<Part>) -> serde_json::Result<()> {
+    match (ty, value) {
+        (FieldType::Optional(_), Value::Null) => {}
+        (FieldType::Optional(inner), value) => media(inner, value, parts)?,
+        (FieldType::List(inner), Value::Array(items)) => {
+            for item in items {
+                media(inner, item, parts)?;
+            }
+        }
+        (FieldType::Image, value) => {
+            parts.push(Part::Image(serde_json::from_value(value.clone())?))
+        }
+        (FieldType::Audio, value) => {
+            parts.push(Part::Audio(serde_json::from_value(value.clone())?))
+        }
+        (_, value) => parts.push(Part::Document(serde_json::from_value(value.clone())?)),
+    }
+    Ok(())
+}
