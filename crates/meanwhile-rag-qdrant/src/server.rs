@@ -1,0 +1,113 @@
+//! [`Server`], the HTTP interface of Qdrant: a request, and what is under `result` of the answer.
+
+use bytes::Bytes;
+use http::{Method, Request, StatusCode};
+use meanwhile_core::{Error, ErrorKind, Result};
+use meanwhile_http::{Body, Client, Endpoint, status};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+/// What is read of an answer that is no success.
+const SHOWN: usize = 2_000;
+
+/// The most bytes of one answer.
+const LIMIT: usize = 256 * 1024 * 1024;
+
+/// A Qdrant server; the endpoint carries its key.
+#[derive(Debug, Clone)]
+pub(crate) struct Server {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) client: Option<Client>,
+}
+
+impl Server {
+    /// Sends `body` as JSON; reads `result` of the answer.
+    ///
+    /// # Errors
+    ///
+    /// What the server says is wrong, by its status; connection errors.
+    pub(crate) async fn ask<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: &(impl Serialize + Sync),
+    ) -> Result<T> {
+        let (status, body) = self.exchange(method, path, body).await?;
+        if !status.is_success() {
+            return Err(refusal(status, &body));
+        }
+        let unexpected = |error| {
+            let message = "the answer is not what Qdrant answers; check the URL";
+            Error::new(ErrorKind::Decode, message).with_provider("qdrant").with_source(error)
+        };
+        let mut answer: Value = serde_json::from_slice(&body).map_err(unexpected)?;
+        let result = answer.get_mut("result").map_or(Value::Null, Value::take);
+        serde_json::from_value(result).map_err(unexpected)
+    }
+
+    /// As [`ask`](Self::ask); `None` where the server knows no such thing.
+    pub(crate) async fn find<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>> {
+        match self.ask(Method::GET, path, &()).await {
+            Ok(found) => Ok(Some(found)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn exchange(
+        &self,
+        method: Method,
+        path: &str,
+        body: &(impl Serialize + Sync),
+    ) -> Result<(StatusCode, Vec<u8>)> {
+        let client = match &self.client {
+            Some(client) => client.clone(),
+            None => Client::shared()?,
+        };
+        let written = if method == Method::GET {
+            Bytes::new()
+        } else {
+            serde_json::to_vec(body).map(Bytes::from).map_err(|error| {
+                let message = "the request cannot be written as JSON";
+                Error::new(ErrorKind::InvalidRequest, message).with_source(error)
+            })?
+        };
+        let mut request = Request::new(written);
+        *request.method_mut() = method;
+        *request.uri_mut() = self.endpoint.url(path)?;
+        *request.headers_mut() = self.endpoint.headers().clone();
+        let json = http::HeaderValue::from_static("application/json");
+        request.headers_mut().insert(http::header::CONTENT_TYPE, json);
+        let sent = client.send(request).await.map_err(|error| error.with_provider("qdrant"))?;
+        let (head, body) = sent.into_parts();
+        Ok((head.status, whole(body).await?))
+    }
+}
+
+async fn whole(mut body: Body) -> Result<Vec<u8>> {
+    let mut whole = Vec::new();
+    while let Some(chunk) = body.chunk().await {
+        let chunk = chunk.map_err(|error| error.with_provider("qdrant"))?;
+        if whole.len() + chunk.len() > LIMIT {
+            let message = format!("the answer is longer than {LIMIT} bytes; ask for less at once");
+            return Err(Error::new(ErrorKind::Decode, message).with_provider("qdrant"));
+        }
+        whole.extend_from_slice(&chunk);
+    }
+    Ok(whole)
+}
+
+/// Reads `{"status": {"error": "…"}}`.
+fn refusal(code: StatusCode, body: &[u8]) -> Error {
+    let said = serde_json::from_slice::<Value>(body).unwrap_or(json!(null));
+    let said = said.pointer("/status/error").and_then(Value::as_str).map(str::to_owned);
+    let error = match said {
+        Some(said) => {
+            let error = Error::new(status::kind(code), said);
+            error.with_status(code.as_u16())
+        }
+        None => status::error(code, body.get(..SHOWN).unwrap_or(body)),
+    };
+    error.with_provider("qdrant")
+}

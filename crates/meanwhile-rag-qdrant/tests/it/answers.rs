@@ -1,0 +1,106 @@
+//! What is sent, word by word, and what is made of answers that only a server gives.
+
+use meanwhile_core::ErrorKind;
+use meanwhile_rag::{SearchQuery, Store as _, eq, ge, lt, ne};
+use meanwhile_rag_qdrant::QdrantStore;
+use serde_json::{Value, json};
+use wiremock::matchers::{method, path};
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+/// A server with a collection of two dimensions that holds nothing.
+async fn server() -> MockServer {
+    let server = MockServer::start().await;
+    let vectors = json!({"dense": {"size": 2, "distance": "Cosine"}});
+    let collection =
+        json!({"result": {"config": {"params": {"vectors": vectors}}}, "status": "ok"});
+    Mock::given(method("GET"))
+        .and(path("/collections/kb"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(collection))
+        .mount(&server)
+        .await;
+    server
+}
+
+fn store(server: &MockServer) -> QdrantStore {
+    QdrantStore::builder(server.uri(), "kb").build().unwrap()
+}
+
+async fn query(search: SearchQuery) -> Value {
+    let server = server().await;
+    let nothing = json!({"result": {"points": []}, "status": "ok", "time": 0.001});
+    Mock::given(method("POST"))
+        .and(path("/collections/kb/points/query"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(nothing))
+        .mount(&server)
+        .await;
+    assert!(store(&server).search(&search).await.unwrap().is_empty());
+    let requests = server.received_requests().await.unwrap();
+    requests.last().unwrap().body_json().unwrap()
+}
+
+#[tokio::test]
+async fn conditions_are_checked_by_the_server() {
+    let filter = eq("lang", "en").and(ge("year", 2020)).and(ne("draft", true)).and(lt("a", "b"));
+    let sent = query(SearchQuery::vector(vec![0.5, 1.0], 2).filter(filter)).await;
+    let expected = json!({
+        "query": [0.5, 1.0], "using": "dense", "limit": 10, "with_payload": true,
+        "params": {"exact": true},
+        "filter": {"must": [{"must": [
+            {"key": "facts", "match": {"value": "s4:langen"}},
+            {"key": "numbers.x79656172", "range": {"gte": 2020.0}},
+            {"must_not": [{"key": "facts", "match": {"value": "b5:drafttrue"}}]},
+            // The order of texts is checked here: that there is a text, there.
+            {"key": "facts", "match": {"value": "t1:a"}},
+        ]}]},
+    });
+    assert_eq!(sent, expected);
+}
+
+#[tokio::test]
+async fn an_answer_that_is_no_answer_says_what_to_do() {
+    let cases = [
+        (
+            503,
+            json!({"status": {"error": "shutting down"}}),
+            ErrorKind::Overloaded,
+            "shutting down",
+        ),
+        (
+            400,
+            json!({"status": {"error": "Wrong input: x"}}),
+            ErrorKind::InvalidRequest,
+            "Wrong input",
+        ),
+        (200, json!({"result": {"pages": 3}}), ErrorKind::Decode, "check the URL"),
+        (
+            200,
+            json!({"result": {"points": [{"id": 1, "score": 0.5, "payload": {"mine": 1}}]}}),
+            ErrorKind::Decode,
+            "collection of its own",
+        ),
+    ];
+    for (status, body, kind, says) in cases {
+        let server = server().await;
+        Mock::given(method("POST"))
+            .respond_with(ResponseTemplate::new(status).set_body_json(body))
+            .mount(&server)
+            .await;
+        let search = SearchQuery::text("words", 3);
+        let error = store(&server).search(&search).await.unwrap_err();
+        assert_eq!(error.kind(), kind, "{error:?}");
+        assert!(error.message().contains(says), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_sent_for_what_cannot_be() {
+    for (url, collection) in [("localhost:6333", "kb"), ("http://localhost:6333", "a/b")] {
+        let error = QdrantStore::builder(url, collection).build().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config, "{error:?}");
+    }
+    let server = server().await;
+    assert!(store(&server).search(&SearchQuery::text("?!", 3)).await.unwrap().is_empty());
+    let error = store(&server).search(&SearchQuery::vector(vec![1.0; 3], 3)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert!(error.message().contains('2') && error.message().contains('3'), "{error}");
+}

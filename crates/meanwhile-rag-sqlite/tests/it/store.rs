@@ -1,0 +1,64 @@
+//! What is particular to this store; what all stores do is in the conformance suite.
+
+use std::time::{Duration, Instant};
+
+use futures::FutureExt as _;
+use meanwhile_rag::{Document, SearchQuery, Store as _};
+
+use crate::indexed;
+
+#[tokio::test]
+async fn a_question_of_thousands_of_words_is_a_question() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = crate::open(folder.path()).await;
+    store.put(indexed(Document::new("d", "the word5000 of many"), vec![])).await.unwrap();
+    let text: String = (0..6_000).map(|n| format!("word{n} ")).collect();
+    let found = store.search(&SearchQuery::text(text, 3)).await.unwrap();
+    assert_eq!(found.len(), 1);
+    assert!(found[0].score > 0.0);
+}
+
+#[tokio::test]
+async fn a_dropped_write_did_not_happen_or_happened_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = crate::open(folder.path()).await;
+    for turn in 0..40_u64 {
+        let text = format!("paragraph of turn {turn}\n").repeat(400);
+        let put = store.put(indexed(Document::new("d", text), vec![vec![1.0; 64]; 400]));
+        // Polled once, so that it begins, then dropped at some point of its work.
+        let mut put = std::pin::pin!(put);
+        let done = put.as_mut().now_or_never();
+        tokio::time::sleep(Duration::from_micros(turn * 250)).await;
+        drop(done);
+    }
+    let counts = store.count().await.unwrap();
+    assert_eq!(counts.chunks, counts.documents * 400);
+    let chunks = store.chunks("d", 0..u32::MAX).await.unwrap();
+    assert_eq!(chunks.len() as u64, counts.chunks);
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn no_future_keeps_the_thread_that_polls_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = crate::open(folder.path()).await;
+    let work = async {
+        for number in 0..20 {
+            let text = format!("paragraph of {number}\n").repeat(200);
+            let vectors = (0..200_u8).map(|n| vec![f32::from(n); 128]).collect();
+            store.put(indexed(Document::new(number.to_string(), text), vectors)).await.unwrap();
+            store.search(&SearchQuery::vector(vec![1.0; 128], 5)).await.unwrap();
+            store.search(&SearchQuery::text("paragraph of", 5)).await.unwrap();
+        }
+    };
+    let mut work = std::pin::pin!(work);
+    let mut longest = Duration::ZERO;
+    std::future::poll_fn(|cx| {
+        let began = Instant::now();
+        let polled = work.as_mut().poll(cx);
+        longest = longest.max(began.elapsed());
+        polled
+    })
+    .await;
+    // Each poll also makes the texts and vectors above.
+    assert!(longest < Duration::from_millis(100), "{longest:?}");
+}

@@ -1,0 +1,75 @@
+//! [`Ask`], the model that an engine asks, and the settings that it asks with.
+
+use std::sync::OnceLock;
+
+use meanwhile_core::{Call, Extract, Message, Prompt, Registry, Settings};
+
+static REGISTRY: OnceLock<Registry> = OnceLock::new();
+
+/// Sets where engines look up `provider/model` strings. The first one counts; the `meanwhile` facade sets its
+/// own when its registry is first used.
+pub fn set_registry(registry: &Registry) {
+    REGISTRY.get_or_init(|| registry.clone());
+}
+
+/// Whom to ask. Without a model of its own, the one of the scope or of the process is asked.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Ask {
+    pub(crate) registry: Option<Registry>,
+    pub(crate) settings: Settings,
+}
+
+impl Ask {
+    /// Prepares a call; `name` says in errors and observations what it is for.
+    pub(crate) fn call<T: Extract>(
+        &self,
+        name: &'static str,
+        messages: Vec<Message>,
+    ) -> Call<'static, T> {
+        let mut prompt = Prompt::from(messages);
+        prompt.settings = self.settings.clone();
+        let none;
+        let registry = match self.registry.as_ref().or_else(|| REGISTRY.get()) {
+            Some(registry) => registry,
+            None => {
+                none = Registry::new();
+                &none
+            }
+        };
+        Call::new(name, registry, Ok(prompt))
+    }
+}
+
+/// Writes the methods that say whom to ask, for everything with a field `ask` at the given place.
+macro_rules! asks {
+    ($type:ty, $($place:ident).+) => {
+        impl $type {
+            /// Sets the model that is asked: a [`Model`](meanwhile_core::Model), or a
+            /// `provider/model` string of the [`registry`](Self::registry). Without it, the model of
+            /// the scope or the process is asked.
+            #[must_use = "settings are set on the value that is returned"]
+            pub fn model(mut self, model: impl Into<meanwhile_core::ModelRef>) -> Self {
+                self.$($place).+.settings.model = Some(model.into());
+                self
+            }
+
+            /// Sets what else the calls are configured with, on top of what is set already: params,
+            /// time limits, layers, observers.
+            #[must_use = "settings are set on the value that is returned"]
+            pub fn settings(mut self, settings: meanwhile_core::Settings) -> Self {
+                let before = std::mem::take(&mut self.$($place).+.settings);
+                self.$($place).+.settings = settings.or(before);
+                self
+            }
+
+            /// Sets where `provider/model` strings are looked up, instead of in the registry of the process
+            /// ([`set_registry`](crate::set_registry)).
+            #[must_use = "settings are set on the value that is returned"]
+            pub fn registry(mut self, registry: &meanwhile_core::Registry) -> Self {
+                self.$($place).+.registry = Some(registry.clone());
+                self
+            }
+        }
+    };
+}
+pub(crate) use asks;

@@ -1,0 +1,89 @@
+//! [`read`], the text of a run with tools, piece by piece.
+
+use futures_util::Stream;
+use futures_util::stream;
+use meanwhile_core::{AgentRun, Event, Extracted, Message, Part, Result, RunEvent};
+
+/// What a run has written.
+pub(crate) enum Read {
+    /// More text.
+    Delta(String),
+    /// The answer begins anew: what came before was said with tool calls.
+    Turn,
+    /// It is complete.
+    Done(Box<Finished>),
+}
+
+/// A run that has ended.
+pub(crate) struct Finished {
+    pub(crate) answered: Extracted<String>,
+    /// What the run has added to the conversation.
+    pub(crate) messages: Vec<Message>,
+}
+
+type Run = AgentRun<'static, Extracted<String>>;
+
+enum State {
+    Begun(Run, Option<RunEvent>),
+    Over,
+}
+
+/// Begins a run, and returns when its first answer has begun; what it writes comes as a stream.
+///
+/// # Errors
+///
+/// Whatever fails before the answer begins.
+pub(crate) async fn read(
+    mut run: Run,
+) -> Result<impl Stream<Item = Result<Read>> + Send + 'static> {
+    let mut first = None;
+    while let Some(event) = run.next().await {
+        match event? {
+            RunEvent::TurnStart { .. } => {}
+            event => {
+                first = Some(event);
+                break;
+            }
+        }
+    }
+    let asked = run.state().map_or(0, |state| state.messages.len());
+    Ok(stream::try_unfold(State::Begun(run, first), move |state| async move {
+        let State::Begun(mut run, mut first) = state else { return Ok(None) };
+        loop {
+            let event = match first.take() {
+                Some(event) => event,
+                None => match run.next().await {
+                    Some(event) => event?,
+                    None => break,
+                },
+            };
+            match event {
+                RunEvent::Event(event) => {
+                    if let Some(text) = text(event) {
+                        return Ok(Some((Read::Delta(text), State::Begun(run, None))));
+                    }
+                }
+                RunEvent::TurnStart { .. } => {
+                    return Ok(Some((Read::Turn, State::Begun(run, None))));
+                }
+                _ => {}
+            }
+        }
+        let messages = run.state().map(|state| state.messages.clone()).unwrap_or_default();
+        let messages = messages.into_iter().skip(asked).collect();
+        let answered = run.finish().await?;
+        let done = Read::Done(Box::new(Finished { answered, messages }));
+        Ok(Some((done, State::Over)))
+    }))
+}
+
+fn text(event: Event) -> Option<String> {
+    match event {
+        Event::TextDelta { text, .. } => Some(text).filter(|text| !text.is_empty()),
+        Event::Part { part, .. } => match *part {
+            Part::Text(part) => Some(part.text).filter(|text| !text.is_empty()),
+            _ => None,
+        },
+        _ => None,
+    }
+}

@@ -1,0 +1,313 @@
+//! Ingestion: what is done once, what is done again, and what a failure takes with it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use futures_util::stream::{self, StreamExt as _};
+use meanwhile_core::{Error, ErrorKind, Result};
+use meanwhile_rag::splitters::SentenceSplitter;
+use meanwhile_rag::{
+    Cut, Document, Index, MemoryStore, Outcome, SearchQuery, Splitter, Store, Strategy,
+};
+
+use crate::support::{Letters, letters};
+
+/// Documents of ten sentences each, all of them different.
+fn documents(count: usize) -> Vec<Document> {
+    let sentence = |of, number| format!("Sentence {number} of document {of} says what it says. ");
+    (0..count)
+        .map(|of| {
+            let text: String = (0..10).map(|number| sentence(of, number)).collect();
+            Document::new(format!("d{of:03}"), text).with("title", format!("Document {of}"))
+        })
+        .collect()
+}
+
+/// One chunk a sentence.
+fn splitter() -> SentenceSplitter {
+    SentenceSplitter::new(15)
+}
+
+fn index(store: &MemoryStore, embedder: &Letters) -> Index {
+    Index::new(store.clone()).embedder(embedder.model())
+}
+
+/// All that a store says.
+async fn contents(store: &dyn Store) -> Vec<String> {
+    let mut contents = Vec::new();
+    for id in store.document_ids(None, 10_000).await.unwrap() {
+        let document = store.document(&id).await.unwrap().unwrap();
+        let chunks = store.chunks(&id, 0..u32::MAX).await.unwrap();
+        let keys: Vec<_> = chunks.iter().map(|chunk| chunk.key).collect();
+        let vectors = store.cached_vectors(&keys).await.unwrap();
+        let states = store.states(&[id]).await.unwrap();
+        contents.push(format!("{document:?} {chunks:?} {vectors:?} {states:?}"));
+    }
+    contents
+}
+
+#[tokio::test]
+async fn documents_are_found_after_an_ingestion() {
+    let (store, embedder) = (MemoryStore::new(), Letters::default());
+    let index = index(&store, &embedder);
+    let report = index.ingest().splitter(splitter()).run_all(documents(50)).await.unwrap();
+    assert_eq!((report.added, report.chunks, report.embedded), (50, 500, 500), "{report:?}");
+    assert!(report.failed.is_empty());
+    assert_eq!(report.usage.input.total, Some(500));
+    assert_eq!(embedder.counts(), (500, 0));
+    // Batches go across documents: 500 texts in 8 requests.
+    let requests = embedder.requests.lock().unwrap().clone();
+    assert_eq!(requests.len(), 8, "{requests:?}");
+    // The title is embedded in front of the text, and is no part of it.
+    let text = "Document 7\n\nSentence 3 of document 7 says what it says.";
+    let found = store.search(&SearchQuery::vector(letters(text), 1)).await.unwrap();
+    assert_eq!(found[0].chunk.text, "Sentence 3 of document 7 says what it says.");
+    assert_eq!(found[0].chunk.metadata["title"], "Document 7");
+    assert!(found[0].score > 0.9999);
+}
+
+#[tokio::test]
+async fn a_second_run_does_nothing() {
+    let (store, embedder) = (MemoryStore::new(), Letters::default());
+    let index = index(&store, &embedder);
+    let ingestion = index.ingest().splitter(splitter());
+    ingestion.clone().run_all(documents(20)).await.unwrap();
+    let before = contents(&store).await;
+    let report = ingestion.run_all(documents(20)).await.unwrap();
+    assert_eq!((report.unchanged, report.embedded, report.chunks), (20, 0, 0), "{report:?}");
+    assert_eq!(contents(&store).await, before);
+}
+
+#[tokio::test]
+async fn a_changed_document_is_embedded_where_it_changed() {
+    let (store, embedder) = (MemoryStore::new(), Letters::default());
+    let ingestion = index(&store, &embedder).ingest().splitter(splitter());
+    ingestion.clone().run_all(documents(5)).await.unwrap();
+    let mut changed = documents(5);
+    changed[2].text = changed[2].text.replace("Sentence 4", "Phrase 4");
+    let report = ingestion.run_all(changed).await.unwrap();
+    assert_eq!((report.updated, report.unchanged, report.embedded, report.cached), (1, 4, 1, 9));
+    let found = store.search(&SearchQuery::text("phrase", 9)).await.unwrap();
+    assert_eq!(found.len(), 1);
+}
+
+#[tokio::test]
+async fn another_splitter_does_the_work_again() {
+    let (store, embedder) = (MemoryStore::new(), Letters::default());
+    let index = index(&store, &embedder);
+    index.ingest().splitter(splitter()).run_all(documents(5)).await.unwrap();
+    let other = index.ingest().splitter(SentenceSplitter::new(30));
+    let report = other.run_all(documents(5)).await.unwrap();
+    assert_eq!((report.updated, report.unchanged), (5, 0), "{report:?}");
+}
+
+#[tokio::test]
+async fn one_text_in_many_documents_is_embedded_once() {
+    let (store, embedder) = (MemoryStore::new(), Letters::default());
+    let documents = (0..30).map(|number| Document::new(format!("d{number}"), "The same words."));
+    let ingestion = index(&store, &embedder).ingest().batch(4);
+    let report = ingestion.run_all(documents.collect::<Vec<_>>()).await.unwrap();
+    assert_eq!((report.added, embedder.counts()), (30, (1, 0)));
+}
+
+#[tokio::test]
+async fn the_later_of_two_documents_of_one_id_stays() {
+    for batch in [1, 3, 64] {
+        let (store, embedder) = (MemoryStore::new(), Letters::default());
+        let versions: Vec<_> =
+            (0..20).map(|version| Document::new("a", format!("Version {version}."))).collect();
+        let report =
+            index(&store, &embedder).ingest().batch(batch).run_all(versions).await.unwrap();
+        assert_eq!((report.added, report.updated), (1, 19), "{report:?}");
+        assert_eq!(store.document("a").await.unwrap().unwrap().text, "Version 19.");
+    }
+}
+
+#[tokio::test]
+async fn what_fails_does_not_stop_the_rest() {
+    let store = MemoryStore::new();
+    let embedder =
+        Letters { refused: Some(("document 7 ", ErrorKind::InvalidRequest)), ..Letters::default() };
+    let failed = Err(Error::new(ErrorKind::Other, "a file could not be read"));
+    let documents: Vec<Result<Document>> =
+        documents(20).into_iter().map(Ok).chain([failed]).collect();
+    let ingestion = index(&store, &embedder).ingest().splitter(splitter());
+    let report = ingestion.run_all(documents).await.unwrap();
+    assert_eq!((report.added, report.failed.len()), (19, 2), "{report:?}");
+    let ids: Vec<_> = report.failed.iter().map(|failure| failure.document_id.as_deref()).collect();
+    assert!(ids.contains(&Some("d007")) && ids.contains(&None), "{ids:?}");
+    assert!(store.document("d007").await.unwrap().is_none());
+    // Nothing that was paid for is paid for again.
+    let report = ingestion_of(&store, &Letters { refused: None, ..embedder.clone() }).await;
+    assert_eq!((report.added, report.unchanged), (1, 19), "{report:?}");
+    assert_eq!(embedder.counts(), (200, 0));
+}
+
+async fn ingestion_of(store: &MemoryStore, embedder: &Letters) -> meanwhile_rag::IngestReport {
+    index(store, embedder).ingest().splitter(splitter()).run_all(documents(20)).await.unwrap()
+}
+
+#[tokio::test]
+async fn requests_that_may_yet_succeed_are_sent_again() {
+    let embedder = Letters::default();
+    *embedder.overloaded.lock().unwrap() = 2;
+    let report = ingestion_of(&MemoryStore::new(), &embedder).await;
+    assert_eq!((report.added, report.failed.len()), (20, 0), "{report:?}");
+    *embedder.overloaded.lock().unwrap() = 1_000;
+    let ingestion = index(&MemoryStore::new(), &embedder).ingest().retries(0);
+    let report = ingestion.run_all(documents(20)).await.unwrap();
+    assert_eq!((report.added, report.failed.len()), (0, 20), "{report:?}");
+}
+
+#[tokio::test]
+async fn duplicates_are_left_out() {
+    let (store, embedder) = (MemoryStore::new(), Letters::default());
+    let ingestion = index(&store, &embedder).ingest().strategy(Strategy::DuplicatesOnly);
+    let first = ["x", "y"].map(|id| Document::new(id, "The same."));
+    let report = ingestion.clone().run_all(first).await.unwrap();
+    assert_eq!((report.added, report.duplicates), (1, 1), "{report:?}");
+    let second = [Document::new("z", "The same."), Document::new("x", "Another one.")];
+    let report = ingestion.run_all(second).await.unwrap();
+    assert_eq!((report.updated, report.duplicates), (1, 1), "{report:?}");
+}
+
+#[tokio::test]
+async fn what_does_not_come_is_deleted_when_asked() {
+    let (store, embedder) = (MemoryStore::new(), Letters::default());
+    let ingestion = index(&store, &embedder).ingest().strategy(Strategy::UpsertsAndDelete);
+    ingestion.clone().run_all(documents(10)).await.unwrap();
+    let failing = documents(3).into_iter().map(Ok);
+    let failing: Vec<Result<Document>> =
+        failing.chain([Err(Error::new(ErrorKind::Other, "no such folder"))]).collect();
+    let report = ingestion.clone().run_all(failing).await.unwrap();
+    assert!(report.deletion_skipped && report.deleted == 0, "{report:?}");
+    let report = ingestion.run_all(documents(3)).await.unwrap();
+    assert_eq!((report.deleted, report.unchanged), (7, 3), "{report:?}");
+    assert_eq!(store.document_ids(None, 99).await.unwrap(), ["d000", "d001", "d002"]);
+}
+
+#[tokio::test]
+async fn requests_are_under_way_side_by_side_and_no_more_than_allowed() {
+    let embedder = Letters { wait: Duration::from_millis(20), ..Letters::default() };
+    let ingestion = index(&MemoryStore::new(), &embedder).ingest().splitter(splitter());
+    let began = std::time::Instant::now();
+    let report = ingestion.batch(10).concurrency(10).run_all(documents(40)).await.unwrap();
+    assert_eq!(report.embedded, 400);
+    // 40 requests of 20 ms, ten at once.
+    let spent = began.elapsed();
+    assert!(spent >= Duration::from_millis(75) && spent < Duration::from_millis(600), "{spent:?}");
+}
+
+#[tokio::test]
+async fn a_slow_source_is_not_waited_for() {
+    let (store, embedder) = (MemoryStore::new(), Letters::default());
+    let (sender, receiver) = futures::channel::mpsc::unbounded();
+    let mut outcomes = index(&store, &embedder).ingest().stream(receiver);
+    for document in documents(3) {
+        let id = document.id.clone();
+        sender.unbounded_send(document).unwrap();
+        let done = tokio::time::timeout(Duration::from_secs(5), outcomes.next()).await;
+        let done = done.unwrap().unwrap().unwrap();
+        assert_eq!(done.document_id, Some(id));
+        assert!(matches!(done.outcome, Outcome::Added));
+    }
+    drop(sender);
+    assert!(outcomes.next().await.is_none());
+}
+
+#[tokio::test]
+async fn a_dropped_ingestion_stops_and_is_gone_on_with() {
+    let (store, embedder) = (MemoryStore::new(), Letters::default());
+    let embedder = Letters { wait: Duration::from_millis(2), ..embedder };
+    let undisturbed = MemoryStore::new();
+    index(&undisturbed, &Letters::default())
+        .ingest()
+        .splitter(splitter())
+        .run_all(documents(60))
+        .await
+        .unwrap();
+    let ingestion = index(&store, &embedder).ingest().splitter(splitter()).batch(7).concurrency(2);
+    for number in 0..20 {
+        let run = ingestion.clone().run_all(documents(60));
+        let _ = tokio::time::timeout(Duration::from_millis(1 + number), run).await;
+    }
+    let before = embedder.requests.lock().unwrap().len();
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    assert_eq!(embedder.requests.lock().unwrap().len(), before, "a dropped ingestion goes on");
+    ingestion.run_all(documents(60)).await.unwrap();
+    assert_eq!(contents(&store).await, contents(&undisturbed).await);
+    // Only what was under way when a run was dropped: at most two batches, and two documents that
+    // were being stored.
+    let (asked, _) = embedder.counts();
+    assert!(asked <= 600 + 20 * (2 * 7 + 2 * 10), "{asked} texts were embedded for 600 chunks");
+}
+
+#[derive(Debug)]
+struct Wrong;
+
+impl Splitter for Wrong {
+    fn fingerprint(&self) -> String {
+        "wrong".into()
+    }
+
+    fn split(&self, document: &Document) -> Vec<Cut> {
+        assert!(!document.text.contains("panic"), "on purpose");
+        vec![Cut::new(0..document.text.len() + 1)]
+    }
+}
+
+#[tokio::test]
+async fn a_splitter_that_is_wrong_makes_its_documents_fail() {
+    let index = Index::new(MemoryStore::new());
+    let documents = [
+        Document::new("short", "text"),
+        Document::new("panics", format!("panic {}", "x".repeat(10_000))),
+    ];
+    for document in documents {
+        let report = index.ingest().splitter(Wrong).run_all([document]).await.unwrap();
+        assert_eq!(report.failed.len(), 1, "{report:?}");
+    }
+}
+
+#[tokio::test]
+async fn progress_is_told_after_each_document() {
+    let (store, embedder) = (MemoryStore::new(), Letters::default());
+    let told = Arc::new(AtomicU64::new(0));
+    let last = Arc::clone(&told);
+    let ingestion = index(&store, &embedder).ingest().on_progress(move |report| {
+        assert_eq!(last.fetch_add(1, Ordering::Relaxed) + 1, report.documents());
+    });
+    ingestion.run_all(documents(25)).await.unwrap();
+    assert_eq!(told.load(Ordering::Relaxed), 25);
+}
+
+/// What the thread has computed so far, whatever else the machine does.
+fn computed() -> Duration {
+    let spent = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(spent.tv_sec as u64, spent.tv_nsec as u32)
+}
+
+/// Everything here is ready at once, so that nothing but the ingestion itself gives way.
+#[tokio::test]
+async fn others_on_the_thread_are_not_starved() {
+    let (store, embedder) = (MemoryStore::new(), Letters::default());
+    let mut documents = documents(400);
+    documents.push(Document::new("long", "One more sentence for a long document. ".repeat(5_000)));
+    let index = index(&store, &embedder);
+    let ingestion = index.ingest().splitter(splitter()).batch(8).run(stream::iter(documents));
+    let longest = std::cell::Cell::new(Duration::ZERO);
+    let ticker = async {
+        loop {
+            let began = computed();
+            tokio::task::yield_now().await;
+            longest.set(longest.get().max(computed() - began));
+        }
+    };
+    let report = tokio::select! {
+        report = ingestion => report.unwrap(),
+        () = ticker => unreachable!(),
+    };
+    assert_eq!(report.added, 401);
+    assert!(longest.get() < Duration::from_millis(5), "starved for {:?}", longest.get());
+}
