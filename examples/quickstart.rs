@@ -28,7 +28,6 @@ async fn tell_story(hero: &str) -> Result<String> {
 }
 
 #[derive(Debug, Extract, Deserialize, JsonSchema)]
-#[expect(dead_code, reason = "shown through `Debug`")]
 struct Book {
     /// The title alone.
     title: String,

@@ -4,6 +4,8 @@ mod ci;
 mod features;
 mod live;
 mod new_provider;
+mod picture;
+mod readme;
 mod replay;
 mod run;
 mod soak;
@@ -36,6 +38,10 @@ enum Chore {
     Live(live::Arguments),
     /// Lays out the crate of a provider, with a test that passes
     NewProvider(new_provider::Arguments),
+    /// Draws what an example prints on a terminal
+    Picture(picture::Arguments),
+    /// Writes the README of each crate from its documentation, and links the licences
+    Readme(readme::Arguments),
     /// Decodes recorded traffic through the public codecs, and has all of it judged or writes what it finds
     Replay(replay::Arguments),
     /// Calls through faults and cancellations for minutes, of which nothing may be left
@@ -52,6 +58,8 @@ fn main() -> Result<()> {
         Chore::Examples => ci::examples(),
         Chore::Live(arguments) => live::live(&arguments),
         Chore::NewProvider(arguments) => new_provider::new_provider(&arguments),
+        Chore::Picture(arguments) => picture::picture(&arguments),
+        Chore::Readme(arguments) => readme::readme(&arguments),
         Chore::Replay(arguments) => replay::replay(&arguments),
         Chore::Soak(arguments) => soak::soak(&arguments),
     }

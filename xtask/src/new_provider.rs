@@ -99,6 +99,6 @@ fn next_steps(name: &str) -> String {
         "laid out crates/meanwhile-{name}; `cargo test -p meanwhile-{name}` passes.
 Next: the wire's own types, messages and settings (docs/adding-a-provider.md). For users of the
 facade: a feature `{name}` in crates/meanwhile/Cargo.toml, and its row in
-crates/meanwhile/src/providers.rs."
+crates/meanwhile/src/providers.rs. Before it is committed: `cargo xtask readme`."
     )
 }

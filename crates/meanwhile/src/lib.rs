@@ -92,8 +92,9 @@ pub use meanwhile_core::{
 #[cfg(feature = "concurrency")]
 pub use meanwhile_concurrency::{compare, gather, map_concurrent, merge, race};
 pub use meanwhile_core::{
-    AgentRun, Call, EachTurn, Extract, Extracted, Json, NextTurn, OutputReader, PendingCall,
-    ReadValue, Reading, Repair, RunEvent, RunState, StopWhen, ToolTurn, Turn,
+    AgentRun, Call, Checked, Checks, EachTurn, Extract, Extracted, Json, NextTurn, OutputReader,
+    PendingCall, Pricing, ReadValue, Reading, Repair, RunEvent, RunState, StopWhen, ToolTurn, Turn,
+    Usd,
 };
 
 // Under which settings it happens, and who is told.
@@ -159,9 +160,33 @@ pub use meanwhile_observe as observe;
 #[cfg(feature = "blocking")]
 pub use meanwhile_blocking as blocking;
 
+/// Programs of typed predictors: signatures, adapters, agents, evaluation, optimisers.
+///
+/// A signature says what a model is given and what it is to answer; a predictor asks for it, and modules are
+/// made of predictors. Models that are named by strings are looked up in the [`registry()`](crate::registry())
+/// once that was used; a signature that a macro made uses it by itself.
+#[cfg(feature = "programs")]
+pub mod programs {
+    #[cfg(feature = "macros")]
+    pub use meanwhile_macros::{Module, Signature, signature};
+    pub use meanwhile_programs::*;
+}
+
 /// The Model Context Protocol: the tools of servers as a [`Toolbox`], and a toolbox as a server.
 #[cfg(feature = "mcp")]
 pub use meanwhile_mcp as mcp;
+
+/// Your own documents: splitters, ingestion, stores, retrieval, query and chat engines.
+#[cfg(feature = "rag")]
+pub mod rag {
+    pub use meanwhile_rag::*;
+    #[cfg(feature = "rag-postgres")]
+    pub use meanwhile_rag_postgres as postgres;
+    #[cfg(feature = "rag-qdrant")]
+    pub use meanwhile_rag_qdrant as qdrant;
+    #[cfg(feature = "rag-sqlite")]
+    pub use meanwhile_rag_sqlite as sqlite;
+}
 
 /// For tests of programs and providers: a conformance suite, record and replay, a bad server.
 #[cfg(feature = "testkit")]

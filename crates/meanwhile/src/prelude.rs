@@ -22,6 +22,13 @@ pub use crate::{CallPartials, Growing, Partial};
 #[cfg(feature = "macros")]
 pub use meanwhile_macros::{prompt, tool, toolkit};
 
+#[cfg(all(feature = "macros", feature = "programs"))]
+pub use crate::programs::signature;
+#[cfg(feature = "programs")]
+pub use crate::programs::{
+    ChainOfThought, Forward, Module, ModuleExt, Predict, ReAct, Signature, fields,
+};
+
 pub use futures_util::{StreamExt, TryStreamExt};
 pub use schemars::JsonSchema;
 pub use serde::{Deserialize, Serialize};

@@ -134,12 +134,38 @@ pub fn registry() -> &'static Registry {
             registry.register(info);
         }
         #[cfg(feature = "layers")]
-        registry.layer(meanwhile_layers::standard()).set_timer(meanwhile_layers::TokioTimer);
+        registry
+            .layer(meanwhile_layers::standard())
+            .set_timer(meanwhile_layers::TokioTimer)
+            .set_prices(Bundled);
         #[cfg(feature = "output")]
         registry.set_reader(meanwhile_output::JsonReader::new());
+        #[cfg(feature = "programs")]
+        meanwhile_programs::set_registry(&registry);
+        #[cfg(feature = "rag")]
+        meanwhile_rag::set_registry(&registry);
         registry
     });
     &REGISTRY
+}
+
+/// The prices that come with the layers. The table is read when it is first asked.
+#[cfg(feature = "layers")]
+#[derive(Debug)]
+struct Bundled;
+
+#[cfg(feature = "layers")]
+impl meanwhile_core::Pricing for Bundled {
+    fn cost(
+        &self,
+        provider: &str,
+        model: &str,
+        service_tier: Option<&str>,
+        usage: &meanwhile_core::Usage,
+    ) -> Option<meanwhile_core::Usd> {
+        let prices = meanwhile_layers::Prices::bundled();
+        meanwhile_core::Pricing::cost(&prices, provider, model, service_tier, usage)
+    }
 }
 
 /// Returns the model that a `provider/model` string names in the [`registry()`].

@@ -8,13 +8,17 @@ const FACADE: &str = "meanwhile";
 const CORE: &str = "meanwhile-core";
 const HTTP: &str = "meanwhile-http";
 const JSON: &str = "meanwhile-json";
+const RAG: &str = "meanwhile-rag";
 const MACROS: &str = "meanwhile-macros";
 
 /// Crates that are neither providers nor published building blocks.
 const TOOLS: &[&str] = &[
     "meanwhile-bench",
+    "meanwhile-bench-retrieval",
+    "meanwhile-bench-tools",
     "meanwhile-examples",
     "meanwhile-live",
+    "meanwhile-programs-bench",
     "meanwhile-replay",
     "meanwhile-soak",
     "xtask",
@@ -41,6 +45,12 @@ const AROUND: &[(&str, &[&str])] = &[
     ("meanwhile-blocking", &[]),
     ("meanwhile-mcp", &[]),
     ("meanwhile-output", &[JSON]),
+    (RAG, &[]),
+    ("meanwhile-rag-sqlite", &[RAG]),
+    ("meanwhile-rag-postgres", &[RAG]),
+    // Its server speaks HTTP.
+    ("meanwhile-rag-qdrant", &[RAG, HTTP]),
+    ("meanwhile-programs", &[JSON]),
 ];
 
 /// Crates that implement a provider; everything else of ours must be named in this file.

@@ -11,6 +11,8 @@
 mod arrows;
 mod judge;
 mod outsider;
+mod packages;
+mod shortest;
 mod tidy;
 mod weight;
 

@@ -1,0 +1,10 @@
+//! As short as it gets: a call.
+
+use meanwhile::prelude::*;
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    meanwhile::call("local/smollm2-135m", "Recommend a book.")
+        .await
+        .map(|text: String| println!("{text}"))
+}
