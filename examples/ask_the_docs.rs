@@ -2,6 +2,7 @@
 //!
 //! `cargo run --release --features documents --example ask_the_docs -- "How do I limit concurrency?"`
 
+use meanwhile::Settings;
 use meanwhile::prelude::*;
 use meanwhile::rag::loaders::Folder;
 use meanwhile::rag::splitters::MarkdownSplitter;
@@ -30,6 +31,7 @@ async fn main() -> Result<()> {
     let query = index.query(&question).model(model).top_k(3);
     // So small a model does better with few words.
     let query = query.instructions("Answer the question from the sources, in two sentences.");
+    let query = query.settings(Settings::new().temperature(0.0).max_tokens(60));
     println!("\n{question}");
     let mut answer = query.stream().await?;
     while let Some(chunk) = answer.next().await {

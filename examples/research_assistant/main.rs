@@ -56,7 +56,7 @@ async fn main() -> Result<()> {
     }
     let mut questions = arguments.questions;
     if questions.is_empty() {
-        questions.push("How do I keep what succeeded when some calls fail?".to_owned());
+        questions.push("How do I limit how many calls run at once?".to_owned());
     }
     for question in questions {
         println!("\n> {question}\n");

@@ -24,7 +24,7 @@ pub(crate) struct Session {
 impl Session {
     pub(crate) fn new(index: &Index, model: &str, tools: bool, dollars: Option<u32>) -> Self {
         let (history, notes) = (History::new(1_000), Arc::<Notes>::default());
-        let mut settings = Settings::new().max_tokens(300).observe(history.clone());
+        let mut settings = Settings::new().seed(1).max_tokens(120).observe(history.clone());
         if let Some(dollars) = dollars {
             settings = settings.layer(Budget::money(Usd::dollars(dollars.into())));
         }

@@ -4,7 +4,5 @@ use meanwhile::prelude::*;
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    meanwhile::call("local/smollm2-135m", "Recommend a book.")
-        .await
-        .map(|text: String| println!("{text}"))
+    meanwhile::call("local/smollm2-135m", "Say hello").await.map(|text: String| println!("{text}"))
 }

@@ -21,10 +21,10 @@ pub(crate) struct Arguments {
     arguments: Vec<String>,
 }
 
-/// Runs the example, optimised, and draws what it printed.
+/// Runs the example and draws what it printed.
 pub(crate) fn picture(arguments: &Arguments) -> Result<()> {
     let mut command: Command =
-        cargo(&["run", "--quiet", "--release", "--all-features", "--example", &arguments.example]);
+        cargo(&["run", "--quiet", "--all-features", "--example", &arguments.example]);
     let output = command
         .arg("--")
         .args(&arguments.arguments)
