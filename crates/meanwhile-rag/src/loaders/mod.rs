@@ -1,4 +1,4 @@
-//! [`Folder`] and [`file`], documents from files; [`Parser`], from the bytes of one.
+//! [`Folder`] and [`file()`], documents from files; [`Parser`], from the bytes of one.
 
 #[cfg(feature = "html")]
 mod html;
