@@ -60,8 +60,19 @@ def invoke(exchange):
         )
     if "mistral." in model or "openai." in model:
         texts = map(json.dumps, inner) if whole else (piece.decode() for piece in inner)
-        return chat.stream(Event("", as_chunk(json.loads(text))) for text in texts)
+        answer = chat.stream(Event("", as_chunk(json.loads(text))) for text in texts)
+        return without_tags(answer) if "openai." in model else answer
     return Answer(kind="unknown")
+
+
+def without_tags(answer):
+    """OpenAI's open models write their thinking in front of the text, in tags."""
+    if answer.text.startswith("<reasoning>"):
+        thinking, tag, text = answer.text.removeprefix("<reasoning>").partition("</reasoning>")
+        if tag:
+            answer.thinking += thinking
+            answer.text = text
+    return answer
 
 
 def as_chunk(body):
