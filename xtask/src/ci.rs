@@ -1,6 +1,7 @@
 //! What CI does, a function a step. People run the same.
 
 use std::process::Command;
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use cargo_metadata::MetadataCommand;
@@ -10,15 +11,24 @@ use crate::{features, replay, soak};
 
 /// Everything, cheapest first.
 pub(crate) fn all() -> Result<()> {
-    lint()?;
-    doc()?;
-    features::check()?;
-    test()?;
-    examples()?;
-    soak::short()?;
-    replay::prove()?;
-    outsider()?;
-    eprintln!("\n== CI passed");
+    let began = Instant::now();
+    let steps: [(&str, fn() -> Result<()>); 8] = [
+        ("lint", lint),
+        ("doc", doc),
+        ("features", features::check),
+        ("test", test),
+        ("examples", examples),
+        ("soak", soak::short),
+        ("replay", replay::prove),
+        ("outsider", outsider),
+    ];
+    let mut times = Vec::new();
+    for (name, step) in steps {
+        let start = Instant::now();
+        step().with_context(|| format!("the step `{name}` failed"))?;
+        times.push(format!("{name} {} s", start.elapsed().as_secs()));
+    }
+    eprintln!("\n== CI passed in {} s: {}", began.elapsed().as_secs(), times.join(", "));
     Ok(())
 }
 
