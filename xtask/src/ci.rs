@@ -9,10 +9,13 @@ use cargo_metadata::MetadataCommand;
 use crate::run::{cargo, root, run};
 use crate::{features, replay, soak};
 
+/// The name of a step, and what it does.
+type Step = (&'static str, fn() -> Result<()>);
+
 /// Everything, cheapest first.
 pub(crate) fn all() -> Result<()> {
     let began = Instant::now();
-    let steps: [(&str, fn() -> Result<()>); 8] = [
+    let steps: [Step; 8] = [
         ("lint", lint),
         ("doc", doc),
         ("features", features::check),
