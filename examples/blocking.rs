@@ -41,10 +41,10 @@ fn main() -> Result<()> {
 
     // An async tool is run only where that is allowed.
     let tool = || Double { number: 5 };
-    if let Err(error) = tool().run_blocking() {
+    if let Err(error) = tool().call_blocking() {
         println!("{error}");
     }
-    let output = allow_async_tools(Duration::from_secs(1), || tool().run_blocking())?;
+    let output = allow_async_tools(Duration::from_secs(1), || tool().call_blocking())?;
     println!("{}", output.parts[0].as_text().unwrap_or_default());
 
     // Inside of an async task, waiting is an error that says what to do.

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use meanwhile::layers::{Price, Prices, Usd};
+use meanwhile::layers::{Price, Prices};
 use meanwhile::prelude::*;
-use meanwhile::{compare, race};
+use meanwhile::{Usd, compare, race};
 
 #[call(temperature = 0.2)]
 async fn summarise(topic: &str) -> Result<String> {

@@ -1,13 +1,18 @@
 //! Another client than the registry's: by attribute, in the body, and at the call site.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
+use meanwhile::http::Client;
 use meanwhile::prelude::*;
 use meanwhile::provider::openai::OpenAi;
 
-/// Evaluated for every call; a client is cheap to clone, so keep it in a static if it is costly.
+static SHARED: LazyLock<AnyProvider> =
+    LazyLock::new(|| Scripted::new().reply("from the attribute's client").into());
+
+/// Called for every call: what is costly to make is made once, and a clone shares its connections.
 fn shared_client() -> AnyProvider {
-    Scripted::new().reply("from the attribute's client").into()
+    SHARED.clone()
 }
 
 #[call("openai/gpt-4o-mini", client = shared_client(), timeout = "20s")]
@@ -31,10 +36,14 @@ async fn main() -> Result<()> {
     let client = Scripted::new().reply("from the call site's client");
     println!("{}", by_body("acme", "Who answers?").client(client).await?);
 
-    // A real client with its own address and key; nothing is sent here.
-    let proxy =
-        OpenAi::builder().base_url("http://127.0.0.1:4000/v1").api_key("sk-local").build()?;
-    let call = by_attribute("Who answers?").client(proxy).timeout(Duration::from_secs(5));
+    // A real client with its own address, key and proxy; nothing is sent here.
+    let http_client = Client::builder().proxy("http://user:password@127.0.0.1:3128").build()?;
+    let gateway = OpenAi::builder()
+        .base_url("http://127.0.0.1:4000/v1")
+        .api_key("sk-local")
+        .http_client(http_client)
+        .build()?;
+    let call = by_attribute("Who answers?").client(gateway).timeout(Duration::from_secs(5));
     println!("{:?}", call.request().await?.timeouts.whole);
     Ok(())
 }

@@ -44,7 +44,7 @@ async fn main() -> Result<()> {
         .tool::<Double>()
         .tool::<Capital>()
         .max_turns(8)
-        .concurrent_tools(4)
+        .tool_concurrency(4)
         .model("scripted/any");
     let began = Instant::now();
     let run = agent.call(Task::input("What is 2*4, and the capital of Peru?")).await?;

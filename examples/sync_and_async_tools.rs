@@ -25,19 +25,19 @@ fn main() -> Result<()> {
     println!("awaited: {answer}");
 
     // A tool that does not wait runs anywhere; one that does asks first.
-    println!("halved: {:?}", Halve { x: 10 }.run_blocking()?);
-    match (Double { x: 5 }).run_blocking() {
+    println!("halved: {:?}", Halve { x: 10 }.call_blocking()?);
+    match (Double { x: 5 }).call_blocking() {
         Ok(output) => println!("not reached: {output:?}"),
         Err(error) => println!("refused: {error}"),
     }
 
     // Allowed for a piece of code.
     let within = Duration::from_secs(5);
-    let output = allow_async_tools(within, || Double { x: 5 }.run_blocking())?;
+    let output = allow_async_tools(within, || Double { x: 5 }.call_blocking())?;
     println!("in a scope: {output:?}");
 
     // Allowed everywhere.
     configure_async_tools(AsyncTools::Allow { within });
-    println!("everywhere: {:?}", Double { x: 5 }.run_blocking()?);
+    println!("everywhere: {:?}", Double { x: 5 }.call_blocking()?);
     Ok(())
 }

@@ -5,7 +5,8 @@
     benches/programs/compare.py target/release/meanwhile-programs-bench
 
 DSPy is installed into a virtual environment in the cache folder (`MEANWHILE_CACHE`, else the user's), or
-found where `--python` says.
+found where `--python` says. Fails when rows do, when the two come to different scores, and when Meanwhile
+evaluates fewer than 20 times as many rows in a second of processor time.
 """
 
 import argparse
@@ -18,6 +19,8 @@ import sys
 import venv
 
 DSPY = "dspy==3.4.1"
+# Rows per CPU second, against DSPy's.
+LEAST = 20
 HERE = pathlib.Path(__file__).resolve().parent
 
 
@@ -61,12 +64,17 @@ def main() -> None:
             "dspy": [python, str(HERE / "dspy_evaluate.py"), *shared],
         }
         rates = {name: [] for name in commands}
+        scores = set()
+        failed = []
         print(f"{'':10} {'rows':>6} {'errors':>6} {'score':>7} {'cpu s':>8} {'wall s':>8} {'rows/cpu s':>11}")
         for _ in range(arguments.rounds):
             for name, command in commands.items():
                 line = measure(command)
                 rate = line["rows"] / line["cpu_s"]
                 rates[name].append(rate)
+                scores.add(round(line["score"], 2))
+                if line["errors"]:
+                    failed.append(f"{line['errors']} rows of {name} failed")
                 print(
                     f"{name:10} {line['rows']:6} {line['errors']:6} {line['score']:7.2f}"
                     f" {line['cpu_s']:8.3f} {line['wall_s']:8.2f} {rate:11.0f}",
@@ -74,6 +82,12 @@ def main() -> None:
                 )
         ours, theirs = (statistics.median(rates[name]) for name in ("meanwhile", "dspy"))
         print(f"median rows per CPU second: {ours:.0f} against {theirs:.0f}, {ours / theirs:.1f} times")
+        if len(scores) != 1:
+            failed.append(f"the scores differ: {sorted(scores)}")
+        if ours < LEAST * theirs:
+            failed.append(f"that is less than {LEAST} times as many")
+        if failed:
+            sys.exit("; ".join(failed))
     finally:
         server.terminate()
         server.wait()

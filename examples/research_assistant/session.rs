@@ -3,12 +3,12 @@
 use std::io::{Write as _, stdout};
 use std::sync::Arc;
 
-use meanwhile::layers::{Budget, Prices, Usd};
+use meanwhile::layers::{Budget, Prices};
 use meanwhile::observe::History;
 use meanwhile::observe::terminal::Timeline;
 use meanwhile::prelude::*;
 use meanwhile::rag::{ChatEngine, ChatMode, Index, TokenBudget};
-use meanwhile::{RunKind, Settings, scope};
+use meanwhile::{RunKind, Settings, Usd, scope};
 use tokio::io::{AsyncBufReadExt as _, BufReader, stdin};
 
 use crate::tools::{Calculate, Notes};
@@ -96,7 +96,7 @@ impl Session {
         let mut total = Usd::ZERO;
         for run in self.history.runs().iter().filter(|run| run.kind == RunKind::Model) {
             let (provider, model) = run.name.split_once('/').unwrap_or((&run.name, ""));
-            match prices.cost(provider, model, &run.usage) {
+            match prices.cost(provider, model, None, &run.usage) {
                 Some(cost) => total += cost.total(),
                 None if provider == "local" => {}
                 None => return format!("the price of {} is not known", run.name),

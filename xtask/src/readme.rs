@@ -146,13 +146,9 @@ fn unlinked(line: &str, to_items: &[&str]) -> String {
                 text.push_str(&format!("[{words}]({target})"));
                 rest = after;
             }
-            Some((_, after)) => {
-                text.push_str(words);
-                rest = after;
-            }
+            Some((_, after)) => rest = join(&mut text, words, after),
             None if words.starts_with('`') || to_items.contains(&words) => {
-                text.push_str(&words.replace("macro@", ""));
-                rest = after;
+                rest = join(&mut text, &words.replace("macro@", ""), after);
             }
             None => {
                 text.push_str(&format!("[{words}]"));
@@ -164,6 +160,17 @@ fn unlinked(line: &str, to_items: &[&str]) -> String {
     text
 }
 
+/// Adds the words of a link. Code in them goes on in code right behind them: without the link between, the
+/// two are one span. Returns what is left of the line.
+fn join<'a>(text: &mut String, words: &str, after: &'a str) -> &'a str {
+    let (words, after) = match (words.strip_suffix('`'), after.strip_prefix('`')) {
+        (Some(words), Some(after)) => (words, after),
+        _ => (words, after),
+    };
+    text.push_str(words);
+    after
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -172,6 +179,7 @@ mod tests {
     fn keeps_what_is_read_outside_of_rustdoc() {
         let docs = [
             "[`Reader`] reads [what comes](Reader::push) from [Acme](https://acme.example) or a [file].",
+            "Begin with [`Reader::new`]`(…)`.",
             "",
             "# Features",
             "```no_run",
@@ -183,7 +191,8 @@ mod tests {
         ];
         assert_eq!(
             plain(&docs),
-            "`Reader` reads what comes from [Acme](https://acme.example) or a file.\n\n## Features\n\
+            "`Reader` reads what comes from [Acme](https://acme.example) or a file.\n\
+             Begin with `Reader::new(…)`.\n\n## Features\n\
              ```rust\nshown();\n```\n[Acme]: https://acme.example\n"
         );
     }

@@ -11,11 +11,14 @@ use meanwhile_programs::{
     Prediction, Rollout, fields, with_overlay,
 };
 
+use crate::data;
+
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// `amazonReviewSnippets_GroundTruth.txt` of the data set of Hutto and Gilbert (ICWSM 2014)
+    /// `amazonReviewSnippets_GroundTruth.txt` of the data set of Hutto and Gilbert (ICWSM 2014); without it,
+    /// pip fetches the package that carries it
     #[arg(long)]
-    data: PathBuf,
+    data: Option<PathBuf>,
     #[arg(long, value_delimiter = ',', default_value = "0,1,2")]
     seeds: Vec<u64>,
     #[arg(long, default_value_t = 16)]
@@ -48,7 +51,11 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let program = Predict::parse("text -> label: Literal['positive', 'negative']")?
         .adapter(ChatAdapter::new().without_fallback())
         .settings(settings);
-    let examples = examples(&std::fs::read_to_string(&arguments.data)?);
+    let data = match &arguments.data {
+        Some(path) => path.clone(),
+        None => data::fetch()?,
+    };
+    let examples = examples(&std::fs::read_to_string(data)?);
     for seed in arguments.seeds.iter().copied() {
         let mut mixed = examples.clone();
         fastrand::Rng::with_seed(seed).shuffle(&mut mixed);

@@ -1,6 +1,8 @@
 //! Programs, measured: `evaluate` runs rows against a loopback server, which `serve` is; `format` lets an
 //! optimiser teach the embedded model to answer in form. `compare.py` runs DSPy beside the first.
 
+#[cfg(feature = "local")]
+mod data;
 mod evaluate;
 #[cfg(feature = "local")]
 mod format;

@@ -5,8 +5,8 @@ use meanwhile_rag::Retrieve;
 
 use crate::data::Collection;
 
-/// How well the documents that answer are found, on the mean over all questions.
-#[derive(Default)]
+/// How well the documents that answer are found, for one question or on the mean over many.
+#[derive(Clone, Copy, Default)]
 pub(crate) struct Scores {
     /// Which part of the documents that answer is among the first 5, 10 and 20.
     pub(crate) recall: [f64; 3],
@@ -27,12 +27,35 @@ impl Scores {
     }
 }
 
-/// Asks all questions. Of the chunks that are found, the best one of a document is its place.
+impl Scores {
+    pub(crate) fn mean(scores: &[Self]) -> Self {
+        let count = scores.len() as f64;
+        let mut mean = Self::default();
+        for scores in scores {
+            for (mean, recall) in mean.recall.iter_mut().zip(scores.recall) {
+                *mean += recall / count;
+            }
+            mean.hit += scores.hit / count;
+            mean.mrr += scores.mrr / count;
+        }
+        mean
+    }
+}
+
+/// Asks all questions.
 pub(crate) async fn measure(
     collection: &Collection,
     retrieve: impl Fn(String) -> Retrieve,
 ) -> Result<Scores> {
-    let mut scores = Scores::default();
+    Ok(Scores::mean(&measure_each(collection, retrieve).await?))
+}
+
+/// Asks all questions and tells of each. Of the chunks that are found, the best one of a document is its place.
+pub(crate) async fn measure_each(
+    collection: &Collection,
+    retrieve: impl Fn(String) -> Retrieve,
+) -> Result<Vec<Scores>> {
+    let mut all = Vec::with_capacity(collection.questions.len());
     for question in &collection.questions {
         let found = retrieve(question.text.clone()).top_k(150).await?;
         let mut places: Vec<&str> = Vec::new();
@@ -43,17 +66,31 @@ pub(crate) async fn measure(
         }
         let answers = |id: &&str| question.answers.iter().any(|answer| answer == id);
         let among = |most: usize| places.iter().take(most).filter(|id| answers(id)).count();
-        for (recall, most) in scores.recall.iter_mut().zip([5, 10, 20]) {
-            *recall += among(most) as f64 / question.answers.len() as f64;
-        }
-        scores.hit += f64::from(u8::from(among(10) > 0));
-        if let Some(first) = places.iter().take(10).position(answers) {
-            scores.mrr += 1.0 / (first + 1) as f64;
-        }
+        let first = places.iter().take(10).position(answers);
+        all.push(Scores {
+            recall: [5, 10, 20].map(|most| among(most) as f64 / question.answers.len() as f64),
+            hit: f64::from(u8::from(first.is_some())),
+            mrr: first.map_or(0.0, |first| 1.0 / (first + 1) as f64),
+        });
     }
-    let questions = collection.questions.len() as f64;
-    scores.recall.iter_mut().for_each(|recall| *recall /= questions);
-    scores.hit /= questions;
-    scores.mrr /= questions;
-    Ok(scores)
+    Ok(all)
+}
+
+/// The scores of a setting that was chosen on other questions than those it is measured on: what found most
+/// among ten for every second question is measured on the others, and the other way round. `tried` is what
+/// each setting scored, question by question.
+pub(crate) fn chosen_on_others(tried: &[(usize, Vec<Scores>)]) -> (Scores, [usize; 2]) {
+    let half = |scores: &[Scores], rest: usize| -> Vec<Scores> {
+        scores.iter().skip(rest).step_by(2).copied().collect()
+    };
+    let mut measured = Vec::new();
+    let chosen = [0, 1].map(|rest| {
+        let recall = |scores: &[Scores]| Scores::mean(&half(scores, 1 - rest)).recall[1];
+        let best = tried.iter().max_by(|(_, a), (_, b)| recall(a).total_cmp(&recall(b)));
+        best.map_or(0, |(setting, scores)| {
+            measured.extend(half(scores, rest));
+            *setting
+        })
+    });
+    (Scores::mean(&measured), chosen)
 }

@@ -69,7 +69,7 @@ async fn soak(arguments: &Arguments, server: &Server) -> Result<Outcome> {
     let provider = OpenAi::builder()
         .base_url(server.url())
         .api_key("sk-soak")
-        .client(client)
+        .http_client(client)
         .build()?
         .layer(&timeouts())
         .layer(&RateLimit::new().requests_per_minute(1_000).window(Duration::from_secs(1)))

@@ -4,7 +4,9 @@
 
 use std::collections::VecDeque;
 
-use meanwhile_core::{Event, Part, ProviderData, Request, Thinking, Warning, WarningKind};
+use meanwhile_core::{
+    Event, Metadata, Part, ProviderData, Request, Thinking, Warning, WarningKind,
+};
 use meanwhile_http::CallIds;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
@@ -29,6 +31,10 @@ pub(crate) struct Blocks {
     pub(crate) called: bool,
     /// Whether the answer came as the arguments of [`OUTPUT_TOOL`].
     pub(crate) answered: bool,
+    /// The model that took over from the one that was asked.
+    fallback: Option<String>,
+    /// Whether a piece without a block was told of.
+    warned: bool,
 }
 
 #[derive(Debug)]
@@ -69,6 +75,8 @@ impl Blocks {
             output_tool,
             called: false,
             answered: false,
+            fallback: None,
+            warned: false,
         }
     }
 
@@ -136,12 +144,27 @@ impl Blocks {
                 let id = self.ids.give(block.id.given());
                 events.push_back(Event::tool_call_start(part, id, block.name.0));
             }
-            _ => {
+            kind => {
                 if let Some(Value::Object(block)) = value(raw) {
+                    if kind == "fallback" {
+                        let model = block.get("to").and_then(|to| to.get("model"));
+                        self.answered_by(model.and_then(Value::as_str), events);
+                    }
                     self.push(index, Kind::Opaque { block, input: String::new() });
                 }
             }
         }
+    }
+
+    /// Another model answers from here on, if any is named.
+    pub(crate) fn answered_by(&mut self, model: Option<&str>, events: &mut Events) {
+        if model.is_none() || model == self.fallback.as_deref() {
+            return;
+        }
+        self.fallback = model.map(str::to_owned);
+        let mut metadata = Metadata::default();
+        metadata.model.clone_from(&self.fallback);
+        events.push_back(Event::Metadata(Box::new(metadata)));
     }
 
     /// Adds to a block. `whole` is the event, for deltas of unknown types.
@@ -239,15 +262,24 @@ impl Blocks {
         events: &mut Events,
     ) -> Option<usize> {
         match &*delta.r#type.0 {
-            "text_delta" => {
+            "text_delta" | "citations_delta" => {
                 let part = self.push(index, Kind::Text);
                 events.push_back(Event::text_start(part));
             }
-            "thinking_delta" => {
+            "thinking_delta" | "signature_delta" => {
                 let part = self.push(index, Kind::Thinking { signature: String::new() });
                 events.push_back(Event::thinking_start(part));
             }
-            _ => return None,
+            kind => {
+                if !std::mem::replace(&mut self.warned, true) {
+                    let message = format!(
+                        "a piece of type `{kind}` belongs to no block that has begun, and is missing"
+                    );
+                    let warning = Warning::new(WarningKind::Unreadable, "content block", message);
+                    events.push_back(Event::warning(warning));
+                }
+                return None;
+            }
         }
         self.open.len().checked_sub(1)
     }

@@ -10,6 +10,20 @@ use crate::encode::Purpose;
 use crate::{MessagesDecoder, encode, error, models};
 
 /// Who serves the wire, and what that changes about a request.
+///
+/// ```
+/// use meanwhile_anthropic::{Host, MessagesCodec};
+/// use meanwhile_core::{Message, Request};
+/// use meanwhile_http::Codec as _;
+///
+/// let request = Request::new("claude-sonnet-4-5", vec![Message::user("Hello")]);
+/// // Anthropic reads the model in the body, the others in the path.
+/// let here = MessagesCodec::new("anthropic", Host::Anthropic).encode(&request)?;
+/// assert_eq!(here.path, "/v1/messages");
+/// let there = MessagesCodec::new("bedrock", Host::Bedrock).encode(&request)?;
+/// assert!(there.path.contains("claude-sonnet-4-5"));
+/// # Ok::<(), meanwhile_core::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Host {
@@ -31,6 +45,20 @@ pub enum Host {
 ///
 /// Opaque data carries the id `anthropic` whichever host the codec is for, because signatures of one
 /// host are good on the others; files belong to the host that stores them.
+///
+/// ```
+/// use meanwhile_anthropic::{Host, MessagesCodec};
+/// use meanwhile_core::{Message, Params, Request};
+/// use meanwhile_http::Codec as _;
+///
+/// let codec = MessagesCodec::new("anthropic", Host::Anthropic);
+/// let mut request = Request::new("claude-sonnet-4-5", vec![Message::user("Hello")]);
+/// request.params = Params::new().max_tokens(100);
+/// let wire = codec.encode(&request)?;
+/// let body: serde_json::Value = serde_json::from_slice(&wire.body).unwrap();
+/// assert_eq!((&body["model"], &body["max_tokens"]), (&"claude-sonnet-4-5".into(), &100.into()));
+/// # Ok::<(), meanwhile_core::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct MessagesCodec {
     provider: Arc<str>,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use meanwhile_core::{AnyProvider, Batches, ListModels, ProviderInfo, Result, Timeouts};
-use meanwhile_http::{Auth, Client, Endpoint, HttpProvider, Secret};
+use meanwhile_http::{Auth, BaseUrl, Client, Endpoint, Headers, HttpProvider, Secret};
 
 use crate::{AnthropicApi, DIALECT as ID, Host, MessagesCodec};
 
@@ -17,6 +17,17 @@ pub const PROVIDER: ProviderInfo =
         .with_batches(|| Anthropic::builder().batches());
 
 /// Anthropic's own API.
+///
+/// ```
+/// use meanwhile_anthropic::Anthropic;
+/// use meanwhile_core::Provider as _;
+///
+/// let anthropic = Anthropic::builder().api_key("not-a-real-key").build()?;
+/// assert_eq!(anthropic.id(), "anthropic");
+/// let capabilities = anthropic.capabilities("claude-sonnet-4-5");
+/// assert!(capabilities.tools && capabilities.images);
+/// # Ok::<(), meanwhile_core::Error>(())
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Anthropic;
@@ -27,10 +38,10 @@ impl Anthropic {
         let base_url = std::env::var("ANTHROPIC_BASE_URL").ok();
         let base_url = base_url.filter(|url| !url.trim().is_empty());
         Builder {
-            base_url: base_url.unwrap_or_else(|| BASE_URL.to_owned()),
+            base_url: base_url.unwrap_or_else(|| BASE_URL.to_owned()).into(),
             auth: None,
             betas: Vec::new(),
-            headers: Vec::new(),
+            headers: Headers::default(),
             client: None,
             timeouts: Timeouts::default(),
             frame_limit: None,
@@ -45,13 +56,41 @@ impl Anthropic {
 }
 
 /// A provider that is being configured. Nothing is checked before [`build`](Self::build).
+///
+/// ```
+/// # use meanwhile_anthropic::Anthropic;
+/// # use meanwhile_core::Model;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> meanwhile_core::Result<()> {
+/// # use std::io::{Read as _, Write as _};
+/// # let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+/// # let base_url = format!("http://{}", listener.local_addr().unwrap());
+/// # std::thread::spawn(move || {
+/// #     let (mut connection, _) = listener.accept().unwrap();
+/// #     let mut read = [0; 65536];
+/// #     let _ = connection.read(&mut read);
+/// #     let body = r#"{"id": "msg_1", "type": "message", "role": "assistant", "model": "claude-sonnet-4-5", "content": [{"type": "text", "text": "Hello."}], "stop_reason": "end_turn", "usage": {"input_tokens": 9, "output_tokens": 2}}"#;
+/// #     let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length";
+/// #     write!(connection, "{head}: {}\r\n\r\n{body}", body.len()).unwrap();
+/// #     while connection.read(&mut read).is_ok_and(|more| more > 0) {}
+/// # });
+/// // A gateway in front of Anthropic, and a feature that is in beta.
+/// let anthropic = Anthropic::builder()
+///     .base_url(base_url)
+///     .api_key("not-a-real-key")
+///     .beta("context-1m-2025-08-07")
+///     .build()?;
+/// let answer: String = Model::of(anthropic, "claude-sonnet-4-5").call("Say hello").await?;
+/// assert_eq!(answer, "Hello.");
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct Builder {
-    base_url: String,
+    base_url: BaseUrl,
     auth: Option<Credential>,
     betas: Vec<String>,
-    headers: Vec<(String, String)>,
+    headers: Headers,
     client: Option<Client>,
     timeouts: Timeouts,
     frame_limit: Option<usize>,
@@ -78,7 +117,7 @@ impl Builder {
 
     /// Sends requests to another base URL, a proxy or a recording: the part before `/v1/messages`.
     pub fn base_url(mut self, base_url: impl Into<String>) -> Self {
-        self.base_url = base_url.into();
+        self.base_url = BaseUrl::from(base_url);
         self
     }
 
@@ -91,12 +130,18 @@ impl Builder {
 
     /// Adds a header to every request.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.headers.push((name.into(), value.into()));
+        self.headers.add(name, value);
         self
     }
 
-    /// Uses another client than the shared one.
-    pub fn client(mut self, client: Client) -> Self {
+    /// Adds a header that is never printed to every request.
+    pub fn secret_header(mut self, name: impl Into<String>, value: impl Into<Secret>) -> Self {
+        self.headers.add_secret(name, value);
+        self
+    }
+
+    /// Sends requests through another HTTP client than the shared one.
+    pub fn http_client(mut self, client: Client) -> Self {
         self.client = Some(client);
         self
     }
@@ -154,11 +199,9 @@ impl Builder {
 
     fn connect(self) -> Result<HttpProvider<MessagesCodec>> {
         // Some clients count `/v1` to the base URL, and share the variable that holds it.
-        let base_url = self.base_url.trim().trim_end_matches('/');
-        let mut endpoint = Endpoint::new(base_url.strip_suffix("/v1").unwrap_or(base_url))?;
-        for (name, value) in self.headers {
-            endpoint = endpoint.with_header(&name, &value)?;
-        }
+        let base_url = self.base_url.as_ref().trim().trim_end_matches('/');
+        let base_url = base_url.strip_suffix("/v1").unwrap_or(base_url);
+        let endpoint = self.headers.add_to(Endpoint::new(base_url)?)?;
         let auth = match self.auth {
             Some(Credential::Auth(auth)) => auth,
             Some(Credential::Key(key)) => Auth::header("x-api-key", key)?,

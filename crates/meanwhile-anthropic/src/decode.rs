@@ -20,7 +20,8 @@ pub struct MessagesDecoder {
     blocks: Blocks,
     counters: Map<String, Value>,
     service_tier: Option<String>,
-    /// What was told about the answer as a whole: container, context management, stop details.
+    /// What was told about the answer as a whole: container, context management, diagnostics, stop
+    /// details.
     about: Map<String, Value>,
     finish: Option<Finish>,
     started: bool,
@@ -121,6 +122,7 @@ impl MessagesDecoder {
         }
         self.tell("container", message.container);
         self.tell("context_management", message.context_management);
+        self.tell("diagnostics", message.diagnostics);
         self.tell("stop_details", message.stop_details);
         self.usage(message.usage, events);
         self.stop(message.stop_reason.given(), message.stop_sequence.given());
@@ -171,6 +173,7 @@ impl MessagesDecoder {
             events.push_back(Event::Metadata(Box::new(metadata)));
         }
         usage::update(&mut self.counters, later);
+        self.blocks.answered_by(usage::fallback(&self.counters), events);
         events.push_back(Event::usage(usage::usage(&self.counters)));
     }
 
@@ -183,10 +186,15 @@ impl MessagesDecoder {
             let about = ProviderData::new(DIALECT, Value::Object(about));
             self.blocks.part(Part::Opaque(about), events);
         }
-        let answered = self.blocks.answered && !self.blocks.called;
-        if answered && finish.reason == FinishReason::ToolCalls {
-            finish.reason = FinishReason::Stop;
-        }
+        finish.reason = match finish.reason {
+            // The call of the tool that is the answer asks for nothing.
+            FinishReason::ToolCalls if self.blocks.answered && !self.blocks.called => {
+                FinishReason::Stop
+            }
+            // Hosts that copy this wire do not always say that the calls are to be answered.
+            FinishReason::Stop if self.blocks.called => FinishReason::ToolCalls,
+            reason => reason,
+        };
         events.push_back(Event::finish(finish));
     }
 }

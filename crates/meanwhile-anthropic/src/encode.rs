@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use http::HeaderValue;
-use meanwhile_core::{Error, ErrorKind, Request, Result, ToolChoice};
+use meanwhile_core::{Error, ErrorKind, Request, Result, ToolChoice, Warning};
 use meanwhile_http::{Framing, Wire};
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use serde_json::{Map, Value, json};
@@ -57,7 +57,7 @@ pub(crate) fn request(
     betas: &[String],
     purpose: Purpose,
 ) -> Result<Wire> {
-    let facts = models::facts(&request.model);
+    let facts = models::facts(&request.model, host);
     let mut notes = Notes::new(request.unsupported);
     let options = options(request, provider);
     let shape = Shape::new(request, facts, &mut notes)?;
@@ -92,8 +92,15 @@ pub(crate) fn request(
     tools::write(request, &shape, &settings, &options, &mut notes, &mut body)?;
     output(&shape, &settings, &mut body);
     settings.write(request, facts, &mut notes, &mut body)?;
-    if let Some(container) = written.container {
-        body.push("container", Out::Json(container.clone()));
+    match written.container {
+        Some(container) if host == Host::Anthropic => {
+            body.push("container", Out::Json(container.clone()));
+        }
+        Some(_) => {
+            let message = "containers belong to the host that runs them, and this one has none";
+            notes.mention(Warning::dropped("container", message));
+        }
+        None => {}
     }
     if request.is_streamed() && host != Host::Bedrock {
         body.push("stream", Out::Flag(true));

@@ -4,31 +4,48 @@ use meanwhile_core::{Document, Image, MediaSource};
 
 use crate::written::{Data, Source};
 
-/// The source of an image; `None` where the API cannot take it from there.
-pub(crate) fn image<'a>(image: &'a Image, provider: &str) -> Option<Source<'a>> {
-    match &image.source {
-        MediaSource::Bytes(bytes) => {
-            let media_type = image.media_type.as_deref().unwrap_or("image/png");
-            Some(Source::Base64 { media_type, data: Data::Bytes(bytes) })
+/// Why it cannot be written.
+type Outcome<'a> = Result<Source<'a>, &'static str>;
+
+/// The API wants the type of bytes named, and a wrong name is refused.
+const NAMELESS: &str = "its media type is not known; name it";
+
+/// The source of an image.
+///
+/// # Errors
+///
+/// Why the API cannot take it.
+pub(crate) fn image<'a>(image: &'a Image, provider: &str) -> Outcome<'a> {
+    match (&image.source, image.media_type.as_deref()) {
+        (MediaSource::Bytes(bytes), Some(media_type)) => {
+            Ok(Source::Base64 { media_type, data: Data::Bytes(bytes) })
         }
-        source => elsewhere(source, provider),
+        (MediaSource::Bytes(_), None) => Err(NAMELESS),
+        (source, _) => {
+            elsewhere(source, provider).ok_or("this API does not take images from there")
+        }
     }
 }
 
-/// The source of a document; `None` where the API cannot take it.
-pub(crate) fn document<'a>(document: &'a Document, provider: &str) -> Option<Source<'a>> {
-    let media_type = document.media_type.as_deref().unwrap_or("application/pdf");
-    match &document.source {
-        MediaSource::Text(text) => Some(Source::Text { media_type: "text/plain", data: text }),
-        MediaSource::Bytes(bytes) if media_type == "application/pdf" => {
-            Some(Source::Base64 { media_type: "application/pdf", data: Data::Bytes(bytes) })
+/// The source of a document.
+///
+/// # Errors
+///
+/// Why the API cannot take it.
+pub(crate) fn document<'a>(document: &'a Document, provider: &str) -> Outcome<'a> {
+    let taken = "this API takes PDF files and plain text";
+    match (&document.source, document.media_type.as_deref()) {
+        (MediaSource::Text(text), _) => Ok(Source::Text { media_type: "text/plain", data: text }),
+        (MediaSource::Bytes(bytes), Some("application/pdf")) => {
+            Ok(Source::Base64 { media_type: "application/pdf", data: Data::Bytes(bytes) })
         }
         // Text of every kind is plain text to the API.
-        MediaSource::Bytes(bytes) if is_text(media_type) => {
-            let text = std::str::from_utf8(bytes).ok();
-            text.map(|data| Source::Text { media_type: "text/plain", data })
+        (MediaSource::Bytes(bytes), Some(media_type)) if is_text(media_type) => {
+            let text = std::str::from_utf8(bytes).map_err(|_| "it is no text in UTF-8")?;
+            Ok(Source::Text { media_type: "text/plain", data: text })
         }
-        source => elsewhere(source, provider),
+        (MediaSource::Bytes(_), None) => Err(NAMELESS),
+        (source, _) => elsewhere(source, provider).ok_or(taken),
     }
 }
 

@@ -284,18 +284,24 @@ impl<'a> Writer<'a, '_> {
         if image.detail.is_some() {
             self.notes.dropped("detail", "this API looks at all images alike")?;
         }
-        let Some(source) = media::image(image, self.setting.provider) else {
-            self.notes.dropped("image", "this API does not take images from there")?;
-            return Ok(None);
+        let source = match media::image(image, self.setting.provider) {
+            Ok(source) => source,
+            Err(why) => {
+                self.notes.dropped("image", why)?;
+                return Ok(None);
+            }
         };
         let data = image.data.as_deref();
         Ok(Some(self.media(Kind::Image { source }, data)))
     }
 
     fn document(&mut self, document: &'a Document) -> Result<Option<Block<'a>>> {
-        let Some(source) = media::document(document, self.setting.provider) else {
-            self.notes.dropped("document", "this API takes PDF files and plain text")?;
-            return Ok(None);
+        let source = match media::document(document, self.setting.provider) {
+            Ok(source) => source,
+            Err(why) => {
+                self.notes.dropped("document", why)?;
+                return Ok(None);
+            }
         };
         let title = document.name.as_deref();
         let kind = Kind::Document { source, title, citations: self.setting.citations };

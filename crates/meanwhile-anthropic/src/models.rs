@@ -3,6 +3,8 @@
 
 use meanwhile_core::{Capabilities, Effort, OutputSupport};
 
+use crate::Host;
+
 /// How a model is told to think.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Thinking {
@@ -109,8 +111,18 @@ const FAMILIES: &[(&str, Facts)] = &[
     ("claude-instant", old(4096)),
 ];
 
-/// What is known about a model.
-pub(crate) fn facts(model: &str) -> Facts {
+/// What is known about a model where this host serves it.
+pub(crate) fn facts(model: &str, host: Host) -> Facts {
+    let mut facts = of(model);
+    // Bedrock holds only later models to a schema, whichever of its wires asks for it. See
+    // https://docs.aws.amazon.com/bedrock/latest/userguide/structured-output.html.
+    if host == Host::Bedrock && model.contains("claude-opus-4-1") {
+        facts.native_output = false;
+    }
+    facts
+}
+
+fn of(model: &str) -> Facts {
     let found = FAMILIES.iter().find(|(name, _)| model.contains(name));
     match found {
         Some((_, facts)) => *facts,
@@ -123,7 +135,7 @@ pub(crate) fn facts(model: &str) -> Facts {
 
 /// What a model accepts and offers.
 pub(crate) fn capabilities(model: &str) -> Capabilities {
-    let facts = facts(model);
+    let facts = of(model);
     let mut capabilities = Capabilities::text();
     // Older models are held to a schema by a tool that they must call.
     capabilities.output = OutputSupport::Schema;
@@ -131,7 +143,7 @@ pub(crate) fn capabilities(model: &str) -> Capabilities {
         !["claude-2", "claude-instant", "claude-v2"].iter().any(|name| model.contains(name));
     capabilities.tools = capabilities.images;
     capabilities.documents = facts.documents;
-    capabilities.thinking = facts.thinking != Thinking::None;
+    capabilities.reasoning = facts.thinking != Thinking::None;
     // Its own tools may take longer than one answer.
     capabilities.pauses = true;
     if !capabilities.tools {

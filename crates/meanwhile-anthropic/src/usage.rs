@@ -61,6 +61,14 @@ fn rounds(counters: &Map<String, Value>) -> Option<Vec<&Value>> {
     Some(all.iter().filter(|round| !is(round, "advisor_message")).collect())
 }
 
+/// The model that answered in the place of the one that was asked, where the counters tell of one.
+pub(crate) fn fallback(counters: &Map<String, Value>) -> Option<&str> {
+    let rounds = counters.get("iterations")?.as_array()?;
+    let is_fallback =
+        |round: &&Value| round.get("type").is_some_and(|kind| kind == "fallback_message");
+    rounds.iter().rfind(is_fallback)?.get("model")?.as_str()
+}
+
 /// The sum of what is reported; `None` where nothing is.
 fn sum(counts: impl Iterator<Item = Option<u64>>) -> Option<u64> {
     counts.flatten().fold(None, |sum, count| Some(sum.unwrap_or(0_u64).saturating_add(count)))

@@ -32,6 +32,9 @@ pub(crate) struct Message<'a> {
     pub(crate) container: Option<&'a RawValue>,
     #[serde(borrow)]
     pub(crate) context_management: Option<&'a RawValue>,
+    /// Why the cache could not be used, where that was asked for.
+    #[serde(borrow)]
+    pub(crate) diagnostics: Option<&'a RawValue>,
     #[serde(borrow)]
     pub(crate) usage: Option<&'a RawValue>,
 }

@@ -14,6 +14,19 @@ use crate::filter::Filter;
 use crate::{config, error};
 
 /// The paths of a resource that requests go to.
+///
+/// ```
+/// use meanwhile_azure::{AzureCodec, Surface};
+/// use meanwhile_core::{Message, Request};
+/// use meanwhile_http::Codec as _;
+///
+/// let request = Request::new("gpt-4o", vec![Message::user("Hello")]);
+/// let path = |surface| AzureCodec::new(surface).encode(&request).map(|wire| wire.path);
+/// assert_eq!(path(Surface::V1)?, "/openai/v1/chat/completions");
+/// let dated = path(Surface::Deployments("2024-10-21".to_owned()))?;
+/// assert_eq!(dated, "/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21");
+/// # Ok::<(), meanwhile_core::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Surface {
@@ -53,6 +66,21 @@ const OTHERS: [&str; 18] = [
 /// Models whose names begin with `claude` are asked on Anthropic's wire, under `/anthropic`. The
 /// others are asked on Chat Completions, or on Responses where they have nothing else, or where the
 /// model's name ends with `:responses`.
+///
+/// ```
+/// use meanwhile_azure::{AzureCodec, Surface};
+/// use meanwhile_core::{Message, Request};
+/// use meanwhile_http::Codec as _;
+///
+/// let codec = AzureCodec::new(Surface::V1);
+/// let path = |model: &str| {
+///     let request = Request::new(model, vec![Message::user("Hello")]);
+///     codec.encode(&request).map(|wire| wire.path)
+/// };
+/// assert_eq!(path("gpt-4o:responses")?, "/openai/v1/responses");
+/// assert_eq!(path("claude-sonnet-4-5")?, "/anthropic/v1/messages");
+/// # Ok::<(), meanwhile_core::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct AzureCodec {
     api: Api,

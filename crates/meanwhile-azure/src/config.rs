@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderValue, Request};
 use meanwhile_core::{AnyProvider, Embedder, Error, ErrorKind, ProviderInfo, Result, Timeouts};
-use meanwhile_http::{Auth, Authorize, Client, Endpoint, HttpProvider, Secret};
+use meanwhile_http::{Auth, Authorize, BaseUrl, Client, Endpoint, Headers, HttpProvider, Secret};
 
 use crate::modality::AzureEmbedder;
 use crate::{Api, AzureCodec, ClientCredentials, Surface};
@@ -30,6 +30,19 @@ pub const PROVIDER: ProviderInfo =
         .with_embedder(|| Azure::builder().embedder());
 
 /// The models that one Azure resource serves.
+///
+/// ```
+/// use meanwhile_azure::Azure;
+/// use meanwhile_core::Provider as _;
+///
+/// let azure = Azure::builder()
+///     .endpoint("https://my-resource.openai.azure.com")
+///     .api_key("not-a-real-key")
+///     .build()?;
+/// assert_eq!(azure.id(), "azure");
+/// assert!(azure.capabilities("gpt-4o").tools);
+/// # Ok::<(), meanwhile_core::Error>(())
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Azure;
@@ -43,13 +56,13 @@ impl Azure {
     /// [`ClientCredentials::from_env`].
     pub fn builder() -> Builder {
         Builder {
-            endpoint: variable(&ENDPOINT_VARIABLES),
+            endpoint: variable(&ENDPOINT_VARIABLES).map(BaseUrl::from),
             version: variable(&VERSION_VARIABLES),
             surface: None,
             api: Api::ByModel,
             deployments: Vec::new(),
             auth: None,
-            headers: Vec::new(),
+            headers: Headers::default(),
             client: None,
             timeouts: Timeouts::default(),
             frame_limit: None,
@@ -58,15 +71,43 @@ impl Azure {
 }
 
 /// A provider that is being configured. Nothing is checked before [`build`](Self::build).
+///
+/// ```
+/// # use meanwhile_azure::Azure;
+/// # use meanwhile_core::Model;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> meanwhile_core::Result<()> {
+/// # use std::io::{Read as _, Write as _};
+/// # let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+/// # let base_url = format!("http://{}", listener.local_addr().unwrap());
+/// # std::thread::spawn(move || {
+/// #     let (mut connection, _) = listener.accept().unwrap();
+/// #     let mut read = [0; 65536];
+/// #     let _ = connection.read(&mut read);
+/// #     let body = r#"{"id": "1", "model": "gpt-4o-mini", "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "Hello."}}]}"#;
+/// #     let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length";
+/// #     write!(connection, "{head}: {}\r\n\r\n{body}", body.len()).unwrap();
+/// #     while connection.read(&mut read).is_ok_and(|more| more > 0) {}
+/// # });
+/// // A deployment whose name does not tell which model it is of.
+/// let azure = Azure::builder()
+///     .endpoint(base_url)
+///     .api_key("not-a-real-key")
+///     .deployment("support", "gpt-4o-mini")
+///     .build()?;
+/// let answer: String = Model::of(azure, "support").call("Say hello").await?;
+/// assert_eq!(answer, "Hello.");
+/// # Ok(()) }
+/// ```
 #[must_use = "a builder does nothing until it is built"]
 pub struct Builder {
-    endpoint: Option<String>,
+    endpoint: Option<BaseUrl>,
     version: Option<String>,
     surface: Option<Surface>,
     api: Api,
     deployments: Vec<(String, String)>,
     auth: Option<Credential>,
-    headers: Vec<(String, String)>,
+    headers: Headers,
     client: Option<Client>,
     timeouts: Timeouts,
     frame_limit: Option<usize>,
@@ -82,7 +123,7 @@ impl Builder {
     /// Sends requests to this resource, such as `https://NAME.openai.azure.com` or
     /// `https://NAME.services.ai.azure.com`. A path that ends with `/models` chooses model inference.
     pub fn endpoint(mut self, url: impl Into<String>) -> Self {
-        self.endpoint = Some(url.into());
+        self.endpoint = Some(BaseUrl::from(url));
         self
     }
 
@@ -143,12 +184,18 @@ impl Builder {
 
     /// Adds a header to every request.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.headers.push((name.into(), value.into()));
+        self.headers.add(name, value);
         self
     }
 
-    /// Uses another client than the shared one.
-    pub fn client(mut self, client: Client) -> Self {
+    /// Adds a header that is never printed to every request.
+    pub fn secret_header(mut self, name: impl Into<String>, value: impl Into<Secret>) -> Self {
+        self.headers.add_secret(name, value);
+        self
+    }
+
+    /// Sends requests through another HTTP client than the shared one.
+    pub fn http_client(mut self, client: Client) -> Self {
         self.client = Some(client);
         self
     }
@@ -192,11 +239,8 @@ impl Builder {
             let message = "no Azure endpoint was found; set the environment variable `AZURE_OPENAI_ENDPOINT` or pass one to the provider";
             return Err(Error::new(ErrorKind::Config, message));
         };
-        let (base, found) = split(&given, self.version);
-        let mut endpoint = Endpoint::new(base)?;
-        for (name, value) in self.headers {
-            endpoint = endpoint.with_header(&name, &value)?;
-        }
+        let (base, found) = split(given.as_ref(), self.version);
+        let endpoint = self.headers.add_to(Endpoint::new(base)?)?;
         let auth = match self.auth {
             Some(Credential::Auth(auth)) => auth,
             Some(Credential::Key(key)) => Auth::hook(ApiKey::new(&key)?),
@@ -224,9 +268,11 @@ impl Builder {
 impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Builder")
+            .field("endpoint", &self.endpoint)
             .field("surface", &self.surface)
             .field("api", &self.api)
             .field("auth", &self.auth)
+            .field("headers", &self.headers)
             .finish_non_exhaustive()
     }
 }
@@ -242,7 +288,7 @@ fn from_env(client: Option<&Client>) -> Result<Auth> {
     }
     match ClientCredentials::from_env() {
         Ok(application) => Ok(Auth::hook(match client {
-            Some(client) => application.with_client(client.clone()),
+            Some(client) => application.with_http_client(client.clone()),
             None => application,
         })),
         Err(_) => Err(missing),

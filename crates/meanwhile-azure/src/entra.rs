@@ -32,6 +32,21 @@ const LIMIT: usize = 64 << 10;
 ///
 /// Clones share the token, which is fetched on first use and renewed before it expires; while one
 /// request fetches it, the others wait for the same. Must be used inside a tokio runtime.
+///
+/// ```
+/// use meanwhile_azure::{Azure, ClientCredentials};
+/// use meanwhile_core::Provider as _;
+/// use meanwhile_http::Auth;
+///
+/// let application = ClientCredentials::new("my-tenant", "my-application", "s3cret");
+/// assert_eq!(format!("{application:?}"), "ClientCredentials(my-application of my-tenant)");
+/// let azure = Azure::builder()
+///     .endpoint("https://my-resource.openai.azure.com")
+///     .auth(Auth::hook(application))
+///     .build()?;
+/// assert_eq!(azure.id(), "azure");
+/// # Ok::<(), meanwhile_core::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct ClientCredentials {
     tenant: String,
@@ -95,7 +110,7 @@ impl ClientCredentials {
 
     /// Fetches tokens with another client than the shared one.
     #[must_use]
-    pub fn with_client(mut self, client: Client) -> Self {
+    pub fn with_http_client(mut self, client: Client) -> Self {
         self.client = Some(client);
         self
     }

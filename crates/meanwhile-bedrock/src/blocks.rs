@@ -38,7 +38,14 @@ impl Open {
             Value::Object(fields) => fields,
             _ => Map::new(),
         };
-        let own = Own { name: name.into(), fields, input: String::new(), pieces: Vec::new() };
+        let mut own = Own {
+            name: name.into(),
+            fields: Map::new(),
+            input: String::new(),
+            pieces: Vec::new(),
+            bytes: Vec::new(),
+        };
+        own.grow(Value::Object(fields));
         Self { index, part: 0, kind: Kind::Own(own) }
     }
 }
@@ -52,14 +59,24 @@ pub(crate) struct Own {
     pub(crate) input: String,
     /// The content of a tool's answer.
     pieces: Vec<Value>,
+    /// What a picture or a sound consists of; each piece of it is base64 of its own.
+    bytes: Vec<u8>,
 }
 
 impl Own {
-    /// Adds a piece: a list is content, an object has fields.
+    /// Adds a piece: a list is content, an object has fields, and bytes follow the earlier ones.
     pub(crate) fn grow(&mut self, more: Value) {
         match more {
             Value::Array(pieces) => self.pieces.extend(pieces),
-            Value::Object(fields) => self.fields.extend(fields),
+            Value::Object(mut fields) => {
+                let bytes = fields.get("source").and_then(|source| source.get("bytes"));
+                let bytes = bytes.and_then(Value::as_str).map(|bytes| STANDARD.decode(bytes));
+                if let Some(Ok(bytes)) = bytes {
+                    self.bytes.extend(bytes);
+                    fields.shift_remove("source");
+                }
+                self.fields.extend(fields);
+            }
             _ => {}
         }
     }
@@ -74,6 +91,11 @@ impl Own {
         }
         if !self.pieces.is_empty() || self.name == "toolResult" {
             self.fields.entry("content").or_insert(Value::Array(join(self.pieces)));
+        }
+        if !self.bytes.is_empty() {
+            // A source that is still there was no base64, so the whole is not what was meant.
+            let source = json!({ "bytes": STANDARD.encode(self.bytes) });
+            self.fields.entry("source").or_insert(source);
         }
         (self.name, Value::Object(self.fields))
     }
@@ -135,7 +157,7 @@ pub(crate) fn citation(raw: Value, provider: &str) -> Citation {
     let quotes: Vec<&str> =
         quotes.filter_map(|quote| quote.get("text").and_then(Value::as_str)).collect();
     citation.quote = (!quotes.is_empty()).then(|| quotes.concat());
-    citation.url = text(raw.pointer("/location/web/url"));
+    citation.url = text(raw.pointer("/location/web/url")).or_else(|| text(raw.get("source")));
     let place = raw.get("location").and_then(Value::as_object);
     let index = place.into_iter().flat_map(|place| place.values()).find_map(|place| {
         place.get("documentIndex").or_else(|| place.get("searchResultIndex"))?.as_u64()

@@ -1,21 +1,36 @@
 //! [`Bedrock`]: from the environment or code to a provider.
 
-use meanwhile_core::{AnyProvider, Capabilities, Error, ErrorKind, ProviderInfo, Result, Timeouts};
-use meanwhile_http::{Auth, Client, Codec, Endpoint, HttpProvider, Secret};
+use std::sync::Arc;
 
-use crate::BedrockCodec;
+use meanwhile_core::{
+    AnyProvider, Capabilities, Embedder, Error, ErrorKind, ProviderInfo, Result, Timeouts,
+};
+use meanwhile_http::{Auth, BaseUrl, Client, Codec, Endpoint, Headers, HttpProvider, Secret};
+
 use crate::models::Model;
 #[cfg(feature = "sigv4")]
 use crate::{AwsCredentials, CredentialsSource, SigV4, profile::Profile};
+use crate::{BedrockApi, BedrockCodec};
 
 pub(crate) const ID: &str = "bedrock";
 const KEY_VARIABLES: &[&str] = &["AWS_BEARER_TOKEN_BEDROCK", "AWS_ACCESS_KEY_ID"];
 
 /// Bedrock, to be registered: its id, its key variables, and how to connect.
 pub const PROVIDER: ProviderInfo =
-    ProviderInfo::new(ID, KEY_VARIABLES, || Bedrock::builder().build());
+    ProviderInfo::new(ID, KEY_VARIABLES, || Bedrock::builder().build())
+        .with_embedder(|| Bedrock::builder().embedder());
 
 /// Amazon Bedrock.
+///
+/// ```
+/// use meanwhile_bedrock::Bedrock;
+/// use meanwhile_core::Provider as _;
+///
+/// let bedrock = Bedrock::builder().region("eu-central-1").api_key("not-a-real-key").build()?;
+/// assert_eq!(bedrock.id(), "bedrock");
+/// assert!(bedrock.capabilities("anthropic.claude-sonnet-4-5-20250929-v1:0").tools);
+/// # Ok::<(), meanwhile_core::Error>(())
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Bedrock;
@@ -32,7 +47,7 @@ impl Bedrock {
             credential: Credential::Environment,
             #[cfg(feature = "sigv4")]
             profile: None,
-            headers: Vec::new(),
+            headers: Headers::default(),
             client: None,
             timeouts: Timeouts::default(),
             frame_limit: None,
@@ -41,15 +56,43 @@ impl Bedrock {
 }
 
 /// A provider that is being configured. Nothing is checked before [`build`](Self::build).
+///
+/// ```
+/// # use meanwhile_bedrock::Bedrock;
+/// # use meanwhile_core::Model;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> meanwhile_core::Result<()> {
+/// # use std::io::{Read as _, Write as _};
+/// # let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+/// # let base_url = format!("http://{}", listener.local_addr().unwrap());
+/// # std::thread::spawn(move || {
+/// #     let (mut connection, _) = listener.accept().unwrap();
+/// #     let mut read = [0; 65536];
+/// #     let _ = connection.read(&mut read);
+/// #     let body = r#"{"output": {"message": {"role": "assistant", "content": [{"text": "Hello."}]}}, "stopReason": "end_turn", "usage": {"inputTokens": 9, "outputTokens": 2, "totalTokens": 11}}"#;
+/// #     let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length";
+/// #     write!(connection, "{head}: {}\r\n\r\n{body}", body.len()).unwrap();
+/// #     while connection.read(&mut read).is_ok_and(|more| more > 0) {}
+/// # });
+/// // An endpoint within a network of your own.
+/// let bedrock = Bedrock::builder()
+///     .region("eu-central-1")
+///     .base_url(base_url)
+///     .api_key("not-a-real-key")
+///     .build()?;
+/// let answer: String = Model::of(bedrock, "amazon.nova-lite-v1:0").call("Say hello").await?;
+/// assert_eq!(answer, "Hello.");
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct Builder {
     region: Option<String>,
-    base_url: Option<String>,
+    base_url: Option<BaseUrl>,
     credential: Credential,
     #[cfg(feature = "sigv4")]
     profile: Option<String>,
-    headers: Vec<(String, String)>,
+    headers: Headers,
     client: Option<Client>,
     timeouts: Timeouts,
     frame_limit: Option<usize>,
@@ -100,18 +143,24 @@ impl Builder {
 
     /// Sends requests to another base URL, a proxy or a recording.
     pub fn base_url(mut self, base_url: impl Into<String>) -> Self {
-        self.base_url = Some(base_url.into());
+        self.base_url = Some(BaseUrl::from(base_url));
         self
     }
 
     /// Adds a header to every request.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.headers.push((name.into(), value.into()));
+        self.headers.add(name, value);
         self
     }
 
-    /// Uses another client than the shared one.
-    pub fn client(mut self, client: Client) -> Self {
+    /// Adds a header that is never printed to every request.
+    pub fn secret_header(mut self, name: impl Into<String>, value: impl Into<Secret>) -> Self {
+        self.headers.add_secret(name, value);
+        self
+    }
+
+    /// Sends requests through another HTTP client than the shared one.
+    pub fn http_client(mut self, client: Client) -> Self {
         self.client = Some(client);
         self
     }
@@ -136,7 +185,26 @@ impl Builder {
     /// [`Config`](ErrorKind::Config) when there is no region, or the base URL, the key or a header
     /// cannot be used.
     pub fn build(self) -> Result<AnyProvider> {
-        self.connect(BedrockCodec::default(), BedrockCodec::capabilities)
+        Ok(self.connect(BedrockCodec::default(), BedrockCodec::capabilities)?.into())
+    }
+
+    /// Makes what Bedrock offers beside answers. Does no network I/O; may read the shared files of AWS.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build).
+    pub fn api(self) -> Result<BedrockApi> {
+        let provider = self.connect(BedrockCodec::default(), BedrockCodec::capabilities)?;
+        Ok(BedrockApi { api: provider.api() })
+    }
+
+    /// Makes the embedder. Does no network I/O; may read the shared files of AWS.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build).
+    pub fn embedder(self) -> Result<Arc<dyn Embedder>> {
+        Ok(Arc::new(self.api()?))
     }
 
     /// Makes a provider that speaks another wire of the service than Converse, such as
@@ -146,27 +214,24 @@ impl Builder {
     ///
     /// As [`build`](Self::build).
     pub fn build_with(self, codec: impl Codec) -> Result<AnyProvider> {
-        self.connect(codec, |model| Model::of(model).capabilities())
+        Ok(self.connect(codec, |model| Model::of(model).capabilities())?.into())
     }
 
-    fn connect(
+    fn connect<C: Codec>(
         self,
-        codec: impl Codec,
+        codec: C,
         capabilities: fn(&str) -> Capabilities,
-    ) -> Result<AnyProvider> {
+    ) -> Result<HttpProvider<C>> {
         let region = self.find_region();
         let base_url = match (&self.base_url, &region) {
-            (Some(base_url), _) => base_url.clone(),
+            (Some(base_url), _) => base_url.as_ref().to_owned(),
             (None, region) => match (variable("AWS_ENDPOINT_URL_BEDROCK_RUNTIME"), region) {
                 (Some(base_url), _) => base_url,
                 (None, Some(region)) => regional(region)?,
                 (None, None) => return Err(no_region()),
             },
         };
-        let mut endpoint = Endpoint::new(&base_url)?;
-        for (name, value) in &self.headers {
-            endpoint = endpoint.with_header(name, value)?;
-        }
+        let endpoint = self.headers.add_to(Endpoint::new(&base_url)?)?;
         let auth = self.credential.auth(
             region,
             #[cfg(feature = "sigv4")]
@@ -182,7 +247,7 @@ impl Builder {
         if let Some(bytes) = self.frame_limit {
             provider = provider.with_frame_limit(bytes);
         }
-        Ok(provider.into())
+        Ok(provider)
     }
 
     fn find_region(&self) -> Option<String> {

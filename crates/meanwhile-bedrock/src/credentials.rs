@@ -8,6 +8,18 @@ use meanwhile_core::{Error, ErrorKind, Result};
 use meanwhile_http::Secret;
 
 /// An access key of AWS. `Debug` shows neither the secret nor the token.
+///
+/// ```
+/// use meanwhile_bedrock::{AwsCredentials, Bedrock};
+/// use meanwhile_core::Provider as _;
+///
+/// let credentials = AwsCredentials::new("AKIDEXAMPLE", "s3cret").with_session_token("t0ken");
+/// let shown = format!("{credentials:?}");
+/// assert!(shown.contains("AKIDEXAMPLE") && !shown.contains("s3cret") && !shown.contains("t0ken"));
+/// let bedrock = Bedrock::builder().region("eu-central-1").credentials(credentials).build()?;
+/// assert_eq!(bedrock.id(), "bedrock");
+/// # Ok::<(), meanwhile_core::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct AwsCredentials {
     pub(crate) access_key_id: String,

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use meanwhile_core::{
     Audio, Error, ErrorKind, Event, Finish, FinishReason, Image, Metadata, Part, Request, Result,
+    Warning, WarningKind,
 };
 use meanwhile_http::frame::MessageHeaders;
 use meanwhile_http::{CallFragment, Decoder, Frame, ToolCalls};
@@ -77,6 +78,7 @@ impl ConverseDecoder {
             self.close(index, events);
         }
         self.stop(answer.stop_reason.as_deref(), answer.additional_model_response_fields);
+        self.perform(answer.performance_config);
         self.about(answer.usage, answer.trace, answer.service_tier, events);
         self.complete(events);
         Ok(())
@@ -99,18 +101,8 @@ impl ConverseDecoder {
             }
             Block::Citations(cited) => self.cited(index, cited, events),
             Block::Image(raw) | Block::Audio(raw) => {
-                let value = value(raw);
                 let name = if matches!(block, Block::Image(_)) { "image" } else { "audio" };
-                let part = match media::made(&value) {
-                    Some((format, bytes)) if name == "image" => {
-                        Part::Image(Image::bytes(bytes, format!("image/{format}")))
-                    }
-                    Some((format, bytes)) => {
-                        Part::Audio(Audio::bytes(bytes, format!("audio/{format}")))
-                    }
-                    None => self.opaque(name, value),
-                };
-                self.part(part, events);
+                self.own(name, value(raw), events);
             }
             Block::ToolResult(raw) => {
                 let part = self.opaque("toolResult", value(raw));
@@ -169,6 +161,7 @@ impl ConverseDecoder {
             }
             Some("metadata") => {
                 let event: About<'_> = parse(data)?;
+                self.perform(event.performance_config);
                 self.about(event.usage, event.trace, event.service_tier, events);
                 self.counted = true;
                 if self.stop_reason.is_some() {
@@ -258,7 +251,12 @@ impl ConverseDecoder {
         raw: &'a RawValue,
         events: &mut Events,
     ) -> Option<ToolUse<'a>> {
-        let call: ToolUse<'a> = serde_json::from_str(raw.get()).ok()?;
+        let Ok(call) = serde_json::from_str::<ToolUse<'a>>(raw.get()) else {
+            let message = "a call of the answer is no object and is missing";
+            let warning = Warning::new(WarningKind::Unreadable, "tool call", message);
+            events.push_back(Event::warning(warning));
+            return None;
+        };
         let name = call.name.as_deref().unwrap_or_default();
         if call.r#type.as_deref() == Some("server_tool_use") {
             self.open.push(Open::own(index, "toolUse", value(raw)));
@@ -352,13 +350,7 @@ impl ConverseDecoder {
         let data = match kind {
             Kind::Own(block) => {
                 let (name, value) = block.finish();
-                let part = match media::made(&value) {
-                    Some((format, bytes)) if name == "image" => {
-                        Part::Image(Image::bytes(bytes, format!("image/{format}")))
-                    }
-                    _ => self.opaque(&name, value),
-                };
-                return self.part(part, events);
+                return self.own(&name, value, events);
             }
             Kind::Thinking(sealed) => sealed.into_data(&self.provider),
             Kind::Text | Kind::Output => None,
@@ -376,6 +368,25 @@ impl ConverseDecoder {
     fn part(&mut self, part: Part, events: &mut Events) {
         let index = self.next();
         events.push_back(Event::part(index, part));
+    }
+
+    /// A block that was kept as it came: a picture, a sound, or one of the service's own.
+    fn own(&mut self, name: &str, value: Value, events: &mut Events) {
+        if let Some(error) = value.pointer("/error/message").and_then(Value::as_str) {
+            let message = format!("the service could not make all of a block: {error}");
+            let warning = Warning::new(WarningKind::Unreadable, name.to_owned(), message);
+            events.push_back(Event::warning(warning));
+        }
+        let part = match (media::made(&value), name) {
+            (Some((format, bytes)), "image") => {
+                Part::Image(Image::bytes(bytes, format!("image/{format}")))
+            }
+            (Some((format, bytes)), "audio") => {
+                Part::Audio(Audio::bytes(bytes, format!("audio/{format}")))
+            }
+            _ => self.opaque(name, value),
+        };
+        self.part(part, events);
     }
 
     fn opaque(&self, name: &str, value: Value) -> Part {
@@ -401,6 +412,13 @@ impl ConverseDecoder {
         let sequence = sequence.iter().find_map(|path| more.pointer(path)?.as_str());
         self.stop_sequence = sequence.map(str::to_owned);
         self.told.insert("additionalModelResponseFields".to_owned(), more);
+    }
+
+    /// Keeps which latency the model answered with.
+    fn perform(&mut self, config: Option<&RawValue>) {
+        if let Some(config) = config.map(value).filter(Value::is_object) {
+            self.told.insert("performanceConfig".to_owned(), config);
+        }
     }
 
     fn about(

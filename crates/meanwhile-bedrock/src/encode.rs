@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use http::HeaderMap;
 use meanwhile_core::{Error, ErrorKind, OutputSchema, Params, Request, Result, ToolChoice};
 use meanwhile_http::{Framing, Wire};
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
@@ -11,16 +12,27 @@ use serde_json::{Map, Value, json};
 use crate::messages::{self, Conversation};
 use crate::models::{Choice, Family, Model};
 use crate::notes::Notes;
+use crate::nova;
 use crate::output::{self, Plan};
 use crate::reasoning;
 use crate::schema;
 use crate::written::{Block, InputSchema, Message, Tool, ToolSpec};
 
+/// In which form a request is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// For Converse.
+    Converse,
+    /// As Nova's own body, for `InvokeModel`.
+    Nova,
+}
+
 /// Writes a request for `provider`.
-pub(crate) fn request(request: &Request, provider: &str) -> Result<Wire> {
+pub(crate) fn request(request: &Request, provider: &str, form: Form) -> Result<Wire> {
     let model = Model::of(&request.model);
     let mut notes = Notes::new(request.unsupported);
-    let conversation = messages::conversation(&request.messages, provider, model, &mut notes)?;
+    let conversation =
+        messages::conversation(&request.messages, provider, model, form, &mut notes)?;
     let mut settings = Settings::default();
     params(request, model, &mut notes, &mut settings)?;
     let plan = output::plan(request, model);
@@ -54,7 +66,14 @@ pub(crate) fn request(request: &Request, provider: &str) -> Result<Wire> {
         }
     }
 
-    let mut body = Body { fields: Vec::with_capacity(8 + others.len()) };
+    let mut headers = HeaderMap::new();
+    if form == Form::Nova {
+        nova::move_fields(&mut settings, &mut others, &mut headers, &mut notes)?;
+    }
+    let mut body = Body { fields: Vec::with_capacity(9 + others.len()) };
+    if form == Form::Nova {
+        body.push("schemaVersion", Out::Json(Value::from(nova::SCHEMA_VERSION)));
+    }
     body.push("messages", Out::Messages(conversation.messages));
     if !conversation.system.is_empty() {
         body.push("system", Out::Blocks(conversation.system));
@@ -63,7 +82,12 @@ pub(crate) fn request(request: &Request, provider: &str) -> Result<Wire> {
     if let Some(config) = tools.with(own_tools, own_choice) {
         body.push("toolConfig", Out::Tools(config));
     }
-    body.push_object("additionalModelRequestFields", settings.additional);
+    match form {
+        Form::Converse => body.push_object("additionalModelRequestFields", settings.additional),
+        Form::Nova => body.fields.extend(
+            settings.additional.iter().map(|(name, value)| (&**name, Out::Borrowed(value))),
+        ),
+    }
     if let Some(paths) = settings.response_paths {
         body.push("additionalModelResponseFieldPaths", Out::Json(paths));
     }
@@ -78,11 +102,14 @@ pub(crate) fn request(request: &Request, provider: &str) -> Result<Wire> {
         Error::new(ErrorKind::InvalidRequest, "the request cannot be written as JSON")
             .with_source(source)
     })?;
-    let (operation, framing) = match request.is_streamed() {
-        true => ("converse-stream", Framing::AwsEventStream),
-        false => ("converse", Framing::Whole),
+    let (operation, framing) = match (form, request.is_streamed()) {
+        (Form::Converse, true) => ("converse-stream", Framing::AwsEventStream),
+        (Form::Converse, false) => ("converse", Framing::Whole),
+        (Form::Nova, true) => ("invoke-with-response-stream", Framing::AwsEventStream),
+        (Form::Nova, false) => ("invoke", Framing::Whole),
     };
     let mut wire = Wire::post(path(&request.model, operation)?, bytes, framing);
+    wire.headers = headers;
     wire.warnings = notes.warnings;
     Ok(wire)
 }
@@ -115,8 +142,8 @@ pub(crate) struct Settings {
     /// Fields of the model's own request.
     pub(crate) additional: Map<String, Value>,
     pub(crate) output: Map<String, Value>,
-    service_tier: Option<Value>,
-    response_paths: Option<Value>,
+    pub(crate) service_tier: Option<Value>,
+    pub(crate) response_paths: Option<Value>,
 }
 
 fn params(
@@ -296,7 +323,7 @@ fn tools<'a>(
 }
 
 /// Adds what `more` has; objects within are merged likewise.
-fn merge(into: &mut Map<String, Value>, more: &Map<String, Value>) {
+pub(crate) fn merge(into: &mut Map<String, Value>, more: &Map<String, Value>) {
     for (name, value) in more {
         match (into.get_mut(name), value) {
             (Some(Value::Object(inner)), Value::Object(more)) => merge(inner, more),

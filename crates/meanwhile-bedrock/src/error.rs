@@ -159,10 +159,10 @@ fn by_code(code: &str, original: Option<StatusCode>) -> Option<ErrorKind> {
         | "servicequotaexceeded" => ErrorKind::RateLimit,
         "serviceunavailable" | "modelnotready" => ErrorKind::Overloaded,
         "modeltimeout" => ErrorKind::Timeout(TimeoutPhase::FirstEvent),
-        // What the model's own server said counts where it blames the request.
-        "model" | "modelstream" => {
-            let blamed = original.filter(StatusCode::is_client_error);
-            blamed.map_or(ErrorKind::Server, status::kind)
+        // What the model's own server said counts.
+        "model" | "modelerror" | "modelstream" | "modelstreamerror" => {
+            let failed = original.filter(|code| code.is_client_error() || code.is_server_error());
+            failed.map_or(ErrorKind::Server, status::kind)
         }
         "internalserver" | "internalfailure" | "internalservice" => ErrorKind::Server,
         "validation" | "serialization" | "malformedhttprequest" => ErrorKind::InvalidRequest,

@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, StatusCode};
 use meanwhile_core::{Error, ErrorKind, Event, Request, Result};
+use meanwhile_http::lenient::BorrowedStr;
 use meanwhile_http::{Codec, Decoder, Frame, Framing, Wire};
 use serde::Deserialize;
 
@@ -23,6 +24,21 @@ use crate::error;
 ///
 /// The wire is that of
 /// <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModelWithResponseStream.html>.
+///
+/// ```
+/// use meanwhile_anthropic::{Host, MessagesCodec};
+/// use meanwhile_bedrock::{Bedrock, InvokeCodec};
+/// use meanwhile_core::{Message, Provider as _, Request};
+/// use meanwhile_http::{Codec as _, Framing};
+///
+/// let codec = InvokeCodec::new(MessagesCodec::new("bedrock", Host::Bedrock));
+/// let model = "anthropic.claude-sonnet-4-5-20250929-v1:0";
+/// let wire = codec.encode(&Request::new(model, vec![Message::user("Hello")]).streamed())?;
+/// assert_eq!(wire.framing, Framing::AwsEventStream);
+/// let bedrock = Bedrock::builder().region("eu-central-1").api_key("not-a-real-key");
+/// assert_eq!(bedrock.build_with(codec)?.id(), "bedrock");
+/// # Ok::<(), meanwhile_core::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct InvokeCodec<C> {
     inner: C,
@@ -67,7 +83,7 @@ pub struct InvokeDecoder<D> {
 #[derive(Deserialize)]
 struct Chunk<'a> {
     #[serde(borrow)]
-    bytes: Option<&'a str>,
+    bytes: Option<BorrowedStr<'a>>,
 }
 
 impl<D: Decoder> Decoder for InvokeDecoder<D> {
@@ -85,7 +101,7 @@ impl<D: Decoder> Decoder for InvokeDecoder<D> {
         let Some(bytes) = chunk.bytes else { return Ok(()) };
         self.chunk.clear();
         STANDARD
-            .decode_vec(bytes, &mut self.chunk)
+            .decode_vec(bytes.as_str(), &mut self.chunk)
             .map_err(|source| unreadable().with_source(source))?;
         self.inner.frame(Frame::Event { name: None, data: &self.chunk }, events)
     }

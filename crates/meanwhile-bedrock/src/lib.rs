@@ -22,17 +22,25 @@
 //! `wire`). What a guardrail found and the fields that were asked for stand in an opaque part behind
 //! the answer.
 //!
-//! With feature `invoke`, `:invoke` behind the id asks a model of Anthropic, Mistral or OpenAI on its
-//! vendor's own wire, behind `InvokeModel`: `"bedrock/anthropic.claude-3-haiku-20240307-v1:0:invoke"`,
-//! `"bedrock/mistral.mistral-large-2407-v1:0:invoke"`. Then the vendor's options count, such as
-//! `AnthropicOptions`. Any other wire is [`InvokeCodec`] around a codec, given to
-//! [`Builder::build_with`].
+//! With feature `invoke`, `:invoke` behind the id asks a model on its vendor's own wire, behind
+//! `InvokeModel`: `"bedrock/anthropic.claude-3-haiku-20240307-v1:0:invoke"`,
+//! `"bedrock/amazon.nova-lite-v1:0:invoke"`. Models of Anthropic are asked on the Messages wire, Nova in
+//! a body that is nearly that of Converse, those of Mistral, OpenAI, Qwen and AI21 (Jamba) in Chat
+//! Completions. Llama 3 and 4, Titan, the older ones of Mistral and DeepSeek R1 take one prompt, in which
+//! the vendor's marks tell the turns apart (`prompted`, `template`, `completion`); it carries text
+//! alone. Then the vendor's options count, such as `AnthropicOptions`. Any other wire is
+//! [`InvokeCodec`] around a codec, given to [`Builder::build_with`].
+//!
+//! [`BedrockApi`] embeds texts, with Titan's and Cohere's models.
 //!
 //! A shape of the answer is asked for by the service's own structured output where the model has
 //! that, and else by a tool that the model must call, whose arguments then arrive as text.
 
+mod api;
 mod blocks;
 mod codec;
+#[cfg(feature = "invoke")]
+mod completion;
 mod config;
 #[cfg(feature = "sigv4")]
 mod credentials;
@@ -44,15 +52,20 @@ mod media;
 mod messages;
 mod models;
 mod notes;
+mod nova;
 mod options;
 mod output;
 #[cfg(feature = "sigv4")]
 mod profile;
+#[cfg(feature = "invoke")]
+mod prompted;
 mod reasoning;
 mod route;
 mod schema;
 #[cfg(feature = "sigv4")]
 mod sign;
+#[cfg(feature = "invoke")]
+mod template;
 #[cfg(feature = "invoke")]
 mod thoughts;
 mod usage;
@@ -61,6 +74,7 @@ mod vendors;
 mod wire;
 mod written;
 
+pub use api::BedrockApi;
 pub use codec::ConverseCodec;
 pub use config::{Bedrock, Builder, PROVIDER};
 #[cfg(feature = "sigv4")]

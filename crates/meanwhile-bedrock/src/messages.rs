@@ -7,16 +7,18 @@ use meanwhile_core::{
 };
 use serde_json::{Value, json};
 
+use crate::encode::Form;
 use crate::media;
 use crate::models::{Family, Model};
 use crate::notes::Notes;
 use crate::written::{
-    Block, CachePoint, CitationsContent, Cited, Input, Message, Reasoning, ToolResult as Answer,
-    ToolUse,
+    Block, CachePoint, CitationsContent, Cited, Input, Marked, Message, Reasoning,
+    ToolResult as Answer, ToolUse,
 };
 
 /// Fields of an opaque part that tell about an answer and are no block of content.
-pub(crate) const NOT_CONTENT: [&str; 2] = ["trace", "additionalModelResponseFields"];
+pub(crate) const NOT_CONTENT: [&str; 3] =
+    ["trace", "additionalModelResponseFields", "performanceConfig"];
 
 /// A conversation.
 pub(crate) struct Conversation<'a> {
@@ -31,6 +33,7 @@ pub(crate) fn conversation<'a>(
     messages: &'a [meanwhile_core::Message],
     provider: &str,
     model: Model<'_>,
+    form: Form,
     notes: &mut Notes,
 ) -> Result<Conversation<'a>> {
     let out = Conversation {
@@ -38,7 +41,7 @@ pub(crate) fn conversation<'a>(
         messages: Vec::with_capacity(messages.len()),
         called: Vec::new(),
     };
-    let mut writer = Writer { provider, model, notes, documents: Vec::new(), out };
+    let mut writer = Writer { provider, model, form, notes, documents: Vec::new(), out };
     for message in messages {
         writer.message(message)?;
     }
@@ -48,6 +51,7 @@ pub(crate) fn conversation<'a>(
 struct Writer<'a, 'c> {
     provider: &'c str,
     model: Model<'c>,
+    form: Form,
     notes: &'c mut Notes,
     /// The names of documents so far, which must differ.
     documents: Vec<String>,
@@ -105,12 +109,25 @@ impl<'a> Writer<'a, '_> {
                 let written = media::audio(audio, self.provider);
                 self.media("audio", written, blocks)?;
             }
+            Part::Document(_) if self.form == Form::Nova => {
+                let message = "only Converse takes documents; leave out `:invoke`";
+                self.notes.dropped("document", message)?;
+            }
             Part::Document(document) => {
                 let more = self.own(document.data.as_deref());
                 let written = media::document(document, self.provider, more, &mut self.documents);
                 self.media("document", written, blocks)?;
             }
-            Part::CacheMark(mark) => blocks.push(cache_point(mark)),
+            Part::CacheMark(mark) if self.form == Form::Nova => match blocks.pop() {
+                Some(Block::Text(text)) => {
+                    blocks.push(Block::Marked(Marked { text, cache_point: cache_point(mark) }));
+                }
+                other => {
+                    blocks.extend(other);
+                    self.notes.dropped("cache mark", "this model takes it behind text only")?;
+                }
+            },
+            Part::CacheMark(mark) => blocks.push(Block::CachePoint(cache_point(mark))),
             Part::ToolResult(result) => {
                 let block = self.result(result)?;
                 blocks.push(block);
@@ -260,8 +277,8 @@ impl<'a> Writer<'a, '_> {
     }
 }
 
-fn cache_point(mark: &CacheMark) -> Block<'_> {
-    Block::CachePoint(CachePoint { r#type: "default", ttl: mark.ttl.as_deref() })
+fn cache_point(mark: &CacheMark) -> CachePoint<'_> {
+    CachePoint { r#type: "default", ttl: mark.ttl.as_deref() }
 }
 
 /// The id of a call, in the letters and the length that the wire allows.

@@ -182,7 +182,7 @@ impl<'a> Model<'a> {
         };
         known.documents = self.family != Family::Titan;
         known.audio = self.is_one_of(&["voxtral", "nova-2-omni"]);
-        known.thinking = self.thinking() != Thinking::Unknown || self.is_one_of(&["r1"]);
+        known.reasoning = self.thinking() != Thinking::Unknown || self.is_one_of(&["r1"]);
         known
     }
 

@@ -24,6 +24,17 @@ pub struct BedrockOptions {
 }
 
 /// A guardrail, which checks what goes in and what comes out.
+///
+/// ```
+/// use meanwhile_bedrock::{BedrockOptions, Guardrail};
+/// use meanwhile_core::Params;
+///
+/// let guardrail = Guardrail::new("5zwrmdlsra2e", "DRAFT").trace();
+/// let params = BedrockOptions::new().guardrail(guardrail).apply(Params::new());
+/// let written = &params.options["bedrock"]["guardrailConfig"];
+/// assert_eq!(written["guardrailIdentifier"], "5zwrmdlsra2e");
+/// assert_eq!(written["trace"], "enabled");
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[must_use]
 pub struct Guardrail {

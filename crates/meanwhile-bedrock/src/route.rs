@@ -19,9 +19,20 @@ pub(crate) const INVOKE: &str = ":invoke";
 /// The wires of Bedrock, chosen for each request. Pure, so a recorded body is the whole test.
 ///
 /// Every model is asked through Converse, but one whose id ends with `:invoke`: with feature
-/// `invoke`, it is asked through `InvokeModel` on the wire of its vendor, where that is Anthropic,
-/// Mistral or OpenAI; of any other, encoding fails as
-/// [`Unsupported`](meanwhile_core::ErrorKind::Unsupported).
+/// `invoke`, it is asked through `InvokeModel` on the wire of its vendor, as far as that is known; of
+/// any other, encoding fails as [`Unsupported`](meanwhile_core::ErrorKind::Unsupported).
+///
+/// ```
+/// use meanwhile_bedrock::BedrockCodec;
+/// use meanwhile_core::{Message, Request};
+/// use meanwhile_http::Codec as _;
+///
+/// let codec = BedrockCodec::default();
+/// let request = Request::new("amazon.nova-lite-v1:0", vec![Message::user("Hello")]);
+/// assert!(codec.encode(&request)?.path.ends_with("/converse"));
+/// assert!(codec.encode(&request.streamed())?.path.ends_with("/converse-stream"));
+/// # Ok::<(), meanwhile_core::Error>(())
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct BedrockCodec {
     converse: ConverseCodec,

@@ -25,6 +25,20 @@ const MARGIN: Duration = Duration::from_secs(300);
 ///
 /// The signature covers the method, the URL, the content type and the body. See
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html>.
+///
+/// ```
+/// # use meanwhile_bedrock::{AwsCredentials, SigV4};
+/// # use meanwhile_http::Authorize as _;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let signer = SigV4::new("eu-central-1", AwsCredentials::new("AKIDEXAMPLE", "s3cret"));
+/// let url = "https://bedrock-runtime.eu-central-1.amazonaws.com/model/amazon.nova-lite-v1%3A0/converse";
+/// let mut request = http::Request::post(url).body(bytes::Bytes::from("{}"))?;
+/// signer.authorize(&mut request).await?;
+/// let signature = request.headers()["authorization"].to_str()?;
+/// assert!(signature.starts_with("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/"));
+/// # Ok(()) }
+/// ```
 pub struct SigV4 {
     region: String,
     source: Box<dyn CredentialsSource>,

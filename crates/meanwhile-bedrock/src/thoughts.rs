@@ -1,19 +1,18 @@
-//! [`Thoughts`]: thinking that a model's wire writes in front of the answer, between `<reasoning>` and
-//! `</reasoning>`, as a part of its own.
+//! [`Thoughts`]: thinking that a model's wire writes in front of the answer, between two tags, as a part
+//! of its own.
 //!
-//! So does gpt-oss behind `InvokeModel`. Only what the first text begins with is thinking: the same tags
-//! later on are the answer's own.
+//! So do gpt-oss and DeepSeek behind `InvokeModel`. Only what the first text begins with is thinking:
+//! the same tags later on are the answer's own.
 
 use std::collections::VecDeque;
 
 use meanwhile_core::{Event, PartStart, Warning, WarningKind};
 
-const OPEN: &str = "<reasoning>";
-const CLOSE: &str = "</reasoning>";
-
 /// What has been seen of the first text.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Thoughts {
+    /// What thinking begins and ends with.
+    tags: (&'static str, &'static str),
     stage: Stage,
     /// The index of the first text, as it comes in.
     text: Option<u32>,
@@ -24,10 +23,9 @@ pub(crate) struct Thoughts {
     warned: bool,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
     /// There is no text yet.
-    #[default]
     Before,
     /// The text may begin with thinking.
     Opening,
@@ -42,6 +40,17 @@ enum Stage {
 }
 
 impl Thoughts {
+    pub(crate) fn between(open: &'static str, close: &'static str) -> Self {
+        Self {
+            tags: (open, close),
+            stage: Stage::Before,
+            text: None,
+            is_split: false,
+            held: String::new(),
+            warned: false,
+        }
+    }
+
     /// Passes an event on, or what it becomes.
     pub(crate) fn pass(&mut self, event: Event, events: &mut VecDeque<Event>) {
         match event {
@@ -88,26 +97,27 @@ impl Thoughts {
     }
 
     fn read(&mut self, index: u32, events: &mut VecDeque<Event>) {
+        let (open, close) = self.tags;
         loop {
             match self.stage {
-                Stage::Opening if self.held.starts_with(OPEN) => {
-                    self.held.drain(..OPEN.len());
+                Stage::Opening if self.held.starts_with(open) => {
+                    self.held.drain(..open.len());
                     self.is_split = true;
                     self.stage = Stage::Inside;
                     events.push_back(Event::thinking_start(index));
                 }
-                Stage::Opening if OPEN.starts_with(&self.held) => return,
-                Stage::Inside => match self.held.find(CLOSE) {
+                Stage::Opening if open.starts_with(&self.held) => return,
+                Stage::Inside => match self.held.find(close) {
                     Some(at) => {
                         let rest = self.held.split_off(at);
                         self.think(index, events);
-                        self.held.push_str(rest.get(CLOSE.len()..).unwrap_or_default());
+                        self.held.push_str(rest.get(close.len()..).unwrap_or_default());
                         events.push_back(Event::part_end(index));
                         self.stage = Stage::Behind;
                     }
                     None => {
-                        let kept = (1..CLOSE.len()).rev().find(|length| {
-                            CLOSE.get(..*length).is_some_and(|part| self.held.ends_with(part))
+                        let kept = (1..close.len()).rev().find(|length| {
+                            close.get(..*length).is_some_and(|part| self.held.ends_with(part))
                         });
                         let tag = self.held.split_off(self.held.len() - kept.unwrap_or(0));
                         self.think(index, events);

@@ -28,6 +28,18 @@ pub(crate) fn usage(raw: Value) -> Option<Usage> {
     Some(usage)
 }
 
+/// Reads what the service counted of an answer on a vendor's wire, from the last piece of its stream.
+#[cfg(feature = "invoke")]
+pub(crate) fn metered(raw: &serde_json::value::RawValue) -> Usage {
+    let counters: Value = serde_json::from_str(raw.get()).unwrap_or_default();
+    let count = |name: &str| counters.get(name).and_then(Value::as_u64);
+    let mut usage = Usage::default();
+    usage.input.total = count("inputTokenCount");
+    usage.output.total = count("outputTokenCount");
+    usage.raw = Some(raw.into());
+    usage
+}
+
 /// Reads a stop reason.
 pub(crate) fn finish_reason(raw: &str) -> FinishReason {
     match raw {

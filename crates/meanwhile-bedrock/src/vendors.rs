@@ -1,10 +1,10 @@
-//! [`Vendors`]: the wires of the models' vendors behind `InvokeModel`, as the vendors' own codecs write
-//! and read them.
+//! [`Vendors`]: the wires of the models' vendors behind `InvokeModel`: those that others share, as their
+//! codecs write and read them, and those that only this service has.
 
 use std::collections::VecDeque;
 
 use meanwhile_anthropic::{Host, MessagesCodec, MessagesDecoder};
-use meanwhile_core::{Capabilities, Error, ErrorKind, Event, Request, Result, Usage};
+use meanwhile_core::{Capabilities, Error, ErrorKind, Event, Request, Result};
 use meanwhile_http::{Codec, Decoder, Frame, Wire};
 use meanwhile_openai_compatible::{
     AudioInput, ChatCodec, ChatDecoder, Documents, Quirks, ReasoningField, StructuredOutput,
@@ -13,16 +13,17 @@ use memchr::memmem;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::completion::PromptedDecoder;
 use crate::config::ID;
+use crate::encode::Form;
 use crate::models::{Family, Model};
+use crate::prompted::PromptedCodec;
 use crate::thoughts::Thoughts;
-use crate::{InvokeCodec, InvokeDecoder};
+use crate::usage::metered;
+use crate::{ConverseDecoder, InvokeCodec, InvokeDecoder, encode, error};
 
 /// The owner of Mistral's options and provider data, whoever serves the model.
 const MISTRAL: &str = "mistral";
-
-/// Mistral's models that take one prompt on their own wire, no conversation.
-const PROMPTED: &[&str] = &["mistral-7b", "mixtral", "mistral-small-2402"];
 
 /// What Mistral's chat takes on Bedrock is the messages, tools, the most tokens, `temperature` and `top_p`.
 /// See <https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-mistral-chat-completion.html>.
@@ -40,15 +41,33 @@ const UNSUPPORTED_OF_MISTRAL: &[&str] = &[
     "name",
 ];
 
-/// The codecs of the vendors whose wires are spoken.
+/// What AI21's chat takes on Bedrock is the messages, the most tokens, `temperature`, `top_p`, `stop` and
+/// the penalties. See
+/// <https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-jamba.html>.
+const UNSUPPORTED_OF_AI21: &[&str] = &[
+    "top_k",
+    "seed",
+    "parallel_tool_calls",
+    "logprobs",
+    "user",
+    "service_tier",
+    "prompt_cache_key",
+    "name",
+];
+
+/// The wires that are spoken behind `InvokeModel`.
 #[derive(Debug, Clone)]
 pub(crate) struct Vendors {
     claude: InvokeCodec<MessagesCodec>,
+    nova: InvokeCodec<NovaCodec>,
 }
 
 impl Default for Vendors {
     fn default() -> Self {
-        Self { claude: InvokeCodec::new(MessagesCodec::new(ID, Host::Bedrock)) }
+        Self {
+            claude: InvokeCodec::new(MessagesCodec::new(ID, Host::Bedrock)),
+            nova: InvokeCodec::new(NovaCodec),
+        }
     }
 }
 
@@ -57,26 +76,38 @@ impl Vendors {
     pub(crate) fn encode(&self, model: &str, request: &Request) -> Result<Wire> {
         let mut named = request.clone();
         named.model = model.to_owned();
-        match Model::of(model).family {
-            Family::Claude => self.claude.encode(&named),
-            _ => match chat(model, request.is_streamed()) {
-                Some(chat) => InvokeCodec::new(chat).encode(&named),
-                None => Err(unsupported(model)),
-            },
+        let known = Model::of(model);
+        match known.family {
+            Family::Claude => return self.claude.encode(&named),
+            Family::Nova => return self.nova.encode(&named),
+            _ => {}
+        }
+        if let Some(prompted) = PromptedCodec::of(&known) {
+            return InvokeCodec::new(prompted).encode(&named);
+        }
+        match chat(model, request.is_streamed()) {
+            Some(chat) => InvokeCodec::new(chat).encode(&named),
+            None => Err(unsupported(model)),
         }
     }
 
     /// Starts reading an answer of `model`; `None` where its wire is not spoken.
     pub(crate) fn decoder(&self, model: &str, request: &Request) -> Option<VendorDecoder> {
-        Some(match Model::of(model).family {
-            Family::Claude => VendorDecoder::Claude(Box::new(self.claude.decoder(request))),
-            _ => {
-                let codec = chat(model, request.is_streamed())?;
-                let thinks_aloud = Model::of(model).family == Family::OpenAi;
-                let chat = Metered { codec, thinks_aloud };
-                VendorDecoder::Chat(Box::new(InvokeCodec::new(chat).decoder(request)))
+        let known = Model::of(model);
+        match known.family {
+            Family::Claude => {
+                return Some(VendorDecoder::Claude(Box::new(self.claude.decoder(request))));
             }
-        })
+            Family::Nova => return Some(VendorDecoder::Nova(Box::new(self.nova.decoder(request)))),
+            _ => {}
+        }
+        if let Some(prompted) = PromptedCodec::of(&known) {
+            let decoder = InvokeCodec::new(prompted).decoder(request);
+            return Some(VendorDecoder::Prompted(Box::new(decoder)));
+        }
+        let codec = chat(model, request.is_streamed())?;
+        let chat = Metered { codec, thinks_aloud: known.family == Family::OpenAi };
+        Some(VendorDecoder::Chat(Box::new(InvokeCodec::new(chat).decoder(request))))
     }
 }
 
@@ -85,6 +116,16 @@ pub(crate) fn capabilities(model: &str) -> Capabilities {
     let known = Model::of(model);
     match known.family {
         Family::Claude => MessagesCodec::capabilities(known.name),
+        Family::Nova => {
+            let mut capabilities = known.capabilities();
+            capabilities.documents = false;
+            capabilities
+        }
+        _ if PromptedCodec::of(&known).is_some() => {
+            let mut capabilities = Capabilities::text();
+            capabilities.reasoning = known.capabilities().reasoning;
+            capabilities
+        }
         _ => match chat(model, false) {
             Some(chat) => chat.quirks(model).capabilities(),
             None => known.capabilities(),
@@ -96,14 +137,36 @@ pub(crate) fn capabilities(model: &str) -> Capabilities {
 fn chat(model: &str, is_streamed: bool) -> Option<ChatCodec> {
     let known = Model::of(model);
     let (owner, mut quirks) = match known.family {
-        Family::Mistral if !known.is_one_of(PROMPTED) => (MISTRAL, of_mistral(&known)),
+        Family::Mistral => (MISTRAL, of_mistral(&known)),
         Family::OpenAi => (ID, of_openai()),
+        Family::Qwen => (ID, of_qwen()),
+        Family::Ai21 if known.is_one_of(&["jamba"]) => (ID, of_ai21()),
         _ => return None,
     };
     quirks.model_field = "";
     quirks.stream_switch = false;
     let action = if is_streamed { "invoke-with-response-stream" } else { "invoke" };
     Some(ChatCodec::new(owner, quirks).with_path(format!("/model/{}/{action}", segment(model))))
+}
+
+/// Nova's own wire, which is that of Converse but for some places.
+#[derive(Debug, Clone)]
+struct NovaCodec;
+
+impl Codec for NovaCodec {
+    type Decoder = ConverseDecoder;
+
+    fn encode(&self, request: &Request) -> Result<Wire> {
+        encode::request(request, ID, Form::Nova)
+    }
+
+    fn decoder(&self, request: &Request) -> ConverseDecoder {
+        ConverseDecoder::new(ID.into(), request)
+    }
+
+    fn error(&self, status: http::StatusCode, headers: &http::HeaderMap, body: &[u8]) -> Error {
+        error::of_status(status, headers, body).with_provider(ID)
+    }
 }
 
 fn of_mistral(model: &Model<'_>) -> Quirks {
@@ -126,6 +189,28 @@ fn of_openai() -> Quirks {
     quirks.images = false;
     quirks.audio = AudioInput::None;
     quirks.documents = Documents::None;
+    quirks
+}
+
+/// Text and tools in the common form of open models, and a shape in `response_format`. See
+/// <https://docs.aws.amazon.com/bedrock/latest/userguide/structured-output.html>.
+fn of_qwen() -> Quirks {
+    let mut quirks = Quirks::new();
+    quirks.stream_options = false;
+    quirks.reasoning = ReasoningField::None;
+    quirks.images = false;
+    quirks.audio = AudioInput::None;
+    quirks.documents = Documents::None;
+    quirks
+}
+
+fn of_ai21() -> Quirks {
+    let mut quirks = of_qwen();
+    quirks.tools = false;
+    quirks.required_tool_choice = None;
+    quirks.named_tool_choice = false;
+    quirks.structured_output = StructuredOutput::None;
+    quirks.unsupported = UNSUPPORTED_OF_AI21;
     quirks
 }
 
@@ -153,6 +238,8 @@ fn segment(model: &str) -> String {
 #[derive(Debug)]
 pub(crate) enum VendorDecoder {
     Claude(Box<InvokeDecoder<MessagesDecoder>>),
+    Nova(Box<InvokeDecoder<ConverseDecoder>>),
+    Prompted(Box<InvokeDecoder<PromptedDecoder>>),
     Chat(Box<InvokeDecoder<MeteredDecoder>>),
 }
 
@@ -160,6 +247,8 @@ impl Decoder for VendorDecoder {
     fn frame(&mut self, frame: Frame<'_>, events: &mut VecDeque<Event>) -> Result<()> {
         match self {
             Self::Claude(decoder) => decoder.frame(frame, events),
+            Self::Nova(decoder) => decoder.frame(frame, events),
+            Self::Prompted(decoder) => decoder.frame(frame, events),
             Self::Chat(decoder) => decoder.frame(frame, events),
         }
     }
@@ -167,6 +256,8 @@ impl Decoder for VendorDecoder {
     fn end(&mut self, events: &mut VecDeque<Event>) -> Result<()> {
         match self {
             Self::Claude(decoder) => decoder.end(events),
+            Self::Nova(decoder) => decoder.end(events),
+            Self::Prompted(decoder) => decoder.end(events),
             Self::Chat(decoder) => decoder.end(events),
         }
     }
@@ -196,13 +287,6 @@ struct Last<'a> {
     metrics: &'a RawValue,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Metrics {
-    input_token_count: Option<u64>,
-    output_token_count: Option<u64>,
-}
-
 impl Codec for Metered {
     type Decoder = MeteredDecoder;
 
@@ -211,7 +295,7 @@ impl Codec for Metered {
     }
 
     fn decoder(&self, request: &Request) -> MeteredDecoder {
-        let thoughts = self.thinks_aloud.then(Thoughts::default);
+        let thoughts = self.thinks_aloud.then(|| Thoughts::between("<reasoning>", "</reasoning>"));
         MeteredDecoder { inner: self.codec.decoder(request), thoughts, is_counted: false }
     }
 
@@ -223,12 +307,17 @@ impl Codec for Metered {
 impl Decoder for MeteredDecoder {
     fn frame(&mut self, frame: Frame<'_>, events: &mut VecDeque<Event>) -> Result<()> {
         let before = events.len();
-        self.inner.frame(frame, events)?;
+        let read = self.inner.frame(frame, events);
+        // What came before a failure is as good as it is without one.
         if let Some(thoughts) = &mut self.thoughts {
             for event in events.split_off(before) {
                 thoughts.pass(event, events);
             }
+            if read.is_err() {
+                thoughts.finish(events);
+            }
         }
+        read?;
         let is_usage = |event: &Event| matches!(event, Event::Usage(_));
         self.is_counted |= events.iter().skip(before).any(is_usage);
         if let Frame::Event { data, .. } = frame
@@ -236,12 +325,7 @@ impl Decoder for MeteredDecoder {
             && memmem::find(data, METRICS.as_bytes()).is_some()
             && let Ok(last) = serde_json::from_slice::<Last<'_>>(data)
         {
-            let metrics: Metrics = serde_json::from_str(last.metrics.get()).unwrap_or_default();
-            let mut usage = Usage::default();
-            usage.input.total = metrics.input_token_count;
-            usage.output.total = metrics.output_token_count;
-            usage.raw = Some(last.metrics.into());
-            events.push_back(Event::usage(usage));
+            events.push_back(Event::usage(metered(last.metrics)));
         }
         Ok(())
     }

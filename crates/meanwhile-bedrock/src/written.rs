@@ -34,6 +34,16 @@ pub(crate) enum Block<'a> {
     /// A block of this service's own, as it came.
     #[serde(untagged)]
     Own(&'a Value),
+    /// Text up to which may be cached, in the form of Nova's own wire.
+    #[serde(untagged)]
+    Marked(Marked<'a>),
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Marked<'a> {
+    pub(crate) text: Cow<'a, str>,
+    pub(crate) cache_point: CachePoint<'a>,
 }
 
 /// A picture, a film or a sound.

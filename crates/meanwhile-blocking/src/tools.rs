@@ -16,6 +16,33 @@ use crate::runtime::runtime;
 /// An async tool that synchronous code waits for holds up its thread for as long as it likes; that is
 /// why it is not done unasked. Tools that the loop of a call runs are awaited, whoever waits for the
 /// call, and need no permission.
+///
+/// ```
+/// # use std::time::Duration;
+/// # use async_trait::async_trait;
+/// # use meanwhile_core::{
+/// #     AnyTool, ErrorKind, Result, Schema, Tool, ToolCall, ToolContext, ToolOutput, ToolSpec,
+/// # };
+/// use meanwhile_blocking::{AsyncTools, BlockingToolbox as _, configure_async_tools};
+/// # #[derive(Debug)]
+/// # struct Clock;
+/// # #[async_trait]
+/// # impl Tool for Clock {
+/// #     fn spec(&self) -> ToolSpec {
+/// #         ToolSpec::new("clock", "Tells the time.", Schema::of::<u32>())
+/// #     }
+/// #     async fn call(&self, _: &ToolCall, _: &ToolContext) -> Result<ToolOutput> {
+/// #         Ok(ToolOutput::new("12:00"))
+/// #     }
+/// # }
+/// # let clock = AnyTool::new(Clock);
+/// let call = ToolCall::new("1", "clock", "{}");
+/// configure_async_tools(AsyncTools::Deny);
+/// assert_eq!(clock.call_blocking(&call).unwrap_err().kind(), ErrorKind::Config);
+/// configure_async_tools(AsyncTools::Allow { within: Duration::from_secs(5) });
+/// assert_eq!(clock.call_blocking(&call)?, ToolOutput::new("12:00"));
+/// # Ok::<(), meanwhile_core::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum AsyncTools {
@@ -146,7 +173,7 @@ pub trait BlockingTool: FunctionTool {
     /// The tool's own; [`ErrorKind::Config`] when it is async and that is not
     /// [allowed](AsyncTools), and in an async task; [`ErrorKind::Timeout`] when it is allowed and
     /// takes too long.
-    fn run_blocking(self) -> Result<ToolOutput> {
+    fn call_blocking(self) -> Result<ToolOutput> {
         wait(Self::NAME, Self::IS_ASYNC, self.run(&ToolContext::current()))
     }
 }
@@ -159,7 +186,7 @@ pub trait BlockingToolbox {
     ///
     /// # Errors
     ///
-    /// As [`BlockingTool::run_blocking`]; [`ErrorKind::Output`] when the arguments do not fit, or there
+    /// As [`BlockingTool::call_blocking`]; [`ErrorKind::Output`] when the arguments do not fit, or there
     /// is no such tool.
     fn call_blocking(&self, call: &ToolCall) -> Result<ToolOutput>;
 
@@ -181,6 +208,6 @@ impl BlockingToolbox for AnyTool {
 impl BlockingToolbox for Toolbox {
     fn call_blocking(&self, call: &ToolCall) -> Result<ToolOutput> {
         let is_async = self.get(&call.name).is_some_and(AnyTool::is_async);
-        wait(&call.name, is_async, self.try_run(call, &ToolContext::current()))
+        wait(&call.name, is_async, self.call(call, &ToolContext::current()))
     }
 }

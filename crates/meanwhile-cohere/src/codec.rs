@@ -12,6 +12,19 @@ use crate::{ChatDecoder, encode, error};
 /// Writes requests for `/v2/chat` and reads their answers. Pure, so a recorded body is the whole test.
 ///
 /// The wire is that of <https://docs.cohere.com/reference/chat>.
+///
+/// ```
+/// use meanwhile_cohere::ChatCodec;
+/// use meanwhile_core::{Message, Request};
+/// use meanwhile_http::Codec as _;
+///
+/// let request = Request::new("command-a-03-2025", vec![Message::user("Hello")]);
+/// let wire = ChatCodec::default().encode(&request)?;
+/// let body: serde_json::Value = serde_json::from_slice(&wire.body).unwrap();
+/// assert_eq!(wire.path, "/v2/chat");
+/// assert_eq!(body["model"], "command-a-03-2025");
+/// # Ok::<(), meanwhile_core::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct ChatCodec {
     provider: Arc<str>,

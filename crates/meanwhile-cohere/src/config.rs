@@ -5,7 +5,7 @@ use std::sync::Arc;
 use meanwhile_core::{
     AnyProvider, Capabilities, Embedder, ListModels, ProviderInfo, Reranker, Result, Timeouts,
 };
-use meanwhile_http::{Auth, Client, Endpoint, HttpProvider, Secret};
+use meanwhile_http::{Auth, BaseUrl, Client, Endpoint, Headers, HttpProvider, Secret};
 
 use crate::{ChatCodec, CohereApi};
 
@@ -21,6 +21,16 @@ pub const PROVIDER: ProviderInfo =
         .with_models(|| Cohere::builder().models());
 
 /// Cohere's own API.
+///
+/// ```
+/// use meanwhile_cohere::Cohere;
+/// use meanwhile_core::Provider as _;
+///
+/// let cohere = Cohere::builder().api_key("not-a-real-key").build()?;
+/// assert_eq!(cohere.id(), "cohere");
+/// assert!(cohere.capabilities("command-a-03-2025").tools);
+/// # Ok::<(), meanwhile_core::Error>(())
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Cohere;
@@ -32,7 +42,7 @@ impl Cohere {
         Builder {
             base_url: None,
             key: None,
-            headers: Vec::new(),
+            headers: Headers::default(),
             client: None,
             timeouts: Timeouts::default(),
             frame_limit: None,
@@ -41,12 +51,37 @@ impl Cohere {
 }
 
 /// A provider that is being configured. Nothing is checked before [`build`](Self::build).
+///
+/// ```
+/// # use meanwhile_cohere::Cohere;
+/// # use meanwhile_core::RerankRequest;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> meanwhile_core::Result<()> {
+/// # use std::io::{Read as _, Write as _};
+/// # let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+/// # let base_url = format!("http://{}", listener.local_addr().unwrap());
+/// # std::thread::spawn(move || {
+/// #     let (mut connection, _) = listener.accept().unwrap();
+/// #     let mut read = [0; 65536];
+/// #     let _ = connection.read(&mut read);
+/// #     let body = r#"{"id": "1", "results": [{"index": 1, "relevance_score": 0.9}, {"index": 0, "relevance_score": 0.1}], "meta": {"billed_units": {"search_units": 1}}}"#;
+/// #     let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length";
+/// #     write!(connection, "{head}: {}\r\n\r\n{body}", body.len()).unwrap();
+/// #     while connection.read(&mut read).is_ok_and(|more| more > 0) {}
+/// # });
+/// let cohere = Cohere::builder().base_url(base_url).api_key("not-a-real-key");
+/// let documents = ["dogs bark", "cats purr"].map(str::to_owned).to_vec();
+/// let request = RerankRequest::new("rerank-v3.5", "what purrs?", documents);
+/// let ranked = cohere.reranker()?.rerank(request).await?;
+/// assert_eq!(ranked.documents[0].index, 1);
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct Builder {
-    base_url: Option<String>,
+    base_url: Option<BaseUrl>,
     key: Option<Secret>,
-    headers: Vec<(String, String)>,
+    headers: Headers,
     client: Option<Client>,
     timeouts: Timeouts,
     frame_limit: Option<usize>,
@@ -61,18 +96,24 @@ impl Builder {
 
     /// Sends requests to another base URL, a proxy or a recording: the part before `/v2`.
     pub fn base_url(mut self, base_url: impl Into<String>) -> Self {
-        self.base_url = Some(base_url.into());
+        self.base_url = Some(BaseUrl::from(base_url));
         self
     }
 
     /// Adds a header to every request.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.headers.push((name.into(), value.into()));
+        self.headers.add(name, value);
         self
     }
 
-    /// Uses another client than the shared one.
-    pub fn client(mut self, client: Client) -> Self {
+    /// Adds a header that is never printed to every request.
+    pub fn secret_header(mut self, name: impl Into<String>, value: impl Into<Secret>) -> Self {
+        self.headers.add_secret(name, value);
+        self
+    }
+
+    /// Sends requests through another HTTP client than the shared one.
+    pub fn http_client(mut self, client: Client) -> Self {
         self.client = Some(client);
         self
     }
@@ -142,10 +183,7 @@ impl Builder {
             Some(base_url) => Endpoint::new(base_url)?,
             None => Endpoint::from_env(&["CO_API_URL"], BASE_URL)?,
         };
-        let endpoint = self
-            .headers
-            .iter()
-            .try_fold(endpoint, |endpoint, (name, value)| endpoint.with_header(name, value))?;
+        let endpoint = self.headers.add_to(endpoint)?;
         let key = match self.key {
             Some(key) => key,
             None => Secret::from_env(KEY_VARIABLES)?,
@@ -170,7 +208,7 @@ fn capabilities(model: &str) -> Capabilities {
     known.images =
         ["vision", "aya-vision", "command-a-plus"].iter().any(|name| model.contains(name));
     known.documents = true;
-    known.thinking = ["reasoning", "command-a-plus"].iter().any(|name| model.contains(name));
+    known.reasoning = ["reasoning", "command-a-plus"].iter().any(|name| model.contains(name));
     known.tools = !model.contains("aya") && !model.contains("vision");
     known
 }

@@ -11,7 +11,7 @@ use meanwhile_core::{
     Citation, Error, ErrorKind, Event, Finish, FinishReason, Logprob, Metadata, Part, ProviderData,
     Request, Result, Warning, WarningKind,
 };
-use meanwhile_http::lenient::BorrowedStr;
+use meanwhile_http::lenient::Object;
 use meanwhile_http::{CallFragment, Decoder, Frame, ToolCalls};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -79,21 +79,21 @@ impl ChatDecoder {
                 return Err(error::in_answer(body).unwrap_or_else(|| unreadable(source)));
             }
         };
-        let Some(message) = answer.message else {
+        let Some(message) = answer.message.0 else {
             let message = "the answer has no message; the server may not be Cohere";
             return Err(
                 error::in_answer(body).unwrap_or_else(|| Error::new(ErrorKind::Decode, message))
             );
         };
-        self.identify(answer.id.as_deref(), events);
-        self.plan(message.tool_plan.map(BorrowedStr::into_cow), events);
+        self.identify(answer.id.given(), events);
+        self.plan(message.tool_plan.0, events);
         self.close(Place::Plan, events);
         for (index, content) in (0..).zip(message.content.0) {
             self.content(index, content, events);
             self.close(Place::Content(index), events);
         }
         self.citations(message.citations, None, events);
-        for logprobs in answer.logprobs.into_iter().flatten() {
+        for logprobs in answer.logprobs.0 {
             let part = self.texts.first().map(|(_, part)| *part);
             logprob(logprobs, part, events);
         }
@@ -105,7 +105,7 @@ impl ChatDecoder {
             usage: answer.usage,
             error: answer.error,
             error_type: answer.error_type,
-            message: None,
+            message: Object::default(),
         };
         self.stop(delta, events)
     }
@@ -117,9 +117,9 @@ impl ChatDecoder {
         }
         let piece: Piece<'_> = serde_json::from_slice(data).map_err(unreadable)?;
         let name = name.and_then(|name| std::str::from_utf8(name).ok());
-        let name = piece.r#type.as_deref().or(name).unwrap_or_default();
-        let index = piece.index.unwrap_or(0);
-        let delta = piece.delta.unwrap_or_default();
+        let name = piece.r#type.given().or(name).unwrap_or_default();
+        let index = piece.index.0.unwrap_or(0);
+        let delta = piece.delta.0.unwrap_or_default();
         match name {
             "message-end" => return self.stop(delta, events),
             "error" => {
@@ -128,30 +128,32 @@ impl ChatDecoder {
             }
             "content-end" => self.close(Place::Content(index), events),
             "tool-call-end" => self.calls.close(index, &mut self.next_part, events),
-            "message-start" => self.identify(piece.id.as_deref(), events),
+            "message-start" => self.identify(piece.id.given(), events),
             "content-start" | "content-delta" => {
-                for content in delta.message.into_iter().flat_map(|message| message.content.0) {
+                for content in delta.message.0.into_iter().flat_map(|message| message.content.0) {
                     self.content(index, content, events);
                 }
-                if let Some(logprobs) = piece.logprobs {
+                if let Some(logprobs) = piece.logprobs.0 {
                     let part = self.text_part(Some(index));
                     logprob(logprobs, part, events);
                 }
             }
             "tool-plan-delta" => {
-                let plan = delta.message.and_then(|message| message.tool_plan);
-                self.plan(plan.map(BorrowedStr::into_cow), events);
+                let plan = delta.message.0.and_then(|message| message.tool_plan.0);
+                self.plan(plan, events);
             }
             "tool-call-start" | "tool-call-delta" => {
                 // The plan is complete when the first call begins.
                 self.close(Place::Plan, events);
-                for call in delta.message.into_iter().flat_map(|message| message.tool_calls.0) {
+                for call in delta.message.0.into_iter().flat_map(|message| message.tool_calls.0) {
                     self.call(index, call, name == "tool-call-start", events);
                 }
             }
             "citation-start" => {
-                self.citations(delta.message.and_then(|message| message.citations), None, events);
+                self.citations(delta.message.0.and_then(|message| message.citations), None, events);
             }
+            // Failures have the form of a refusal: an id and a message, and no type.
+            "" => error::in_answer(data).map_or(Ok(()), Err)?,
             _ => {}
         }
         Ok(())
@@ -174,19 +176,19 @@ impl ChatDecoder {
 
     fn content(&mut self, index: u64, content: Content<'_>, events: &mut Events) {
         let place = Place::Content(index);
-        let is_thinking = content.r#type.as_deref() == Some("thinking");
-        if is_thinking || content.thinking.is_some() {
+        let is_thinking = content.r#type.given() == Some("thinking");
+        if is_thinking || content.thinking.0.is_some() {
             let part = self.ensure(place, Kind::Thinking, events);
-            let text = content.thinking.or(content.text.filter(|_| is_thinking));
+            let text = content.thinking.0.or(content.text.0.filter(|_| is_thinking));
             if let Some(text) = text.filter(|text| !text.is_empty()) {
                 events.push_back(Event::thinking_delta(part, text));
             }
-        } else if let Some(text) = content.text {
+        } else if let Some(text) = content.text.0 {
             let part = self.ensure(place, Kind::Text, events);
             if !text.is_empty() {
                 events.push_back(Event::text_delta(part, text));
             }
-        } else if let Some(kind) = content.r#type.filter(|kind| *kind != "text") {
+        } else if let Some(kind) = content.r#type.given().filter(|kind| *kind != "text") {
             let message = format!("content of type `{kind}` cannot be read and is missing");
             let warning = Warning::new(WarningKind::Unreadable, "content", message);
             events.push_back(Event::warning(warning));
@@ -194,17 +196,16 @@ impl ChatDecoder {
     }
 
     fn call(&mut self, index: u64, call: Call<'_>, begins: bool, events: &mut Events) {
-        let function = call.function.unwrap_or_default();
-        let id = call.id.as_deref().unwrap_or_default();
-        let name = function.name.as_deref().unwrap_or_default();
+        let function = call.function.0.unwrap_or_default();
+        let id = call.id.given().unwrap_or_default();
+        let name = function.name.given().unwrap_or_default();
         // A number that is used again begins another call.
         if begins {
             self.calls.close(index, &mut self.next_part, events);
         }
         let begins = begins || !self.calls.is_open(index);
         let fragment = CallFragment::new(Some(index)).named(id, name).begins(begins);
-        let arguments = function.arguments.map(BorrowedStr::into_cow).unwrap_or_default();
-        self.calls.add(fragment.arguments(arguments), &mut self.next_part, events);
+        self.calls.add(fragment.arguments(function.arguments()), &mut self.next_part, events);
     }
 
     fn citations(&mut self, raw: Option<&RawValue>, index: Option<u64>, events: &mut Events) {
@@ -281,10 +282,8 @@ impl ChatDecoder {
         self.calls.end(&mut self.next_part, events, |_| None);
         let counters = delta.usage.and_then(|usage| serde_json::from_str(usage.get()).ok());
         events.extend(counters.and_then(usage::usage).map(Event::usage));
-        let raw = delta.finish_reason.as_deref().unwrap_or_default();
-        if let Some(error) =
-            error::of_finish(raw, delta.error.as_deref(), delta.error_type.as_deref())
-        {
+        let raw = delta.finish_reason.given().unwrap_or_default();
+        if let Some(error) = error::of_finish(raw, delta.error.given(), delta.error_type.given()) {
             return Err(error);
         }
         let early = std::mem::take(&mut self.early).into_iter();
@@ -351,9 +350,9 @@ fn citation(raw: Value, provider: &str) -> Citation {
 /// Reports the tokens of a stretch of text. Only the text of all of them together is known.
 fn logprob(logprobs: Logprobs<'_>, part: Option<u32>, events: &mut Events) {
     let Some(index) = part else { return };
-    let mut text = logprobs.text.map(String::from).unwrap_or_default();
-    let tokens: Vec<Logprob> = logprobs
-        .logprobs
+    let numbers = logprobs.numbers();
+    let mut text = logprobs.text.0.map(Cow::into_owned).unwrap_or_default();
+    let tokens: Vec<Logprob> = numbers
         .into_iter()
         .map(|logprob| Logprob::new(std::mem::take(&mut text), logprob))
         .collect();

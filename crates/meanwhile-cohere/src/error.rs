@@ -59,9 +59,47 @@ pub(crate) fn of_finish(
 /// An error that is an event of its own, or the body of an answer with a successful status.
 pub(crate) fn in_answer(body: &[u8]) -> Option<Error> {
     let parsed: Value = serde_json::from_slice(body).ok()?;
-    let text = |name: &str| parsed.get(name).and_then(Value::as_str);
+    let text = |name: &str| {
+        let value = parsed.get(name).and_then(Value::as_str);
+        value.map(str::trim).filter(|text| !text.is_empty())
+    };
     let message = text("message").or_else(|| text("error"))?;
-    Some(Error::new(ErrorKind::Server, message.to_owned()).with_body(redact::shown(body)))
+    // The true status may be inside; without one, the words decide, and then the server failed.
+    let status = ["status_code", "status", "code"].iter().find_map(|name| {
+        let status = u16::try_from(parsed.get(name)?.as_u64()?).ok()?;
+        StatusCode::from_u16(status).ok().filter(|status| status.as_u16() >= 400)
+    });
+    let assumed = status.unwrap_or_else(|| by_words(message));
+    let mut error = Error::new(kind(assumed, message), message.to_owned());
+    if let Some(status) = status {
+        error = error.with_status(status.as_u16());
+    }
+    if let Some(code) = text("error_type").or_else(|| text("code")) {
+        error = error.with_code(code);
+    }
+    if let Some(id) = text("id") {
+        error = error.with_request_id(id);
+    }
+    Some(error.with_body(redact::shown(body)))
+}
+
+/// The status that a refusal of these words has.
+fn by_words(message: &str) -> StatusCode {
+    let message = message.to_ascii_lowercase();
+    let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
+    if says(&["rate limit", "trial key", "too many requests", "limited to"]) {
+        StatusCode::TOO_MANY_REQUESTS
+    } else if says(&["invalid api token", "invalid api key", "no api key"]) {
+        StatusCode::UNAUTHORIZED
+    } else if says(&["too many tokens", "total number of tokens", "invalid request"])
+        || (message.contains("model") && says(&["not found", "was removed"]))
+    {
+        StatusCode::BAD_REQUEST
+    } else if says(&["overloaded", "temporarily unavailable", "try again later"]) {
+        StatusCode::SERVICE_UNAVAILABLE
+    } else {
+        StatusCode::INTERNAL_SERVER_ERROR
+    }
 }
 
 fn kind(status: StatusCode, message: &str) -> ErrorKind {

@@ -1,119 +1,121 @@
 //! What comes over the wire: [`Answer`] as a whole, and [`Piece`] of a stream.
 //!
-//! Every field may be missing. Text is borrowed from the input; what is kept as it came stays raw.
+//! Reading never fails over a single field: one that is missing, `null` or of an unexpected type reads as
+//! absent, and of one that is named twice the last counts. Text is borrowed from the input; what is kept as
+//! it came stays raw.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
-use meanwhile_http::lenient::{BorrowedStr, null_default};
+use meanwhile_http::lenient::{List, Number, Object, Str, record};
 use serde::Deserialize;
-use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-type Text<'a> = Option<BorrowedStr<'a>>;
+record! {
+    /// A whole answer.
+    pub(crate) struct Answer<'a> {
+        pub(crate) id: Str<'a>,
+        pub(crate) message: Object<Message<'a>>,
+        pub(crate) finish_reason: Str<'a>,
+        pub(crate) usage: Option<&'a RawValue>,
+        pub(crate) logprobs: List<Logprobs<'a>>,
+        pub(crate) error: Str<'a>,
+        pub(crate) error_type: Str<'a>,
+    }
 
-/// A whole answer.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Answer<'a> {
-    #[serde(borrow)]
-    pub(crate) id: Text<'a>,
-    #[serde(borrow)]
-    pub(crate) message: Option<Message<'a>>,
-    #[serde(borrow)]
-    pub(crate) finish_reason: Text<'a>,
-    #[serde(borrow)]
-    pub(crate) usage: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub(crate) logprobs: Option<Vec<Logprobs<'a>>>,
-    #[serde(borrow)]
-    pub(crate) error: Text<'a>,
-    #[serde(borrow)]
-    pub(crate) error_type: Text<'a>,
+    /// One event of a stream.
+    pub(crate) struct Piece<'a> {
+        pub(crate) r#type: Str<'a>,
+        pub(crate) id: Str<'a>,
+        pub(crate) index: Number,
+        pub(crate) delta: Object<Delta<'a>>,
+        pub(crate) logprobs: Object<Logprobs<'a>>,
+    }
+
+    pub(crate) struct Delta<'a> {
+        pub(crate) message: Object<Message<'a>>,
+        pub(crate) finish_reason: Str<'a>,
+        pub(crate) usage: Option<&'a RawValue>,
+        pub(crate) error: Str<'a>,
+        pub(crate) error_type: Str<'a>,
+    }
+
+    /// A message, or what is added to one. Where the whole has a list, a piece has one of it.
+    pub(crate) struct Message<'a> {
+        pub(crate) content: Several<Content<'a>>,
+        pub(crate) tool_plan: Str<'a>,
+        pub(crate) tool_calls: Several<Call<'a>>,
+        pub(crate) citations: Option<&'a RawValue>,
+    }
+
+    pub(crate) struct Content<'a> {
+        pub(crate) r#type: Str<'a>,
+        pub(crate) text: Str<'a>,
+        pub(crate) thinking: Str<'a>,
+    }
+
+    pub(crate) struct Call<'a> {
+        pub(crate) id: Str<'a>,
+        pub(crate) function: Object<Function<'a>>,
+    }
+
+    pub(crate) struct Function<'a> {
+        pub(crate) name: Str<'a>,
+        pub(crate) arguments: Option<&'a RawValue>,
+    }
+
+    /// How probable a stretch of text was, token by token.
+    pub(crate) struct Logprobs<'a> {
+        pub(crate) text: Str<'a>,
+        pub(crate) logprobs: Option<&'a RawValue>,
+    }
 }
 
-/// One event of a stream.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Piece<'a> {
-    #[serde(borrow)]
-    pub(crate) r#type: Text<'a>,
-    #[serde(borrow)]
-    pub(crate) id: Text<'a>,
-    pub(crate) index: Option<u64>,
-    #[serde(borrow)]
-    pub(crate) delta: Option<Delta<'a>>,
-    #[serde(borrow)]
-    pub(crate) logprobs: Option<Logprobs<'a>>,
+impl<'a> Function<'a> {
+    /// The arguments, or a piece of them: text that holds JSON, or the JSON itself.
+    pub(crate) fn arguments(&self) -> Cow<'a, str> {
+        match self.arguments.map(RawValue::get) {
+            None => Cow::Borrowed(""),
+            Some(text) if text.starts_with('"') => {
+                let text = serde_json::from_str::<Str<'a>>(text).ok();
+                text.and_then(|text| text.0).unwrap_or_default()
+            }
+            Some(json) => Cow::Borrowed(json),
+        }
+    }
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Delta<'a> {
-    #[serde(borrow)]
-    pub(crate) message: Option<Message<'a>>,
-    #[serde(borrow)]
-    pub(crate) finish_reason: Text<'a>,
-    #[serde(borrow)]
-    pub(crate) usage: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub(crate) error: Text<'a>,
-    #[serde(borrow)]
-    pub(crate) error_type: Text<'a>,
+impl Logprobs<'_> {
+    /// The logarithms, one for each token; what is no number is no token.
+    pub(crate) fn numbers(&self) -> Vec<f64> {
+        let all =
+            self.logprobs.and_then(|raw| serde_json::from_str::<Vec<&RawValue>>(raw.get()).ok());
+        let numbers = all.into_iter().flatten();
+        numbers
+            .filter_map(|raw| raw.get().parse().ok().filter(|number: &f64| number.is_finite()))
+            .collect()
+    }
 }
 
-/// A message, or what is added to one. Where the whole has a list, a piece has one of it.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Message<'a> {
-    #[serde(borrow)]
-    pub(crate) content: Several<Content<'a>>,
-    #[serde(borrow)]
-    pub(crate) tool_plan: Text<'a>,
-    #[serde(borrow)]
-    pub(crate) tool_calls: Several<Call<'a>>,
-    #[serde(borrow)]
-    pub(crate) citations: Option<&'a RawValue>,
+/// What stands in a place where objects are expected, and may be text instead.
+pub(crate) trait OfText<'a>: Sized {
+    /// The object that the text stands for; `None` where it stands for none.
+    fn of_text(text: Cow<'a, str>) -> Option<Self>;
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Content<'a> {
-    #[serde(borrow)]
-    pub(crate) r#type: Text<'a>,
-    #[serde(borrow)]
-    pub(crate) text: Text<'a>,
-    #[serde(borrow)]
-    pub(crate) thinking: Text<'a>,
+impl<'a> OfText<'a> for Content<'a> {
+    fn of_text(text: Cow<'a, str>) -> Option<Self> {
+        Some(Self { text: Str(Some(text)), ..Self::default() })
+    }
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Call<'a> {
-    #[serde(borrow)]
-    pub(crate) id: Text<'a>,
-    #[serde(borrow)]
-    pub(crate) function: Option<Function<'a>>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Function<'a> {
-    #[serde(borrow)]
-    pub(crate) name: Text<'a>,
-    #[serde(borrow)]
-    pub(crate) arguments: Text<'a>,
-}
-
-/// How probable a stretch of text was, token by token.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Logprobs<'a> {
-    #[serde(borrow)]
-    pub(crate) text: Text<'a>,
-    #[serde(deserialize_with = "null_default")]
-    pub(crate) logprobs: Vec<f64>,
+impl<'a> OfText<'a> for Call<'a> {
+    fn of_text(_: Cow<'a, str>) -> Option<Self> {
+        None
+    }
 }
 
 /// None, one, or a list.
@@ -126,29 +128,53 @@ impl<T> Default for Several<T> {
     }
 }
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Several<T> {
+impl<'de, T: Deserialize<'de> + OfText<'de>> Deserialize<'de> for Several<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct SeveralVisitor<T>(PhantomData<T>);
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for SeveralVisitor<T> {
+        impl<'de, T: Deserialize<'de> + OfText<'de>> Visitor<'de> for SeveralVisitor<T> {
             type Value = Several<T>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object or a list of objects")
+                f.write_str("any JSON value")
             }
 
-            fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Self::Value, A::Error> {
-                Vec::deserialize(SeqAccessDeserializer::new(seq)).map(Several)
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+                let mut all = Vec::new();
+                while let Some(Several(more)) = seq.next_element::<Several<T>>()? {
+                    all.extend(more);
+                }
+                Ok(Several(all))
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
                 T::deserialize(MapAccessDeserializer::new(map)).map(|one| Several(vec![one]))
             }
 
-            fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
+            fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Several(T::of_text(Cow::Borrowed(text)).into_iter().collect()))
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Several(T::of_text(Cow::Owned(text.to_owned())).into_iter().collect()))
+            }
+
+            fn visit_bool<E: de::Error>(self, _: bool) -> Result<Self::Value, E> {
                 Ok(Several::default())
             }
 
-            fn visit_str<E: de::Error>(self, _: &str) -> Result<Self::Value, E> {
+            fn visit_u64<E: de::Error>(self, _: u64) -> Result<Self::Value, E> {
+                Ok(Several::default())
+            }
+
+            fn visit_i64<E: de::Error>(self, _: i64) -> Result<Self::Value, E> {
+                Ok(Several::default())
+            }
+
+            fn visit_f64<E: de::Error>(self, _: f64) -> Result<Self::Value, E> {
+                Ok(Several::default())
+            }
+
+            fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
                 Ok(Several::default())
             }
         }

@@ -7,8 +7,10 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use std::vec;
 
-use meanwhile_core::{Error, ErrorKind, ModelRef, Provider as _, Result, Scope, Settings, Usage};
-use meanwhile_layers::{Prices, Usd};
+use meanwhile_core::{
+    Error, ErrorKind, ModelRef, Provider as _, Result, Scope, Settings, Usage, Usd,
+};
+use meanwhile_layers::Prices;
 
 use crate::gather::{Gather, Settle, gather};
 use crate::probe::{Probe, Probed};

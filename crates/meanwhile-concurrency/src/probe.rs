@@ -11,9 +11,9 @@ use async_trait::async_trait;
 use futures_core::Stream;
 use meanwhile_core::{
     AnyProvider, Attempt, Capabilities, Delivery, Error, Event, EventStream, Fold, InScope, Layer,
-    Provider, Request, Response, Result, Scope, Usage,
+    Provider, Request, Response, Result, Scope, Usage, Usd,
 };
-use meanwhile_layers::{Prices, Usd};
+use meanwhile_layers::Prices;
 use tokio::time::Instant;
 
 /// Measures one call. Clones share what was seen.

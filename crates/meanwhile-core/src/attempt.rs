@@ -11,6 +11,26 @@ use crate::{Error, ErrorKind, Usage};
 /// Layers that try again (retry, fallback, hedging) hand it on as
 /// [`Event::Attempt`](crate::Event::Attempt) in front of the answer, and put it on the error with
 /// [`Error::with_attempts`] when nothing is left to try.
+///
+/// ```
+/// # use std::time::Duration;
+/// # use meanwhile_core::{
+/// #     Attempt, Error, ErrorKind, Event, Finish, FinishReason, Model, Part, Response, Scripted,
+/// # };
+/// # futures::executor::block_on(async {
+/// let full = Error::new(ErrorKind::Overloaded, "at capacity").with_provider("openai");
+/// let failed = Attempt::new(&full, "gpt-4o-mini", Duration::from_millis(900));
+/// // What a layer that has tried again sends in front of the answer.
+/// let events = [
+///     Event::attempt(failed.with_wait(Duration::from_secs(1))),
+///     Event::part(0, Part::text("hello")),
+///     Event::finish(Finish::new(FinishReason::Stop)),
+/// ];
+/// let model = Model::new(Scripted::new().events(events.map(Ok)), "any");
+/// let response: Response = model.call("Say hello").await?;
+/// assert_eq!(response.attempts[0].kind, ErrorKind::Overloaded);
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Attempt {

@@ -24,6 +24,17 @@ use crate::{
 ///
 /// With tools and an output type other than [`Response`] and [`Turn`](crate::Turn), awaiting runs
 /// the tools that the model asks for until it answers without (see [`max_turns`](Self::max_turns)).
+///
+/// ```
+/// # use meanwhile_core::{Call, Model, Scripted};
+/// # futures::executor::block_on(async {
+/// # let model = Model::new(Scripted::new().reply("7"), "any");
+/// let call: Call<'_, u8> = model.call("How many days has a week?");
+/// // Nothing has been sent so far.
+/// let days = call.temperature(0.0).max_tokens(5).await?;
+/// assert_eq!(days, 7);
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[must_use = "a call does nothing unless it is awaited or streamed"]
 pub struct Call<'a, T> {
     state: Box<State<'a>>,

@@ -1,11 +1,20 @@
 //! [`Checked`]: what must hold of a value beyond its shape; and [`Checks`], what was found wrong.
 
+use std::any::Any;
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
-use std::fmt::{self, Display};
+use std::cell::{Cell, RefCell};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet, LinkedList, VecDeque};
+use std::ffi::{CStr, CString, OsStr, OsString};
+use std::fmt::{self, Display, Write as _};
 use std::marker::PhantomData;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::num::{NonZero, Wrapping};
+use std::ops::{Bound, Range, RangeInclusive};
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, RwLock, atomic};
+use std::time::{Duration, SystemTime};
 
 /// So many failures are listed; the rest is counted.
 const LISTED: usize = 10;
@@ -15,6 +24,10 @@ const LISTED: usize = 10;
 /// `#[derive(Extract)]` implements it, and runs the functions named by `#[extract(check = "…")]` and the
 /// checks of the fields' own types. A type without checks needs nothing more than
 /// `impl Checked for Type {}`.
+///
+/// Everything of the standard library that can be read from an answer implements it, and what holds other
+/// values (lists, maps, tuples, options, boxes, cells) has them checked. Containers of other crates do not:
+/// checks do not look into them.
 #[diagnostic::on_unimplemented(
     message = "it is not known how `{Self}` is checked",
     label = "has no checks, and does not say so",
@@ -69,10 +82,9 @@ impl Checks {
     /// Checks what stands at a key or an index of the value.
     pub fn at(&mut self, step: impl Display, check: impl FnOnce(&mut Self)) {
         let length = self.path.len();
-        // As in RFC 6901.
-        let step = step.to_string().replace('~', "~0").replace('/', "~1");
         self.path.push('/');
-        self.path.push_str(&step);
+        // Writing to a text does not fail; a `Display` that does has said as much as it can.
+        let _ = write!(Step(&mut self.path), "{step}");
         check(self);
         self.path.truncate(length);
     }
@@ -110,6 +122,23 @@ impl Display for Checks {
     }
 }
 
+/// Writes a step of a JSON pointer, as RFC 6901 escapes it.
+struct Step<'a>(&'a mut String);
+
+impl fmt::Write for Step<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let mut rest = text;
+        while let Some(at) = rest.find(['~', '/']) {
+            let (before, from) = rest.split_at(at);
+            self.0.push_str(before);
+            self.0.push_str(if from.starts_with('~') { "~0" } else { "~1" });
+            rest = from.get(1..).unwrap_or_default();
+        }
+        self.0.push_str(rest);
+        Ok(())
+    }
+}
+
 macro_rules! plain {
     ($([$($generics:tt)*] $type:ty),* $(,)?) => {$(
         impl<$($generics)*> Checked for $type {}
@@ -118,10 +147,21 @@ macro_rules! plain {
 
 plain! {
     [] bool, [] char, [] i8, [] i16, [] i32, [] i64, [] i128, [] isize, [] u8, [] u16, [] u32, [] u64,
-    [] u128, [] usize, [] f32, [] f64, [] (), [] str, [] String, [] serde_json::Value,
-    [] serde_json::Number, [] std::time::Duration, [T: ?Sized] PhantomData<T>,
-    [T] crate::Json<T>,
+    [] u128, [] usize, [] f32, [] f64, [] (), [] str, [] String,
+    [] NonZero<i8>, [] NonZero<i16>, [] NonZero<i32>, [] NonZero<i64>, [] NonZero<i128>,
+    [] NonZero<isize>, [] NonZero<u8>, [] NonZero<u16>, [] NonZero<u32>, [] NonZero<u64>,
+    [] NonZero<u128>, [] NonZero<usize>,
+    [] IpAddr, [] Ipv4Addr, [] Ipv6Addr, [] SocketAddr, [] SocketAddrV4, [] SocketAddrV6,
+    [] Path, [] PathBuf, [] OsStr, [] OsString, [] CStr, [] CString, [] Duration, [] SystemTime,
+    [] atomic::AtomicBool, [] atomic::AtomicI8, [] atomic::AtomicI16, [] atomic::AtomicI32,
+    [] atomic::AtomicIsize, [] atomic::AtomicU8, [] atomic::AtomicU16, [] atomic::AtomicU32,
+    [] atomic::AtomicUsize,
+    [] serde_json::Value, [] serde_json::Number, [] serde_json::Map<String, serde_json::Value>,
+    [] serde_json::value::RawValue, [T: ?Sized] PhantomData<T>, [T] crate::Json<T>,
 }
+
+#[cfg(target_has_atomic = "64")]
+plain!([] atomic::AtomicI64, [] atomic::AtomicU64);
 
 macro_rules! inner {
     ($($type:ident),*) => {$(
@@ -141,11 +181,87 @@ impl<T: Checked + ToOwned + ?Sized> Checked for Cow<'_, T> {
     }
 }
 
+macro_rules! around {
+    ($($type:ident),*) => {$(
+        impl<T: Checked> Checked for $type<T> {
+            fn check(&self, checks: &mut Checks) {
+                self.0.check(checks);
+            }
+        }
+    )*};
+}
+
+around!(Reverse, Wrapping);
+
+impl<T: Checked + Copy> Checked for Cell<T> {
+    fn check(&self, checks: &mut Checks) {
+        self.get().check(checks);
+    }
+}
+
+impl<T: Checked + ?Sized> Checked for RefCell<T> {
+    fn check(&self, checks: &mut Checks) {
+        match self.try_borrow() {
+            Ok(value) => value.check(checks),
+            Err(_) => checks.fail("it is being changed, and cannot be checked"),
+        }
+    }
+}
+
+/// Waits for the lock.
+impl<T: Checked + ?Sized> Checked for Mutex<T> {
+    fn check(&self, checks: &mut Checks) {
+        self.lock().unwrap_or_else(PoisonError::into_inner).check(checks);
+    }
+}
+
+/// Waits for the lock.
+impl<T: Checked + ?Sized> Checked for RwLock<T> {
+    fn check(&self, checks: &mut Checks) {
+        self.read().unwrap_or_else(PoisonError::into_inner).check(checks);
+    }
+}
+
 impl<T: Checked> Checked for Option<T> {
     fn check(&self, checks: &mut Checks) {
         if let Some(value) = self {
             value.check(checks);
         }
+    }
+}
+
+// The steps of what follows are those of the form that serde reads it from.
+
+impl<T: Checked, E: Checked> Checked for Result<T, E> {
+    fn check(&self, checks: &mut Checks) {
+        match self {
+            Ok(value) => checks.at("Ok", |checks| value.check(checks)),
+            Err(error) => checks.at("Err", |checks| error.check(checks)),
+        }
+    }
+}
+
+impl<T: Checked> Checked for Bound<T> {
+    fn check(&self, checks: &mut Checks) {
+        match self {
+            Self::Included(value) => checks.at("Included", |checks| value.check(checks)),
+            Self::Excluded(value) => checks.at("Excluded", |checks| value.check(checks)),
+            Self::Unbounded => {}
+        }
+    }
+}
+
+impl<T: Checked> Checked for Range<T> {
+    fn check(&self, checks: &mut Checks) {
+        checks.at("start", |checks| self.start.check(checks));
+        checks.at("end", |checks| self.end.check(checks));
+    }
+}
+
+impl<T: Checked> Checked for RangeInclusive<T> {
+    fn check(&self, checks: &mut Checks) {
+        checks.at("start", |checks| self.start().check(checks));
+        checks.at("end", |checks| self.end().check(checks));
     }
 }
 
@@ -166,15 +282,38 @@ macro_rules! lists {
 }
 
 lists! {
-    [] Vec<T>, [] VecDeque<T>, [] [T], [const N: usize] [T; N], [] BTreeSet<T>, [S] HashSet<T, S>,
+    [] Vec<T>, [] VecDeque<T>, [] LinkedList<T>, [] BinaryHeap<T>, [] [T], [const N: usize] [T; N],
+    [] BTreeSet<T>, [S] HashSet<T, S>,
+}
+
+/// A key of a map as it stands in JSON. What a type of the program is called there is not known: any key
+/// is written `*`.
+struct Key<'a>(&'a dyn Any);
+
+impl Display for Key<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        macro_rules! known {
+            ($($type:ty),* $(,)?) => {$(
+                if let Some(key) = self.0.downcast_ref::<$type>() {
+                    return key.fmt(f);
+                }
+            )*};
+        }
+        known! {
+            String, &'static str, Cow<'static, str>, Box<str>, Rc<str>, Arc<str>, char, bool, i8, i16, i32,
+            i64, i128, isize, u8, u16, u32, u64, u128, usize,
+        }
+        f.write_char('*')
+    }
 }
 
 macro_rules! maps {
     ($([$($generics:tt)*] $type:ty),* $(,)?) => {$(
-        impl<K: Display, V: Checked, $($generics)*> Checked for $type {
+        /// The values of a map stand at its keys where those are text or numbers, else at `*`.
+        impl<K: 'static, V: Checked, $($generics)*> Checked for $type {
             fn check(&self, checks: &mut Checks) {
                 for (key, value) in self {
-                    checks.at(key, |checks| value.check(checks));
+                    checks.at(Key(key), |checks| value.check(checks));
                 }
             }
         }
@@ -184,16 +323,21 @@ macro_rules! maps {
 maps!([] BTreeMap<K, V>, [S] HashMap<K, V, S>);
 
 macro_rules! tuples {
-    ($($type:ident . $index:tt),*) => {
+    (@one $($type:ident $index:tt)*) => {
         impl<$($type: Checked),*> Checked for ($($type,)*) {
             fn check(&self, checks: &mut Checks) {
                 $(checks.at($index, |checks| self.$index.check(checks));)*
             }
         }
     };
+    ([$($one:tt)*]) => {
+        tuples!(@one $($one)*);
+    };
+    ([$($one:tt)*] $next:ident $index:tt $($rest:tt)*) => {
+        tuples!(@one $($one)*);
+        tuples!([$($one)* $next $index] $($rest)*);
+    };
 }
 
-tuples!(A.0);
-tuples!(A.0, B.1);
-tuples!(A.0, B.1, C.2);
-tuples!(A.0, B.1, C.2, D.3);
+// As many as serde reads.
+tuples!([A 0] B 1 C 2 D 3 E 4 F 5 G 6 H 7 I 8 J 9 K 10 L 11 M 12 N 13 O 14 P 15);

@@ -10,6 +10,20 @@ use crate::ProviderData;
 ///
 /// Providers differ in what they tell; what is not told is `None`, and the provider's own words
 /// are in [`data`](Self::data).
+///
+/// ```
+/// # use meanwhile_core::{Citation, Model, Part, Response, Scripted, Text};
+/// # futures::executor::block_on(async {
+/// let mut citation = Citation::url("https://example.com/paris");
+/// citation.span = Some(0..5);
+/// let mut text = Text::new("Paris is the capital.");
+/// text.citations.push(citation);
+/// let model = Model::new(Scripted::new().parts([Part::from(text)]), "any");
+/// let response: Response = model.call("What is the capital of France?").await?;
+/// let cited: Vec<_> = response.citations().filter_map(|one| one.url.as_deref()).collect();
+/// assert_eq!(cited, ["https://example.com/paris"]);
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Citation {
@@ -55,6 +69,16 @@ impl Citation {
 }
 
 /// How probable a token of the answer was.
+///
+/// ```
+/// use meanwhile_core::Logprob;
+///
+/// let mut token = Logprob::new("yes", -0.105);
+/// token.top = vec![("yes".to_owned(), -0.105), ("no".to_owned(), -2.3)];
+/// // A probability of nine in ten.
+/// assert!((token.logprob.exp() - 0.9).abs() < 0.01);
+/// assert_eq!(token.top[0].0, token.token);
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Logprob {

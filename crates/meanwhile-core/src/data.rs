@@ -7,6 +7,16 @@ use serde_json::Value;
 ///
 /// It goes back verbatim to the provider it came from; for any other provider it is dropped with a
 /// warning. Nothing in this workspace but that provider's codec looks inside.
+///
+/// ```
+/// use meanwhile_core::ProviderData;
+/// use serde_json::json;
+///
+/// let data = ProviderData::new("anthropic", json!({"signature": "EqQBCkYIBBgC"}));
+/// // Its codec finds it; that of another provider does not.
+/// assert_eq!(data.for_provider("anthropic"), Some(&json!({"signature": "EqQBCkYIBBgC"})));
+/// assert_eq!(data.for_provider("openai"), None);
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ProviderData {

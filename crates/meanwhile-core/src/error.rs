@@ -18,6 +18,21 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// known about it. Text, tool calls and usage that arrived before the failure ride along in
 /// [`Error::partial`]. `Display` prints no secret and does not repeat [`source`](std::error::Error::source).
 /// A clone shares the source, so that one failure can be told to several who wait for it.
+///
+/// ```
+/// # use std::time::Duration;
+/// # use meanwhile_core::{Error, ErrorKind, Model, Scripted};
+/// # futures::executor::block_on(async {
+/// # let refused = Error::new(ErrorKind::RateLimit, "too many requests")
+/// #     .with_retry_after(Duration::from_secs(20));
+/// # let model = Model::new(Scripted::new().error(refused), "any");
+/// let error = model.call::<String>("Hello").await.unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::RateLimit);
+/// assert_eq!((error.provider(), error.model()), (Some("scripted"), Some("any")));
+/// assert!(error.is_retryable());
+/// assert_eq!(error.retry_after(), Some(Duration::from_secs(20)));
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Clone)]
 pub struct Error(Box<Inner>);
 
@@ -44,6 +59,21 @@ struct Inner {
 }
 
 /// Which class of failure an [`Error`] is.
+///
+/// ```
+/// use meanwhile_core::{Error, ErrorKind};
+///
+/// fn advice(error: &Error) -> &'static str {
+///     match error.kind() {
+///         ErrorKind::MissingCredential | ErrorKind::Authentication => "look at the key",
+///         ErrorKind::ContextLength => "say less",
+///         _ if error.is_retryable() => "try again",
+///         _ => "give up",
+///     }
+/// }
+/// assert_eq!(advice(&Error::new(ErrorKind::Overloaded, "at capacity")), "try again");
+/// assert_eq!(advice(&Error::new(ErrorKind::ContextLength, "too long")), "say less");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]

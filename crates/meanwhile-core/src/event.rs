@@ -9,6 +9,23 @@ use crate::{Attempt, Citation, Finish, Logprob, Part, ProviderData, Usage, Warni
 /// [`PartEnd`](Self::PartEnd). Parts may interleave; their order in the response is the order of
 /// their starts. [`Part`](Self::Part) is a part that arrives whole. [`Finish`](Self::Finish) comes
 /// last and once; a stream that ends otherwise ends with an error.
+///
+/// ```
+/// use meanwhile_core::{Event, Finish, FinishReason, Fold};
+///
+/// let mut fold = Fold::new("house", "small");
+/// for event in [
+///     Event::text_start(0),
+///     Event::text_delta(0, "hel"),
+///     Event::text_delta(0, "lo"),
+///     Event::part_end(0),
+///     Event::finish(Finish::new(FinishReason::Stop)),
+/// ] {
+///     fold.push(&event)?;
+/// }
+/// assert_eq!(fold.finish()?.text(), "hello");
+/// # Ok::<(), meanwhile_core::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Event {
@@ -110,6 +127,18 @@ pub enum PartStart {
 }
 
 /// What is known about a response.
+///
+/// ```
+/// use meanwhile_core::Metadata;
+///
+/// let mut known = Metadata::default();
+/// known.id = Some("resp_1".to_owned());
+/// let mut later = Metadata::default();
+/// later.model = Some("gpt-4o-mini-2024-07-18".to_owned());
+/// known.update(later);
+/// assert_eq!(known.id.as_deref(), Some("resp_1"));
+/// assert_eq!(known.model.as_deref(), Some("gpt-4o-mini-2024-07-18"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Metadata {
@@ -119,6 +148,8 @@ pub struct Metadata {
     pub provider: Option<String>,
     /// The model that answered, as the provider names it.
     pub model: Option<String>,
+    /// The model that was asked for, where a layer asked for another than the call did.
+    pub requested_model: Option<String>,
     /// The provider's id of the request (usually from a header).
     pub request_id: Option<String>,
     /// When the provider made the response, in seconds since 1970.
@@ -140,6 +171,7 @@ impl Metadata {
         take(&mut self.id, later.id);
         take(&mut self.provider, later.provider);
         take(&mut self.model, later.model);
+        take(&mut self.requested_model, later.requested_model);
         take(&mut self.request_id, later.request_id);
         take(&mut self.created, later.created);
         take(&mut self.service_tier, later.service_tier);

@@ -74,6 +74,25 @@ impl Extract for String {
 
 /// Any `Deserialize + JsonSchema` type as the output of a call, without a derive of ours, and without
 /// checks.
+///
+/// ```
+/// # use meanwhile_core::{Json, Model, Scripted};
+/// # use schemars::JsonSchema;
+/// # use serde::Deserialize;
+/// #[derive(Deserialize, JsonSchema)]
+/// struct Book {
+///     title: String,
+///     pages: u32,
+/// }
+///
+/// # futures::executor::block_on(async {
+/// # let reply = r#"{"title": "A Wizard of Earthsea", "pages": 205}"#;
+/// # let model = Model::new(Scripted::new().reply(reply), "any");
+/// let Json(book) = model.call::<Json<Book>>("Recommend a book").await?;
+/// assert_eq!(book.title, "A Wizard of Earthsea");
+/// assert_eq!(book.pages, 205);
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Json<T>(pub T);
 

@@ -3,6 +3,24 @@
 use serde::{Deserialize, Serialize};
 
 /// Why the model stopped.
+///
+/// ```
+/// # use meanwhile_core::{Event, Finish, FinishReason, Model, Part, Response, Scripted};
+/// # futures::executor::block_on(async {
+/// # let cut = [
+/// #     Event::part(0, Part::text("It all began")),
+/// #     Event::finish(Finish::new(FinishReason::Length)),
+/// # ];
+/// # let model = Model::new(Scripted::new().events(cut.map(Ok)), "any");
+/// let response: Response = model.call("Tell a story").max_tokens(3).await?;
+/// let told = match response.finish_reason() {
+///     Some(FinishReason::Stop) => "complete",
+///     Some(FinishReason::Length) => "cut: raise `max_tokens`",
+///     _ => "ended otherwise",
+/// };
+/// assert_eq!(told, "cut: raise `max_tokens`");
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -40,6 +58,16 @@ impl FinishReason {
 }
 
 /// How a response ended.
+///
+/// ```
+/// use meanwhile_core::{Finish, FinishReason};
+///
+/// // Of a provider that ended at one of the request's `stop` texts.
+/// let finish = Finish::new(FinishReason::Stop).with_raw("stop_sequence").with_stop_sequence("END");
+/// assert_eq!(finish.reason.as_str(), "stop");
+/// assert_eq!(finish.raw.as_deref(), Some("stop_sequence"));
+/// assert_eq!(finish.stop_sequence.as_deref(), Some("END"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Finish {

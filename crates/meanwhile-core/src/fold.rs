@@ -11,6 +11,19 @@ use crate::{
 ///
 /// Linear in the number of events and bytes. Parts keep the order of their starts, however their
 /// deltas interleave.
+///
+/// ```
+/// use meanwhile_core::{ErrorKind, Event, Fold};
+///
+/// let mut fold = Fold::new("house", "small");
+/// fold.push(&Event::text_start(0))?;
+/// fold.push(&Event::text_delta(0, "hel"))?;
+/// // A delta for a part that was not begun breaks the grammar.
+/// let error = fold.push(&Event::text_delta(1, "lo")).unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::Decode);
+/// assert_eq!(fold.into_partial().text(), "hel");
+/// # Ok::<(), meanwhile_core::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Fold {
     response: Response,
@@ -183,6 +196,7 @@ impl Fold {
         response.provider =
             metadata.provider.unwrap_or_else(|| std::mem::take(&mut response.provider));
         response.model = metadata.model.unwrap_or_else(|| std::mem::take(&mut response.model));
+        response.requested_model = metadata.requested_model.or(response.requested_model.take());
         response.request_id = metadata.request_id.or(response.request_id.take());
         response.created = metadata.created.or(response.created);
         response.service_tier = metadata.service_tier.or(response.service_tier.take());

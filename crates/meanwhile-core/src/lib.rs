@@ -7,6 +7,9 @@
 //! The way of the data: [`Call`] → [`Request`] → layers → [`Provider`] → [`EventStream`] →
 //! [`Fold`] → [`Response`] → a typed value ([`Extract`]), or tool calls → tools → again.
 //!
+//! Two words for what a model thinks before it answers: the text of it is [`Thinking`], the setting and
+//! the count of its tokens are [`Reasoning`] ([`Params::reasoning`], [`OutputTokens::reasoning`]).
+//!
 //! ```
 //! use meanwhile_core::{Model, Scripted};
 //! # futures::executor::block_on(async {

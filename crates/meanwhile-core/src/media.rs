@@ -6,6 +6,15 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::{ProviderData, base64};
 
 /// Where the bytes of a media part are.
+///
+/// ```
+/// use meanwhile_core::{Image, MediaSource};
+///
+/// let here = Image::bytes(&b"GIF89a"[..], "image/gif");
+/// assert_eq!(here.source.base64().as_deref(), Some("R0lGODlh"));
+/// let there = Image::url("https://example.com/cat.png");
+/// assert_eq!(there.source, MediaSource::Url("https://example.com/cat.png".to_owned()));
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -126,6 +135,17 @@ macro_rules! media {
 
 media! {
     /// A picture.
+    ///
+    /// ```
+    /// use meanwhile_core::{Image, Message, Part};
+    ///
+    /// let png = b"\x89PNG\r\n\x1a\n and the rest of the file".to_vec();
+    /// let image = Image::from(png).with_detail("low");
+    /// // The media type is read off the bytes.
+    /// assert_eq!(image.media_type.as_deref(), Some("image/png"));
+    /// let question = Message::user([Part::from(image), Part::text("What is this?")]);
+    /// assert_eq!(question.parts[0].kind(), "image");
+    /// ```
     Image {
         /// How closely the model should look (`low`, `high`, `auto`), where the provider offers it.
         detail: Option<String>,
@@ -134,6 +154,15 @@ media! {
 
 media! {
     /// A sound recording.
+    ///
+    /// ```
+    /// use meanwhile_core::{Audio, Message, Part};
+    ///
+    /// let recording = Audio::from(b"OggS and the rest of the file".to_vec());
+    /// assert_eq!(recording.media_type.as_deref(), Some("audio/ogg"));
+    /// let question = Message::user([Part::text("Who speaks?"), Part::from(recording)]);
+    /// assert_eq!(question.parts[1].kind(), "audio");
+    /// ```
     Audio {
         /// What is said in it, where that is known.
         transcript: Option<String>,
@@ -142,6 +171,16 @@ media! {
 
 media! {
     /// A document, such as a PDF.
+    ///
+    /// ```
+    /// use meanwhile_core::{Document, Message, Part};
+    ///
+    /// let terms = Document::text("Refunds are paid within 14 days.").with_name("terms.txt");
+    /// let stored = Document::reference("openai", "file-abc123");
+    /// assert_eq!(terms.media_type.as_deref(), Some("text/plain"));
+    /// let question = Message::user([terms.into(), stored.into(), Part::text("What differs?")]);
+    /// assert_eq!(question.parts.len(), 3);
+    /// ```
     Document {
         /// The file name or title shown to the model.
         name: Option<String>,

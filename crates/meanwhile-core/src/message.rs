@@ -7,6 +7,15 @@ use crate::tool::{ToolCall, ToolResult};
 use crate::{Audio, Citation, Document, Image, Logprob, ProviderData};
 
 /// Who speaks.
+///
+/// ```
+/// use meanwhile_core::{Message, Role};
+///
+/// let conversation = [Message::system("Be brief."), Message::user("Hello")];
+/// let roles: Vec<Role> = conversation.iter().map(|message| message.role).collect();
+/// assert_eq!(roles, [Role::System, Role::User]);
+/// assert_eq!(Role::Assistant.as_str(), "assistant");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -35,6 +44,20 @@ impl Role {
 }
 
 /// One message: a role and its parts, in order.
+///
+/// ```
+/// # use meanwhile_core::{Message, Model, Response, Role, Scripted};
+/// # futures::executor::block_on(async {
+/// # let model = Model::new(Scripted::new().reply("Paris").reply("The Seine"), "any");
+/// let mut conversation = vec![Message::user("What is the capital of France?")];
+/// let response: Response = model.call(conversation.clone()).await?;
+/// // An answer goes back as it came; the next question follows it.
+/// conversation.push(response.message);
+/// conversation.push(Message::user("Which river is it on?"));
+/// assert_eq!(conversation[1].text(), "Paris");
+/// assert_eq!(model.call::<String>(conversation).await?, "The Seine");
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Message {
@@ -102,6 +125,17 @@ impl Message {
 }
 
 /// One piece of a message.
+///
+/// ```
+/// use meanwhile_core::{Image, Message, Part};
+///
+/// let question = Message::user([
+///     Part::text("What is on this picture?"),
+///     Part::from(Image::url("https://example.com/cat.png")),
+/// ]);
+/// let kinds: Vec<&str> = question.parts.iter().map(Part::kind).collect();
+/// assert_eq!(kinds, ["text", "image"]);
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 #[non_exhaustive]
@@ -129,6 +163,16 @@ pub enum Part {
 }
 
 /// Plain text.
+///
+/// ```
+/// use meanwhile_core::{Citation, Message, Part, Text};
+///
+/// let mut text = Text::new("Paris is the capital.");
+/// text.citations.push(Citation::url("https://example.com/paris"));
+/// let answer = Message::assistant(text);
+/// assert_eq!(answer.text(), "Paris is the capital.");
+/// assert!(matches!(&answer.parts[0], Part::Text(text) if text.citations.len() == 1));
+/// ```
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Text {
@@ -146,6 +190,17 @@ pub struct Text {
 }
 
 /// What the model thought before it answered.
+///
+/// ```
+/// use meanwhile_core::{Message, Part, ProviderData, Thinking};
+///
+/// let signature = ProviderData::new("anthropic", "EqQBCkYIBBgC".into());
+/// let thinking = Thinking::new("Six times seven.").with_data(signature);
+/// let answer = Message::assistant([Part::from(thinking), Part::text("42")]);
+/// // Thinking is no part of the visible text, and its signature stays in place.
+/// assert_eq!(answer.text(), "42");
+/// assert_eq!(answer.parts[0].data().unwrap().provider, "anthropic");
+/// ```
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Thinking {
@@ -157,6 +212,19 @@ pub struct Thinking {
 }
 
 /// The model's refusal.
+///
+/// ```
+/// # use meanwhile_core::{ErrorKind, Model, Part, Refusal, Response, Scripted};
+/// # futures::executor::block_on(async {
+/// let refusal = || Part::from(Refusal::new("I cannot help with that."));
+/// let model = Model::new(Scripted::new().parts([refusal()]).parts([refusal()]), "any");
+/// let response: Response = model.call("Write malware").await?;
+/// assert_eq!(response.refusal().as_deref(), Some("I cannot help with that."));
+/// // Where a value was asked for, a refusal is an error.
+/// let error = model.call::<u8>("Write malware").await.unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::Output);
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Refusal {
@@ -188,6 +256,18 @@ macro_rules! text_part {
 text_part!(Text Thinking Refusal);
 
 /// Marks the end of a prefix that the provider may cache.
+///
+/// ```
+/// use meanwhile_core::{CacheMark, Message, Part};
+///
+/// let question = Message::user([
+///     Part::text("A long manual."),
+///     Part::from(CacheMark::new().with_ttl("1h")),
+///     Part::text("How is it switched off?"),
+/// ]);
+/// assert_eq!(question.text(), "A long manual.How is it switched off?");
+/// assert_eq!(question.parts[1], Part::CacheMark(CacheMark::new().with_ttl("1h")));
+/// ```
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct CacheMark {

@@ -8,6 +8,17 @@ use crate::{
 };
 
 /// A model to call: a provider, an id and default params. Cheap to clone.
+///
+/// ```
+/// # use meanwhile_core::{Model, Params, Scripted};
+/// # futures::executor::block_on(async {
+/// let scripted = Scripted::new().reply("[2, 3, 5]");
+/// let model = Model::new(scripted.clone(), "any").with_params(Params::new().temperature(0.0));
+/// let primes: Vec<u32> = model.call("The first three primes").await?;
+/// assert_eq!(primes, [2, 3, 5]);
+/// assert_eq!(scripted.requests()[0].params.temperature, Some(0.0));
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Model {
@@ -63,6 +74,15 @@ impl Model {
 }
 
 /// A `provider/model` string, split at its first `/`.
+///
+/// ```
+/// use meanwhile_core::ModelId;
+///
+/// let id: ModelId = "openrouter/anthropic/claude-sonnet-4".parse()?;
+/// assert_eq!((&*id.provider, &*id.model), ("openrouter", "anthropic/claude-sonnet-4"));
+/// assert!("claude-sonnet-4".parse::<ModelId>().is_err());
+/// # Ok::<(), meanwhile_core::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ModelId {
@@ -97,6 +117,15 @@ impl fmt::Display for ModelId {
 }
 
 /// A model by value or by its `provider/model` string, which is looked up when the call starts.
+///
+/// ```
+/// use meanwhile_core::{Model, ModelRef, Scripted, Settings};
+///
+/// let by_name = Settings::new().model("openai/gpt-4o-mini");
+/// let by_value = Settings::new().model(Model::new(Scripted::new(), "any"));
+/// assert!(matches!(by_name.model, Some(ModelRef::Named(name)) if name == "openai/gpt-4o-mini"));
+/// assert!(matches!(by_value.model, Some(ModelRef::Model(model)) if model.id == "any"));
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum ModelRef {

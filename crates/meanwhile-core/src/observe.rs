@@ -79,6 +79,34 @@ impl IntoObserver for Arc<dyn Observer> {
 }
 
 /// One thing that happens in a run.
+///
+/// ```
+/// # use std::sync::{Arc, Mutex};
+/// # use meanwhile_core::{Error, ErrorKind, Model, Moment, Observer, Run, Scripted};
+/// #[derive(Debug, Default)]
+/// struct Log(Mutex<Vec<String>>);
+///
+/// impl Observer for Log {
+///     fn observe(&self, run: &Run, moment: &Moment<'_>) {
+///         let what = match moment {
+///             Moment::ModelEnd { response } => response.text(),
+///             Moment::Error(error) => error.kind().to_string(),
+///             _ => return,
+///         };
+///         self.0.lock().unwrap().push(format!("{}: {what}", run.name()));
+///     }
+/// }
+///
+/// # futures::executor::block_on(async {
+/// # let full = Error::new(ErrorKind::Overloaded, "at capacity");
+/// # let model = Model::new(Scripted::new().reply("hello").error(full), "any");
+/// let log = Arc::new(Log::default());
+/// model.call::<String>("Say hello").observe(log.clone()).await?;
+/// model.call::<String>("Say hello").observe(log.clone()).await.unwrap_err();
+/// let lines = log.0.lock().unwrap();
+/// assert_eq!(*lines, ["scripted/any: hello", "scripted/any: overloaded", "call: overloaded"]);
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub enum Moment<'a> {
@@ -249,6 +277,28 @@ impl PartialEq for Run {
 }
 
 /// Observers in the order they were added. Cheap to clone; empty without an allocation.
+///
+/// ```
+/// # use std::sync::{Arc, Mutex};
+/// # use meanwhile_core::{Model, Moment, Observer, Observers, Prompt, Run, Scripted};
+/// # #[derive(Debug, Default)]
+/// # struct Answers(Mutex<Vec<String>>);
+/// # impl Observer for Answers {
+/// #     fn observe(&self, _: &Run, moment: &Moment<'_>) {
+/// #         if let Moment::ModelEnd { response } = moment {
+/// #             self.0.lock().unwrap().push(response.text());
+/// #         }
+/// #     }
+/// # }
+/// # futures::executor::block_on(async {
+/// let answers = Arc::new(Answers::default());
+/// let mut prompt = Prompt::from("Say hello");
+/// // One that is added twice is told once.
+/// prompt.settings.observers = Observers::default().with(answers.clone()).with(answers.clone());
+/// Model::new(Scripted::new().reply("hello"), "any").call::<String>(prompt).await?;
+/// assert_eq!(*answers.0.lock().unwrap(), ["hello"]);
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Observers {
     all: Option<Arc<[Arc<dyn Observer>]>>,

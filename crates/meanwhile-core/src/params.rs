@@ -8,9 +8,20 @@ use serde_json::{Map, Value};
 
 /// Settings of one call. `None` leaves the provider's default alone.
 ///
-/// Deliberately not `#[non_exhaustive]`: codecs destructure it without `..`, so that a setting added
-/// here does not compile until every codec carries it or says that it cannot. Construct it with
-/// `..Params::default()`; fields are added in minor versions.
+/// Deliberately not `#[non_exhaustive]`: the codecs of this repository destructure it without `..`, so
+/// that a setting added here does not compile until every codec carries it or says that it cannot. Fields
+/// are added in minor versions: construct it with `..Params::default()`, and end a pattern in `..` to
+/// compile with all of them, or leave `..` out to be told of each.
+///
+/// ```
+/// use meanwhile_core::{Effort, Params};
+///
+/// let house = Params::new().temperature(0.7).max_tokens(800);
+/// let call = Params::new().temperature(0.0).reasoning(Effort::Low).option("openai", "store", false);
+/// let merged = call.or(house);
+/// assert_eq!((merged.temperature, merged.max_tokens), (Some(0.0), Some(800)));
+/// assert_eq!(merged.options["openai"]["store"], false);
+/// ```
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Params {
@@ -47,6 +58,15 @@ pub struct Params {
 }
 
 /// How much the model should think before it answers.
+///
+/// ```
+/// use meanwhile_core::{Effort, Params, Reasoning};
+///
+/// let by_level = Params::new().reasoning(Effort::High);
+/// assert_eq!(by_level.reasoning, Some(Reasoning::Effort(Effort::High)));
+/// let by_tokens = Params::new().reasoning(Reasoning::Budget(2048));
+/// assert_eq!(by_tokens.or(by_level).reasoning, Some(Reasoning::Budget(2048)));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -58,6 +78,17 @@ pub enum Reasoning {
 }
 
 /// Levels of thinking, from none to as much as there is.
+///
+/// ```
+/// use meanwhile_core::{Effort, Params, Reasoning};
+///
+/// let question = "Prove it.";
+/// let effort = if question.contains("Prove") { Effort::XHigh } else { Effort::Minimal };
+/// let params = Params::new().reasoning(effort);
+/// assert_eq!(params.reasoning, Some(Reasoning::Effort(Effort::XHigh)));
+/// assert!(Effort::Minimal < effort);
+/// assert_eq!(effort.as_str(), "xhigh");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -95,6 +126,20 @@ impl Effort {
 }
 
 /// The clocks of one call. `None` leaves the provider's own setting.
+///
+/// ```
+/// # use std::time::Duration;
+/// # use meanwhile_core::{Model, Scripted, Timeouts};
+/// # futures::executor::block_on(async {
+/// # let model = Model::new(Scripted::new(), "any");
+/// let clocks = Timeouts::default()
+///     .first_event(Duration::from_secs(20))
+///     .idle(Duration::from_secs(5));
+/// let request = model.call::<String>("Hello").timeouts(clocks).request().await?;
+/// assert_eq!(request.timeouts.idle, Some(Duration::from_secs(5)));
+/// assert_eq!(request.timeouts.whole, None);
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Timeouts {

@@ -24,7 +24,8 @@ pub(crate) fn is_known(prices: &dyn Pricing, provider: &str, model: &str) -> boo
     prices.cost(provider, model, None, &Usage::totals(0, 0)).is_some()
 }
 
-/// What an answer to a request for `model` cost, with the tries before it that failed.
+/// What an answer to a request for `model` cost, with the tries before it that failed. A name of the answer
+/// that has no price costs what the model costs that was asked for, which need not be the request's.
 pub(crate) fn cost_of(
     prices: &dyn Pricing,
     provider: &str,
@@ -40,7 +41,8 @@ pub(crate) fn cost_of(
     if response.cached {
         return Some(failed);
     }
-    let Response { provider, usage, .. } = response;
+    let Response { provider, usage, requested_model, .. } = response;
     let cost = |model: &str| prices.cost(provider, model, response.service_tier.as_deref(), usage);
-    Some(failed + cost(&response.model).or_else(|| cost(model))?)
+    let asked = requested_model.as_deref().unwrap_or(model);
+    Some(failed + cost(&response.model).or_else(|| cost(asked))?)
 }

@@ -13,6 +13,20 @@ use crate::{
 /// What a prompt function evaluates to: a conversation, and settings for the one call it starts.
 ///
 /// Settings made here win over the attribute's and lose against the call site's.
+///
+/// ```
+/// # use meanwhile_core::{Model, Prompt, Scripted};
+/// # futures::executor::block_on(async {
+/// let prompt = Prompt::new()
+///     .system("You are a librarian.")
+///     .user("Recommend a fantasy book.")
+///     .temperature(0.7);
+/// let scripted = Scripted::new().reply("A Wizard of Earthsea");
+/// let answer: String = Model::new(scripted.clone(), "any").call(prompt).await?;
+/// assert_eq!(answer, "A Wizard of Earthsea");
+/// assert_eq!(scripted.requests()[0].params.temperature, Some(0.7));
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct Prompt {

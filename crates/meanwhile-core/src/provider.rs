@@ -37,6 +37,18 @@ pub trait Layer: fmt::Debug + Send + Sync + 'static {
 }
 
 /// A shared, type-erased [`Provider`]; itself a provider, so a layer calls it like any other.
+///
+/// ```
+/// # use meanwhile_core::{AnyProvider, Model, Scripted};
+/// # futures::executor::block_on(async {
+/// let provider = AnyProvider::new(Scripted::new().reply("small").reply("large"));
+/// let small = Model::of(provider.clone(), "small");
+/// let large = Model::of(provider, "large");
+/// assert!(small.provider.is_same(&large.provider));
+/// assert_eq!(small.call::<String>("Which are you?").await?, "small");
+/// assert_eq!(large.call::<String>("Which are you?").await?, "large");
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Clone)]
 pub struct AnyProvider(Arc<dyn Provider>);
 
@@ -89,6 +101,16 @@ impl fmt::Debug for AnyProvider {
 }
 
 /// What a model accepts and offers. All `false` where nothing is known.
+///
+/// ```
+/// use meanwhile_core::{Capabilities, Provider, Scripted};
+///
+/// let mut seeing = Capabilities::text();
+/// seeing.images = true;
+/// let provider = Scripted::new().with_capabilities(seeing);
+/// let found = provider.capabilities("any");
+/// assert!(found.tools && found.images && !found.audio);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Capabilities {
@@ -104,8 +126,9 @@ pub struct Capabilities {
     pub audio: bool,
     /// Messages may carry documents.
     pub documents: bool,
-    /// The model can think before it answers.
-    pub thinking: bool,
+    /// The model can think before it answers, and how much can be said
+    /// ([`Params::reasoning`](crate::Params::reasoning)).
+    pub reasoning: bool,
     /// The provider may pause a long answer and go on with it in the next one
     /// ([`FinishReason::Paused`](crate::FinishReason::Paused)); calls then do so by themselves.
     pub pauses: bool,
@@ -125,7 +148,7 @@ impl Capabilities {
             images: false,
             audio: false,
             documents: false,
-            thinking: false,
+            reasoning: false,
             pauses: false,
             endpoint: None,
         }
@@ -139,6 +162,19 @@ impl Capabilities {
 }
 
 /// How an answer can be held to a shape.
+///
+/// ```
+/// # use meanwhile_core::{Capabilities, Model, OutputFormat, OutputSupport, Scripted};
+/// # futures::executor::block_on(async {
+/// let mut weak = Capabilities::text();
+/// weak.output = OutputSupport::Prompted;
+/// let model = Model::new(Scripted::new().with_capabilities(weak), "any");
+/// let request = model.call::<u8>("What is six times seven?").request().await?;
+/// // The schema is in the prompt, and the request says so.
+/// assert_eq!(request.output, OutputFormat::Text);
+/// assert_eq!(request.warnings[0].subject, "output schema");
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum OutputSupport {

@@ -23,6 +23,28 @@ pub trait OutputReader: fmt::Debug + Send + Sync + 'static {
 }
 
 /// A value that an [`OutputReader`] read.
+///
+/// ```
+/// # use meanwhile_core::{Extracted, Model, OutputReader, ReadValue, Repair, Schema, Scripted};
+/// #[derive(Debug)]
+/// struct AfterColon;
+///
+/// impl OutputReader for AfterColon {
+///     fn read(&self, text: &str, _: &Schema) -> Result<ReadValue, String> {
+///         let (before, json) = text.split_once(": ").ok_or("there is no value after a colon")?;
+///         let value = serde_json::from_str(json).map_err(|error| error.to_string())?;
+///         Ok(ReadValue::new(value, vec![Repair::new(format!("left out `{before}`"), 0, "")]))
+///     }
+/// }
+///
+/// # futures::executor::block_on(async {
+/// # let model = Model::new(Scripted::new().reply("Answer: 42"), "any");
+/// let call = model.call::<Extracted<u8>>("What is six times seven?").reader(AfterColon);
+/// let answer = call.await?;
+/// assert_eq!(answer.value, 42);
+/// assert_eq!(answer.repairs[0].message, "left out `Answer`");
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct ReadValue {
@@ -41,6 +63,15 @@ impl ReadValue {
 }
 
 /// Something that was mended while an answer was read.
+///
+/// ```
+/// use meanwhile_core::Repair;
+///
+/// let repair = Repair::new("a comma was missing", 17, "/authors/1");
+/// assert_eq!(repair.to_string(), "a comma was missing at byte 17 (/authors/1)");
+/// let at_the_root = Repair::new("the value was not closed", 40, "");
+/// assert_eq!(at_the_root.to_string(), "the value was not closed at byte 40");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Repair {
@@ -68,6 +99,33 @@ impl fmt::Display for Repair {
 }
 
 /// What the value of an answer is read with, and what reading it took.
+///
+/// ```
+/// # use meanwhile_core::{
+/// #     Extract, Model, OutputFormat, Reading, Response, Result, Scripted, Toolbox,
+/// # };
+/// /// How many words an answer has.
+/// struct Words(usize);
+///
+/// impl Extract for Words {
+/// #     const RUNS_TOOLS: bool = false;
+/// #     fn output() -> OutputFormat {
+/// #         OutputFormat::Text
+/// #     }
+/// #     fn toolbox() -> Toolbox {
+/// #         Toolbox::new()
+/// #     }
+///     fn extract(response: Response, reading: &mut Reading) -> Result<Self> {
+///         Ok(Self(reading.text(&response).split_whitespace().count()))
+///     }
+/// }
+///
+/// # futures::executor::block_on(async {
+/// # let model = Model::new(Scripted::new().reply("A short answer"), "any");
+/// let Words(words) = model.call("Say something").await?;
+/// assert_eq!(words, 3);
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct Reading {

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use crate::{
     AnyProvider, Batches, Embedder, EmbeddingModel, Error, ErrorKind, ImageGenerator, Layer,
-    ListModels, Model, ModelId, ModelInfo, Moderator, OutputReader, Params, Pricing, Provider,
-    Reranker, Result, SpeechSynthesizer, Timer, Transcriber,
+    ListModels, Model, ModelId, Moderator, OutputReader, Params, Pricing, Provider, Reranker,
+    Result, SpeechSynthesizer, Timer, Transcriber,
 };
 
 /// Makes one thing that a provider offers from the environment. Does no network I/O.
@@ -15,6 +15,20 @@ pub type Connect<T> = fn() -> Result<Arc<T>>;
 
 /// How a provider introduces itself to a [`Registry`]: its id and how to connect with the
 /// environment's configuration. Every provider crate exports one as `const PROVIDER`.
+///
+/// ```
+/// # use meanwhile_core::{AnyProvider, ProviderInfo, Registry, Scripted};
+/// # futures::executor::block_on(async {
+/// const PROVIDER: ProviderInfo = ProviderInfo::new("house", &["HOUSE_API_KEY"], || {
+///     Ok(AnyProvider::new(Scripted::new().reply("hello")))
+/// });
+///
+/// let registry = Registry::new();
+/// registry.register(&PROVIDER);
+/// let answer: String = registry.model("house/small")?.call("Say hello").await?;
+/// assert_eq!(answer, "hello");
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct ProviderInfo {
@@ -133,6 +147,20 @@ impl fmt::Debug for ProviderInfo {
 }
 
 /// The providers that `provider/model` strings can name. Clones share their entries.
+///
+/// ```
+/// # use meanwhile_core::{AnyProvider, ErrorKind, Registry, Scripted};
+/// # futures::executor::block_on(async {
+/// let registry = Registry::new();
+/// registry.insert_as("house", AnyProvider::new(Scripted::new().reply("hello")));
+///
+/// let answer: String = registry.model("house/small")?.call("Say hello").await?;
+/// assert_eq!(answer, "hello");
+/// let error = registry.model("hause/small").unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::UnknownProvider);
+/// assert!(error.message().contains("did you mean `house`?"));
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Clone, Default)]
 pub struct Registry(Arc<RwLock<Entries>>);
 
@@ -159,11 +187,27 @@ enum Entry {
     Connected(AnyProvider),
 }
 
+static GLOBAL: OnceLock<Registry> = OnceLock::new();
+
 impl Registry {
     /// Makes an empty registry.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Makes this the registry of the process, where everything that was given none looks up
+    /// `provider/model` strings. The first one counts; the `meanwhile` facade sets its own when its registry
+    /// is first used.
+    pub fn set_global(&self) {
+        GLOBAL.get_or_init(|| self.clone());
+    }
+
+    /// The registry of the process; an empty one, whose errors say what to do, while
+    /// [none is set](Self::set_global).
+    #[must_use]
+    pub fn global() -> Self {
+        GLOBAL.get().cloned().unwrap_or_default()
     }
 
     /// Makes `info.id` available; it is connected on first use. An id that exists is replaced.
@@ -327,8 +371,16 @@ impl Registry {
     /// embeds nothing; otherwise as [`provider`](Self::provider).
     pub fn embedding_model(&self, name: &str) -> Result<EmbeddingModel> {
         let id: ModelId = name.parse()?;
-        let embedder = self.sibling(&id.provider, "embeddings", |info| info.embedder)?;
-        Ok(EmbeddingModel::of(embedder, id.model))
+        Ok(EmbeddingModel::of(self.embedder(&id.provider)?, id.model))
+    }
+
+    /// Returns the embedder of the provider called `id`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unsupported`] when it has none; otherwise as [`provider`](Self::provider).
+    pub fn embedder(&self, id: &str) -> Result<Arc<dyn Embedder>> {
+        self.sibling(id, "embeddings", |info| info.embedder)
     }
 
     /// Returns the reranker of the provider called `id`.
@@ -340,14 +392,13 @@ impl Registry {
         self.sibling(id, "reranking", |info| info.reranker)
     }
 
-    /// Lists the models of the provider called `id`.
+    /// Returns what lists the models of the provider called `id`.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Unsupported`] when it offers no list; otherwise as [`provider`](Self::provider),
-    /// and whatever the provider reports.
-    pub async fn list_models(&self, id: &str) -> Result<Vec<ModelInfo>> {
-        self.sibling(id, "a list of models", |info| info.models)?.list_models().await
+    /// [`ErrorKind::Unsupported`] when it offers no list; otherwise as [`provider`](Self::provider).
+    pub fn models(&self, id: &str) -> Result<Arc<dyn ListModels>> {
+        self.sibling(id, "a list of models", |info| info.models)
     }
 
     /// Returns the batches of the provider called `id`.
@@ -419,6 +470,13 @@ impl Registry {
         let entries = self.read();
         if let Some(feature) = entries.features.get(id) {
             let message = format!("provider `{id}` is not compiled in; enable feature `{feature}`");
+            return Error::new(ErrorKind::UnknownProvider, message);
+        }
+        if entries.providers.is_empty() && entries.features.is_empty() {
+            let message = format!(
+                "there is no provider `{id}`, because nothing is registered: call `meanwhile::registry()` \
+                 once before, or give a registry that has it"
+            );
             return Error::new(ErrorKind::UnknownProvider, message);
         }
         let known = entries.providers.keys().map(String::as_str);

@@ -6,6 +6,17 @@ use crate::tool::{ToolChoice, ToolSpec};
 use crate::{Message, Params, Run, Schema, Timeouts, Warning};
 
 /// One question to a model.
+///
+/// ```
+/// # use meanwhile_core::{Message, Provider, Request, Response, ResponseStream, Scripted};
+/// # futures::executor::block_on(async {
+/// let provider = Scripted::new().reply("hello");
+/// let request = Request::new("any", vec![Message::user("Say hello")]).streamed();
+/// let events = provider.send(request).await?;
+/// let response = ResponseStream::<Response>::new(events, provider.id(), "any").finish().await?;
+/// assert_eq!(response.text(), "hello");
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Request {
@@ -108,6 +119,14 @@ impl Request {
 }
 
 /// How the answer should come.
+///
+/// ```
+/// use meanwhile_core::{Delivery, Message, Request};
+///
+/// let whole = Request::new("any", vec![Message::user("Hello")]);
+/// assert_eq!(whole.delivery, Delivery::Whole);
+/// assert_eq!(whole.streamed().delivery, Delivery::Streamed);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Delivery {
@@ -119,6 +138,18 @@ pub enum Delivery {
 }
 
 /// The shape of the answer.
+///
+/// ```
+/// # use meanwhile_core::{Model, OutputFormat, Scripted};
+/// # futures::executor::block_on(async {
+/// # let model = Model::new(Scripted::new(), "any");
+/// // The type that a call returns says what is asked for.
+/// let text = model.call::<String>("Say hello").request().await?;
+/// assert_eq!(text.output, OutputFormat::Text);
+/// let number = model.call::<u8>("What is six times seven?").request().await?;
+/// assert!(matches!(number.output, OutputFormat::Schema(output) if output.name == "uint8"));
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone, PartialEq, Default)]
 #[non_exhaustive]
 pub enum OutputFormat {
@@ -132,6 +163,20 @@ pub enum OutputFormat {
 }
 
 /// A named schema of an answer.
+///
+/// ```
+/// use meanwhile_core::{Message, OutputFormat, OutputSchema, Request, Schema};
+/// use serde_json::json;
+///
+/// let schema = Schema::from(json!({
+///     "type": "object",
+///     "properties": {"title": {"type": "string"}},
+///     "required": ["title"],
+/// }));
+/// let mut request = Request::new("any", vec![Message::user("Recommend a book")]);
+/// request.output = OutputFormat::Schema(OutputSchema::new("book", schema));
+/// assert!(matches!(&request.output, OutputFormat::Schema(output) if output.schema.is_object()));
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct OutputSchema {
@@ -152,6 +197,17 @@ impl OutputSchema {
 }
 
 /// What to do with a setting that the provider cannot carry.
+///
+/// ```
+/// # use meanwhile_core::{Model, OnUnsupported, Scripted};
+/// # futures::executor::block_on(async {
+/// # let model = Model::new(Scripted::new(), "any");
+/// let request = model.call::<String>("Hello").seed(7).request().await?;
+/// assert_eq!(request.unsupported, OnUnsupported::Warn);
+/// let strict = model.call::<String>("Hello").seed(7).strict().request().await?;
+/// assert_eq!(strict.unsupported, OnUnsupported::Error);
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum OnUnsupported {

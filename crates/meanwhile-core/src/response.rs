@@ -6,6 +6,18 @@ use crate::tool::ToolCall;
 use crate::{Attempt, Citation, Finish, FinishReason, Message, Part, Role, Usage, Warning};
 
 /// One answer of a model.
+///
+/// ```
+/// # use meanwhile_core::{FinishReason, Model, Response, Scripted};
+/// # futures::executor::block_on(async {
+/// # let model = Model::new(Scripted::new().reply("Good morning"), "any");
+/// let response: Response = model.call("Greet me").await?;
+/// assert_eq!(response.text(), "Good morning");
+/// assert_eq!(response.finish_reason(), Some(FinishReason::Stop));
+/// assert_eq!(response.usage.output.total, Some(2));
+/// assert!(response.warnings.is_empty() && response.attempts.is_empty());
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Response {
@@ -13,6 +25,10 @@ pub struct Response {
     pub provider: String,
     /// The model that answered, as the provider names it; the requested one where it does not say.
     pub model: String,
+    /// The model that was asked for, where a layer (a fallback, a router, a hedge) asked for another than
+    /// the call did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requested_model: Option<String>,
     /// The provider's id of the response.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
@@ -52,6 +68,7 @@ impl Response {
         Self {
             provider: provider.into(),
             model: model.into(),
+            requested_model: None,
             id: None,
             request_id: None,
             created: None,

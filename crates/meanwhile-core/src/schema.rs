@@ -7,6 +7,21 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 /// A JSON Schema (draft 2020-12), shared behind a pointer.
+///
+/// ```
+/// use meanwhile_core::Schema;
+/// use schemars::JsonSchema;
+///
+/// #[derive(JsonSchema)]
+/// struct Book {
+///     title: String,
+///     pages: u32,
+/// }
+///
+/// let schema = Schema::of::<Book>();
+/// assert!(schema.is_object());
+/// assert_eq!(schema.as_value()["properties"]["pages"]["type"], "integer");
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Schema(Arc<Value>);
 

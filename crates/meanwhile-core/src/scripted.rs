@@ -203,7 +203,7 @@ impl Provider for Scripted {
             images: true,
             audio: true,
             documents: true,
-            thinking: true,
+            reasoning: true,
             ..Capabilities::text()
         })
     }

@@ -18,6 +18,17 @@ use crate::{
 /// tags, layers and observers add up; of two tools with one name the upper wins. A
 /// [`Model`](crate::Model) brings its provider, so that it also wins against clients set below it; a
 /// `provider/model` string leaves the client as it is.
+///
+/// ```
+/// use meanwhile_core::Settings;
+///
+/// let house = Settings::new().temperature(0.7).max_tokens(800).tag("team", "search");
+/// let here = Settings::new().temperature(0.0).tag("experiment", "b");
+/// let merged = here.or(house);
+/// assert_eq!(merged.params.temperature, Some(0.0));
+/// assert_eq!(merged.params.max_tokens, Some(800));
+/// assert_eq!(merged.tags.len(), 2);
+/// ```
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct Settings {

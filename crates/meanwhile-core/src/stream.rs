@@ -17,6 +17,20 @@ use crate::{Error, ErrorKind, Event, Extract, Fold, Reading, Response, Result};
 /// Ends with exactly one terminal item: [`Event::Finish`] or an error; an inner stream that ends
 /// without one yields [`ErrorKind::StreamInterrupted`]. Nothing runs between polls; dropping the
 /// stream cancels the request and closes its connection.
+///
+/// ```
+/// # use meanwhile_core::{ErrorKind, Event, EventStream};
+/// # futures::executor::block_on(async {
+/// let events = [Ok(Event::text_start(0)), Ok(Event::text_delta(0, "hel"))];
+/// let mut stream = EventStream::from_events(events);
+/// assert_eq!(stream.next().await.unwrap()?, Event::text_start(0));
+/// assert_eq!(stream.next().await.unwrap()?, Event::text_delta(0, "hel"));
+/// // What ends without a finish has been cut off.
+/// let error = stream.next().await.unwrap().unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::StreamInterrupted);
+/// assert!(stream.next().await.is_none());
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[must_use = "a stream does nothing unless polled"]
 pub struct EventStream {
     inner: Pin<Box<dyn Stream<Item = Result<Event>> + Send>>,
@@ -77,6 +91,22 @@ impl fmt::Debug for EventStream {
 ///
 /// [`finish`](Self::finish) reads what is left and returns the typed value. An error that ends the
 /// stream carries everything received before it. Dropping the stream cancels the request.
+///
+/// ```
+/// # use meanwhile_core::{Event, Model, Scripted};
+/// # futures::executor::block_on(async {
+/// # let model = Model::new(Scripted::new().reply("[2, 3, 5]"), "any");
+/// let mut stream = model.call::<Vec<u32>>("The first three primes").stream().await?;
+/// let mut shown = String::new();
+/// while let Some(event) = stream.next().await {
+///     if let Event::TextDelta { text, .. } = event? {
+///         shown.push_str(&text);
+///     }
+/// }
+/// assert_eq!(shown, "[2, 3, 5]");
+/// assert_eq!(stream.finish().await?, [2, 3, 5]);
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[must_use = "a stream does nothing unless polled"]
 pub struct ResponseStream<T = Response> {
     events: EventStream,

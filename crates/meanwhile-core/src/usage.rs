@@ -12,6 +12,16 @@ use crate::{Error, ErrorKind, Result};
 /// Token counts of one response.
 ///
 /// Every count is `None` where the provider did not report it; zero means it reported zero.
+///
+/// ```
+/// use meanwhile_core::Usage;
+///
+/// let mut all = Usage::totals(120, 30);
+/// all.add(&Usage::totals(80, 20));
+/// assert_eq!(all.total(), Some(250));
+/// // Not reported, which is not the same as none.
+/// assert_eq!(all.output.reasoning, None);
+/// ```
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Usage {
@@ -25,6 +35,15 @@ pub struct Usage {
 }
 
 /// Tokens read: `total = uncached + cache_read + cache_write` where all are reported.
+///
+/// ```
+/// use meanwhile_core::Usage;
+///
+/// let mut usage = Usage::totals(1_000, 50);
+/// usage.input.cache_read = Some(800);
+/// let share = usage.input.cache_read.zip(usage.input.total).map(|(read, all)| read * 100 / all);
+/// assert_eq!(share, Some(80), "percent of the prompt came out of the provider's cache");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct InputTokens {
@@ -41,6 +60,15 @@ pub struct InputTokens {
 }
 
 /// Tokens written: `total = text + reasoning` where all are reported.
+///
+/// ```
+/// use meanwhile_core::Usage;
+///
+/// let mut usage = Usage::totals(1_000, 50);
+/// (usage.output.text, usage.output.reasoning) = (Some(20), Some(30));
+/// assert_eq!(usage.output.total, usage.output.text.zip(usage.output.reasoning).map(|(a, b)| a + b));
+/// assert_eq!(usage.output.audio, None);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct OutputTokens {
@@ -114,6 +142,17 @@ impl Usage {
 ///
 /// Two are equal when they hold the same value, however it is written. In a serialised [`Usage`] it
 /// is the value itself.
+///
+/// ```
+/// use meanwhile_core::{RawJson, Usage};
+///
+/// let mut usage = Usage::totals(12, 3);
+/// usage.raw = Some(RawJson::new(r#"{"prompt_tokens": 12, "draft_tokens": 2}"#)?);
+/// // A counter of which this library knows nothing.
+/// let raw = usage.raw.unwrap().json()?;
+/// assert_eq!(raw["draft_tokens"], 2);
+/// # Ok::<(), meanwhile_core::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct RawJson(Box<str>);
 

@@ -6,6 +6,17 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 /// What happened to a setting or part that a provider could not carry as it was.
+///
+/// ```
+/// use meanwhile_core::{Warning, WarningKind};
+///
+/// let warnings = [
+///     Warning::changed("temperature", "1.8 was sent as 1, the most there is"),
+///     Warning::dropped("top_k", "the provider has no such setting"),
+/// ];
+/// let lost = warnings.iter().filter(|warning| warning.kind == WarningKind::Dropped);
+/// assert_eq!(lost.map(|warning| &*warning.subject).collect::<Vec<_>>(), ["top_k"]);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -23,6 +34,22 @@ pub enum WarningKind {
 }
 
 /// One thing that did not go through as asked.
+///
+/// ```
+/// # use meanwhile_core::{Event, Finish, FinishReason, Model, Part, Response, Scripted, Warning};
+/// # futures::executor::block_on(async {
+/// // What a codec sends where the wire has no such setting.
+/// let events = [
+///     Event::warning(Warning::dropped("top_k", "the provider has no such setting")),
+///     Event::part(0, Part::text("hello")),
+///     Event::finish(Finish::new(FinishReason::Stop)),
+/// ];
+/// let model = Model::new(Scripted::new().events(events.map(Ok)), "any");
+/// let response: Response = model.call("Say hello").params(|params| params.top_k(40)).await?;
+/// let told: Vec<String> = response.warnings.iter().map(Warning::to_string).collect();
+/// assert_eq!(told, ["top_k: the provider has no such setting"]);
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Warning {

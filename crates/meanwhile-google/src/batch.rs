@@ -136,7 +136,9 @@ impl Batches for GoogleApi {
         let model = model.as_deref().unwrap_or_default().trim_start_matches("models/").to_owned();
         let output = operation.response.or_else(|| metadata.and_then(|metadata| metadata.output));
         let answers = match output {
-            Some(Output { inlined_responses: Some(responses), .. }) => responses.inlined_responses,
+            Some(Output { inlined_responses: Some(responses), .. }) => {
+                responses.inlined_responses.into_iter().map(Ok).collect()
+            }
             Some(Output { responses_file: Some(file), .. }) => self.download(&file).await?,
             _ => {
                 let message = "the batch has no results yet; ask for its status first";
@@ -144,6 +146,10 @@ impl Batches for GoogleApi {
             }
         };
         let items = answers.into_iter().enumerate().map(|(position, answer)| {
+            let answer = match answer {
+                Ok(answer) => answer,
+                Err(error) => return BatchItem::new(position.to_string(), Err(error)),
+            };
             let given = answer.metadata.get("key").and_then(Value::as_str).map(str::to_owned);
             let id = answer.key.clone().or(given).unwrap_or_else(|| position.to_string());
             let response = self.response(&answer, &model);
@@ -220,17 +226,18 @@ impl GoogleApi {
         Ok(batch)
     }
 
-    async fn download(&self, file: &str) -> Result<Vec<Answered>> {
+    /// Reads the answers in a file. A line that cannot be read takes none of the others with it.
+    async fn download(&self, file: &str) -> Result<Vec<Result<Answered>>> {
         let wire = Wire::get(format!("/{}:download?alt=media", file.trim_start_matches('/')));
         let reply = self.api.send(wire, "", Timeouts::default()).await?;
-        let lines = reply.body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-        let answers = lines.map(|line| {
+        let lines = reply.body.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+        let answers = lines.filter(|line| !line.is_empty()).map(|line| {
             serde_json::from_slice(line).map_err(|source| {
                 let message = "a line of the results is not JSON of an answer";
-                self.named(error::decode(message, line).with_source(source))
+                reply.error(self.named(error::decode(message, line).with_source(source)))
             })
         });
-        answers.collect()
+        Ok(answers.collect())
     }
 
     fn response(&self, answer: &Answered, model: &str) -> Result<Response> {

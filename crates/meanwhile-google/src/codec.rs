@@ -19,6 +19,20 @@ pub(crate) const VERTEX: &str = "vertex";
 /// Writes requests and reads answers of `generateContent`. Pure, so a recorded body is the whole test.
 ///
 /// See <https://ai.google.dev/api/generate-content>.
+///
+/// ```
+/// use meanwhile_core::{Message, Request};
+/// use meanwhile_google::GenerateContentCodec;
+/// use meanwhile_http::Codec as _;
+///
+/// let request = Request::new("gemini-2.5-flash", vec![Message::user("Hello")]);
+/// let here = GenerateContentCodec::ai_studio().encode(&request)?;
+/// assert_eq!(here.path, "/models/gemini-2.5-flash:generateContent");
+/// // The other host wants to know whose project it is.
+/// let there = GenerateContentCodec::vertex("my-project", "europe-west4").encode(&request)?;
+/// assert!(there.path.starts_with("/projects/my-project/locations/europe-west4/"));
+/// # Ok::<(), meanwhile_core::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct GenerateContentCodec {
     host: Host,

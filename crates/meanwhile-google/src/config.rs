@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use meanwhile_core::{AnyProvider, Batches, Embedder, ListModels, ProviderInfo, Result, Timeouts};
-use meanwhile_http::{Auth, Client, Endpoint, HttpProvider, Secret};
+use meanwhile_http::{Auth, BaseUrl, Client, Endpoint, Headers, HttpProvider, Secret};
 
 use crate::codec::{GEMINI, GOOGLE};
 use crate::models::Model;
@@ -46,18 +46,47 @@ impl Google {
         let base_url = variable(&["GOOGLE_GEMINI_BASE_URL"]);
         let base_url =
             base_url.map_or_else(|| BASE_URL.to_owned(), |url| versioned(url, "/v1beta"));
-        Builder { base_url, key: None, headers: Vec::new(), common: Common::default() }
+        Builder {
+            base_url: base_url.into(),
+            key: None,
+            headers: Headers::default(),
+            common: Common::default(),
+        }
     }
 }
 
 /// A provider of Google AI Studio that is being configured. Nothing is checked before
 /// [`build`](Self::build).
+///
+/// ```
+/// # use meanwhile_core::Model;
+/// # use meanwhile_google::Google;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> meanwhile_core::Result<()> {
+/// # use std::io::{Read as _, Write as _};
+/// # let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+/// # let base_url = format!("http://{}", listener.local_addr().unwrap());
+/// # std::thread::spawn(move || {
+/// #     let (mut connection, _) = listener.accept().unwrap();
+/// #     let mut read = [0; 65536];
+/// #     let _ = connection.read(&mut read);
+/// #     let body = r#"{"candidates": [{"content": {"role": "model", "parts": [{"text": "Hello."}]}, "finishReason": "STOP"}], "usageMetadata": {"promptTokenCount": 9, "candidatesTokenCount": 2}}"#;
+/// #     let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length";
+/// #     write!(connection, "{head}: {}\r\n\r\n{body}", body.len()).unwrap();
+/// #     while connection.read(&mut read).is_ok_and(|more| more > 0) {}
+/// # });
+/// // A gateway in front of Google.
+/// let google = Google::builder().base_url(base_url).api_key("not-a-real-key").build()?;
+/// let answer: String = Model::of(google, "gemini-2.5-flash").call("Say hello").await?;
+/// assert_eq!(answer, "Hello.");
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct Builder {
-    base_url: String,
+    base_url: BaseUrl,
     key: Option<Secret>,
-    headers: Vec<(String, String)>,
+    headers: Headers,
     common: Common,
 }
 
@@ -78,18 +107,24 @@ impl Builder {
 
     /// Sends requests to another base URL, the part in front of `/models`.
     pub fn base_url(mut self, base_url: impl Into<String>) -> Self {
-        self.base_url = base_url.into();
+        self.base_url = BaseUrl::from(base_url);
         self
     }
 
     /// Adds a header to every request.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.headers.push((name.into(), value.into()));
+        self.headers.add(name, value);
         self
     }
 
-    /// Uses another client than the shared one.
-    pub fn client(mut self, client: Client) -> Self {
+    /// Adds a header that is never printed to every request.
+    pub fn secret_header(mut self, name: impl Into<String>, value: impl Into<Secret>) -> Self {
+        self.headers.add_secret(name, value);
+        self
+    }
+
+    /// Sends requests through another HTTP client than the shared one.
+    pub fn http_client(mut self, client: Client) -> Self {
         self.common.client = Some(client);
         self
     }
@@ -155,10 +190,7 @@ impl Builder {
     }
 
     fn connect(self) -> Result<Connected> {
-        let mut endpoint = Endpoint::new(&self.base_url)?;
-        for (name, value) in &self.headers {
-            endpoint = endpoint.with_header(name, value)?;
-        }
+        let endpoint = self.headers.add_to(Endpoint::new(&self.base_url)?)?;
         let key = self.key.map_or_else(|| Secret::from_env(KEY_VARIABLES), Ok)?;
         let auth = Auth::header("x-goog-api-key", key)?;
         Ok(provider(GOOGLE, GenerateContentCodec::ai_studio(), endpoint, auth, self.common))

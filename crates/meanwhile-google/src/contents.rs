@@ -274,14 +274,19 @@ impl<'a> Writer<'a, '_> {
         media_type: Option<&'a str>,
         default: &'static str,
     ) -> Result<Option<Kind<'a>>> {
-        let file = |uri: Cow<'a, str>, needed: bool| {
-            let guessed = || media::guess(&uri).or(needed.then_some(default));
-            let mime_type = media_type.or_else(guessed).map(Cow::Borrowed);
-            Kind::File(File { mime_type, file_uri: uri })
+        let mut is_unknown = false;
+        let mut file = |uri: Cow<'a, str>, needed: bool| {
+            let mut mime_type = media_type.or_else(|| media::guess(&uri));
+            if mime_type.is_none() && needed {
+                is_unknown = true;
+                mime_type = Some(default);
+            }
+            Kind::File(File { mime_type: mime_type.map(Cow::Borrowed), file_uri: uri })
         };
         let needs_type = self.typed;
         let kind = match source {
             MediaSource::Bytes(bytes) => {
+                is_unknown = media_type.is_none();
                 let mime_type = Cow::Borrowed(media_type.unwrap_or(default));
                 Some(Kind::Inline(Blob { mime_type, data: Base64(bytes) }))
             }
@@ -302,6 +307,12 @@ impl<'a> Writer<'a, '_> {
                 None
             }
         };
+        if is_unknown {
+            let message = format!(
+                "the media type is not known, so it is called `{default}`; set it with the {what}"
+            );
+            self.notes.mention(Warning::changed("media type", message));
+        }
         Ok(kind)
     }
 

@@ -28,6 +28,22 @@ const MARGIN: Duration = Duration::from_secs(225);
 /// Clones share the token, which is fetched on first use and renewed before it expires; while one
 /// request fetches it, the others wait for the same. See
 /// <https://cloud.google.com/docs/authentication/application-default-credentials>.
+///
+/// ```
+/// use meanwhile_core::{ErrorKind, Provider as _};
+/// use meanwhile_google::{Credentials, Vertex};
+///
+/// // What `gcloud auth application-default login` writes to a file.
+/// let credentials = Credentials::from_json(
+///     r#"{"type": "authorized_user", "client_id": "me", "client_secret": "s3cret", "refresh_token": "t0ken"}"#,
+/// )?;
+/// assert!(!format!("{credentials:?}").contains("s3cret"));
+/// let vertex = Vertex::builder().project("my-project").credentials(credentials).build()?;
+/// assert_eq!(vertex.id(), "vertex");
+/// let error = Credentials::from_json(r#"{"type": "service_account"}"#).unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::Config);
+/// # Ok::<(), meanwhile_core::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Credentials {
     source: Arc<Source>,
@@ -61,7 +77,7 @@ impl Credentials {
     /// # Errors
     ///
     /// [`Config`](ErrorKind::Config) when there is a file that cannot be used.
-    pub fn from_environment() -> Result<Self> {
+    pub fn from_env() -> Result<Self> {
         if let Some(path) = variable(&[FILE_VARIABLE]) {
             return Self::from_file(path);
         }
@@ -154,7 +170,7 @@ impl Credentials {
 
     /// Fetches tokens with another client than the shared one.
     #[must_use]
-    pub fn with_client(mut self, client: Client) -> Self {
+    pub fn with_http_client(mut self, client: Client) -> Self {
         self.client = Some(client);
         self
     }

@@ -124,7 +124,7 @@ impl GenerateContentDecoder {
             && !answers
         {
             self.report_usage(events);
-            return Err(error::blocked(reason, feedback.block_reason_message.given()));
+            return Err(error::blocked(reason, feedback.block_reason_message.given(), data));
         }
         Ok(())
     }
@@ -167,7 +167,8 @@ impl GenerateContentDecoder {
         for (name, raw) in candidate.others {
             self.parts.keep(&name, raw);
         }
-        let Some(raw) = candidate.finish_reason.given() else { return };
+        let stopped = candidate.finish_reason.given().filter(|raw| *raw != usage::UNSPECIFIED);
+        let Some(raw) = stopped else { return };
         let reason = usage::finish_reason(raw);
         if reason != FinishReason::Stop
             && let Some(message) = candidate.finish_message.given()
@@ -191,7 +192,7 @@ impl GenerateContentDecoder {
     /// Ends every part and the answer.
     fn complete(&mut self, events: &mut Events) {
         let mut finish = self.finish.take().unwrap_or_else(|| Finish::new(FinishReason::Other));
-        self.parts.end(finish.reason == FinishReason::Stop, events);
+        self.parts.end(finish.reason, events);
         self.report_usage(events);
         if self.parts.called() && finish.reason == FinishReason::Stop {
             finish.reason = FinishReason::ToolCalls;

@@ -4,11 +4,11 @@ use async_trait::async_trait;
 use meanwhile_core::{
     EmbedPurpose, EmbedRequest, Embedder, Embeddings, Error, ErrorKind, InputTokens, Result, Usage,
 };
+use meanwhile_http::lenient::Number;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::GoogleApi;
-use crate::fields::Number;
 
 /// Most texts of one request.
 const LIMIT: usize = 100;
@@ -80,13 +80,15 @@ struct Answer {
 #[serde(default)]
 struct Vector {
     values: Vec<f32>,
-    statistics: Statistics,
+    /// How many tokens the text has, and whether it was `truncated` before it was read.
+    statistics: Value,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Statistics {
-    token_count: Number,
+impl Vector {
+    fn tokens(&self) -> Option<u64> {
+        let count = self.statistics.get("token_count")?;
+        Number::deserialize(count).ok()?.0
+    }
 }
 
 #[derive(Deserialize)]
@@ -181,11 +183,16 @@ fn is_newer(model: &str) -> bool {
 
 fn usage(answer: &Answer) -> Usage {
     let reported = answer.usage_metadata.as_ref().and_then(|usage| usage.get("promptTokenCount"));
-    let counts = answer.embeddings.iter().filter_map(|vector| vector.statistics.token_count.0);
+    let counts = answer.embeddings.iter().filter_map(Vector::tokens);
     let mut input = InputTokens::default();
     input.total = reported.and_then(Value::as_u64).or_else(|| counts.reduce(u64::saturating_add));
     let mut usage = Usage::default();
     usage.input = input;
-    usage.raw = answer.usage_metadata.clone().map(Into::into);
+    let statistics = || answer.embeddings.iter().map(|vector| &vector.statistics);
+    let raw = answer.usage_metadata.clone().or_else(|| {
+        let is_told = statistics().any(|statistics| !statistics.is_null());
+        is_told.then(|| json!({ "statistics": statistics().collect::<Vec<_>>() }))
+    });
+    usage.raw = raw.map(Into::into);
     usage
 }

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
-use meanwhile_core::{Error, ErrorKind};
+use meanwhile_core::{Error, ErrorKind, TimeoutPhase};
 use meanwhile_http::{redact, status};
 use serde_json::Value;
 
@@ -55,13 +55,14 @@ pub(crate) fn in_answer(data: &[u8]) -> Error {
     }
 }
 
-/// Makes the error for a prompt that was blocked before the model saw it.
-pub(crate) fn blocked(reason: &str, message: Option<&str>) -> Error {
+/// Makes the error for a prompt that was blocked before the model saw it; `data` says what was found in it.
+pub(crate) fn blocked(reason: &str, message: Option<&str>, data: &[u8]) -> Error {
     let text = match message {
         Some(message) => format!("the prompt was blocked ({reason}): {message}"),
         None => format!("the prompt was blocked ({reason}); rephrase it"),
     };
-    Error::new(ErrorKind::ContentFilter, text).with_code(reason).with_param("contents")
+    let error = Error::new(ErrorKind::ContentFilter, text).with_body(redact::shown(data));
+    error.with_code(reason).with_param("contents")
 }
 
 /// Makes the error for data that is not of this wire, with the beginning of it.
@@ -130,9 +131,15 @@ fn read_detail(detail: &Value, report: &mut Report) {
     let text = |value: &Value, name: &str| value.get(name)?.as_str().map(str::to_owned);
     let kind = detail.get("@type").and_then(Value::as_str).unwrap_or_default();
     match kind.rsplit('.').next().unwrap_or_default() {
-        "ErrorInfo" => report.reason = report.reason.take().or_else(|| text(detail, "reason")),
+        "ErrorInfo" => {
+            report.reason = report.reason.take().or_else(|| text(detail, "reason"));
+            let limit =
+                detail.get("metadata").and_then(|metadata| metadata.get("quota_limit_value"));
+            report.no_quota |= limit.and_then(Value::as_str) == Some("0");
+        }
         "RetryInfo" => {
-            report.wait = text(detail, "retryDelay").and_then(|delay| seconds(&delay));
+            let delay = text(detail, "retryDelay").and_then(|delay| seconds(&delay));
+            report.wait = report.wait.max(delay);
         }
         "QuotaFailure" => {
             let violations = detail.get("violations").and_then(Value::as_array);
@@ -172,11 +179,9 @@ fn wait_in_text(message: &str) -> Option<Duration> {
 }
 
 fn classify(report: &Report, status: StatusCode) -> ErrorKind {
-    if let Some(kind) = report.reason.as_deref().and_then(by_reason) {
-        return kind;
-    }
-    let kind = report.code.as_deref().and_then(by_code).unwrap_or_else(|| status::kind(status));
-    by_text(kind, report)
+    let reason = report.reason.as_deref().and_then(by_reason);
+    let kind = reason.or_else(|| report.code.as_deref().and_then(by_code));
+    by_text(kind.unwrap_or_else(|| status::kind(status)), report)
 }
 
 /// See <https://cloud.google.com/apis/design/errors#error_info>.
@@ -216,7 +221,8 @@ fn by_code(code: &str) -> Option<ErrorKind> {
         "ABORTED" | "ALREADY_EXISTS" => ErrorKind::Conflict,
         "RESOURCE_EXHAUSTED" => ErrorKind::RateLimit,
         "UNAVAILABLE" => ErrorKind::Overloaded,
-        "INTERNAL" | "UNKNOWN" | "DATA_LOSS" | "DEADLINE_EXCEEDED" => ErrorKind::Server,
+        "INTERNAL" | "UNKNOWN" | "DATA_LOSS" => ErrorKind::Server,
+        "DEADLINE_EXCEEDED" => ErrorKind::Timeout(TimeoutPhase::FirstEvent),
         "UNIMPLEMENTED" => ErrorKind::Unsupported,
         "CANCELLED" => ErrorKind::Cancelled,
         _ => return None,

@@ -41,7 +41,6 @@ mod decode;
 mod embed;
 mod encode;
 mod error;
-mod fields;
 mod media;
 #[cfg(feature = "mistral")]
 mod mistral;

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use meanwhile_core::{Audio, Document, Image, MediaSource, Part, ProviderData};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::wire::Media;
 
@@ -33,6 +33,8 @@ pub(crate) enum Answered {
 pub(crate) struct Speech {
     media_type: String,
     bytes: Vec<u8>,
+    /// What came beside its pieces, by the names of the fields.
+    pub(crate) fields: Map<String, Value>,
 }
 
 impl Speech {
@@ -42,10 +44,16 @@ impl Speech {
 
     pub(crate) fn join(&mut self, next: Self) {
         self.bytes.extend(next.bytes);
+        self.fields.extend(next.fields);
     }
 
-    pub(crate) fn into_audio(self) -> Audio {
-        Audio::bytes(self.bytes, self.media_type)
+    /// The sound, with what goes back to the provider with it.
+    pub(crate) fn into_audio(self, provider: &str) -> Audio {
+        let mut audio = Audio::bytes(self.bytes, self.media_type);
+        if !self.fields.is_empty() {
+            audio.data = Some(Box::new(ProviderData::new(provider, Value::Object(self.fields))));
+        }
+        audio
     }
 }
 
@@ -61,7 +69,8 @@ pub(crate) fn read(field: &'static str, media: Media<'_>, thought: bool) -> Answ
             let Ok(bytes) = LENIENT.decode(data.as_bytes()) else { return Answered::Unreadable };
             let lower = kind.to_ascii_lowercase();
             if lower.starts_with("audio/l16") || lower.starts_with("audio/pcm") {
-                return Answered::Speech(Speech { media_type: kind.to_owned(), bytes });
+                let speech = Speech { media_type: kind.to_owned(), bytes, fields: Map::new() };
+                return Answered::Speech(speech);
             }
             MediaSource::from(bytes)
         }

@@ -171,7 +171,7 @@ impl Model {
         capabilities.images = true;
         capabilities.audio = true;
         capabilities.documents = true;
-        capabilities.thinking = self.thinks();
+        capabilities.reasoning = self.thinks();
         match self.family {
             Family::Pro | Family::Flash | Family::Lite => {}
             Family::Image => {

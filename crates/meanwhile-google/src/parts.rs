@@ -9,7 +9,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use meanwhile_core::{
-    Event, Logprob, Part as Said, ProviderData, Request, Thinking, Warning, WarningKind,
+    Event, FinishReason, Logprob, Part as Said, ProviderData, Request, Thinking, Warning,
+    WarningKind,
 };
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
@@ -26,12 +27,15 @@ pub(crate) struct Parts {
     next_part: u32,
     /// The part that text is being added to.
     open: Option<(Kind, u32)>,
+    /// What came beside that text, by the names of the fields.
+    beside: Map<String, Value>,
     calls: Calls,
     /// Sound without a container, whose pieces join.
     speech: Option<Speech>,
     sources: Sources,
     /// How many parts of Google's have come.
     pieces: u64,
+    warned_logprobs: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,9 +54,11 @@ impl Parts {
             provider,
             next_part: 0,
             open: None,
+            beside: Map::new(),
             speech: None,
             sources: Sources::default(),
             pieces: 0,
+            warned_logprobs: false,
         }
     }
 
@@ -67,19 +73,31 @@ impl Parts {
     }
 
     /// Tells how probable the tokens of the last text were.
-    pub(crate) fn logprobs(&self, tokens: Vec<Logprob>, events: &mut Events) {
-        if let Some(index) = self.sources.last().filter(|_| !tokens.is_empty()) {
-            events.push_back(Event::Logprobs { index, tokens });
+    pub(crate) fn logprobs(&mut self, tokens: Vec<Logprob>, events: &mut Events) {
+        if tokens.is_empty() {
+            return;
+        }
+        match self.sources.last() {
+            Some(index) => events.push_back(Event::Logprobs { index, tokens }),
+            None if self.warned_logprobs => {}
+            None => {
+                self.warned_logprobs = true;
+                let message =
+                    "the probabilities of tokens that are no text have no place and are missing";
+                let warning = Warning::new(WarningKind::Unreadable, "logprobs", message);
+                events.push_back(Event::warning(warning));
+            }
         }
     }
 
     /// Ends every part. In an answer that is not complete, a call that is cut off stays cut off, so
     /// that it is not taken for whole.
-    pub(crate) fn end(&mut self, complete: bool, events: &mut Events) {
+    pub(crate) fn end(&mut self, reason: FinishReason, events: &mut Events) {
         self.close(events);
-        self.calls.close(complete, events);
+        self.calls.close(reason == FinishReason::Stop, events);
         self.end_speech(events);
-        std::mem::take(&mut self.sources).end(&self.provider, &mut self.next_part, events);
+        let sources = std::mem::take(&mut self.sources);
+        sources.end(reason, &self.provider, &mut self.next_part, events);
     }
 
     /// Adds one part of Google's.
@@ -117,11 +135,12 @@ impl Parts {
                     self.close(events);
                 }
                 self.text(kind, text, events);
+                self.beside.extend(fields(others));
                 if signed {
-                    let data = self.data(others, None);
-                    self.close_with(data, events);
+                    self.close(events);
                 }
             }
+            _ if !signed && self.open.is_some() => self.beside.extend(fields(others)),
             _ if !signed => {}
             _ if thought.0 => {
                 let mut thinking = Thinking::default();
@@ -156,7 +175,8 @@ impl Parts {
                 media::attach(&mut part, self.data(others, None));
                 self.whole(part, events);
             }
-            Answered::Speech(piece) => {
+            Answered::Speech(mut piece) => {
+                piece.fields.extend(fields(others));
                 self.close(events);
                 self.calls.close(true, events);
                 match &mut self.speech {
@@ -194,10 +214,7 @@ impl Parts {
         more: Option<(&str, Value)>,
     ) -> Option<ProviderData> {
         let more = more.map(|(name, value)| (name.to_owned(), value));
-        let others = others.into_iter().filter_map(|(name, raw)| {
-            Some((name.into_owned(), serde_json::from_str(raw.get()).ok()?))
-        });
-        let fields: Map<String, Value> = more.into_iter().chain(others).collect();
+        let fields: Map<String, Value> = more.into_iter().chain(fields(others)).collect();
         (!fields.is_empty()).then(|| ProviderData::new(&*self.provider, Value::Object(fields)))
     }
 
@@ -242,13 +259,11 @@ impl Parts {
     }
 
     fn close(&mut self, events: &mut Events) {
-        self.close_with(None, events);
-    }
-
-    fn close_with(&mut self, data: Option<ProviderData>, events: &mut Events) {
-        if let Some((_, index)) = self.open.take() {
-            events.push_back(Event::PartEnd { index, data: data.map(Box::new) });
-        }
+        let Some((_, index)) = self.open.take() else { return };
+        let beside = std::mem::take(&mut self.beside);
+        let data = (!beside.is_empty())
+            .then(|| Box::new(ProviderData::new(&*self.provider, Value::Object(beside))));
+        events.push_back(Event::PartEnd { index, data });
     }
 
     /// Ends the call and the sound that something else has followed.
@@ -261,7 +276,16 @@ impl Parts {
         if let Some(speech) = self.speech.take() {
             let index = self.next_part;
             self.next_part += 1;
-            events.push_back(Event::part(index, speech.into_audio()));
+            events.push_back(Event::part(index, speech.into_audio(&self.provider)));
         }
     }
+}
+
+/// Fields of a part that are kept as they came.
+fn fields<'a>(
+    others: Vec<(Cow<'a, str>, &'a RawValue)>,
+) -> impl Iterator<Item = (String, Value)> + use<'a> {
+    others
+        .into_iter()
+        .filter_map(|(name, raw)| Some((name.into_owned(), serde_json::from_str(raw.get()).ok()?)))
 }

@@ -3,7 +3,7 @@
 //! Google counts in bytes of one part of its own; a span here counts characters of one of ours. The
 //! text that a segment repeats decides where the two differ, as they do in streams.
 
-use meanwhile_core::{Citation, Event, Part, ProviderData};
+use meanwhile_core::{Citation, Event, FinishReason, Part, ProviderData};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
@@ -15,6 +15,10 @@ const KEPT: [&str; 5] = [
     "groundingAttributions",
     CONTINUATION,
 ];
+
+/// How harmful the server takes an answer to be: kept where that may be why the model stopped. Averages of
+/// probabilities and counts of tokens repeat what others say and are not kept.
+const RATINGS: &str = "safetyRatings";
 
 /// What Vertex AI wants back to go on with an answer that it paused.
 pub(crate) const CONTINUATION: &str = "continuationToken";
@@ -28,6 +32,8 @@ pub(crate) struct Sources {
     /// Google's text parts: their index in the content, and where they begin.
     pieces: Vec<(u64, usize)>,
     kept: Map<String, Value>,
+    /// The last ratings, as they came.
+    ratings: String,
 }
 
 impl Sources {
@@ -49,6 +55,10 @@ impl Sources {
 
     /// Keeps a field of a candidate, if it is worth keeping.
     pub(crate) fn keep(&mut self, name: &str, raw: &RawValue) {
+        if name == RATINGS {
+            // Some models rate every chunk: they are not read before the end.
+            return raw.get().clone_into(&mut self.ratings);
+        }
         if !KEPT.contains(&name) || matches!(raw.get(), "{}" | "null" | "[]") {
             return;
         }
@@ -57,7 +67,16 @@ impl Sources {
     }
 
     /// Tells everything: a citation for each source and stretch, then the fields as they came.
-    pub(crate) fn end(self, provider: &str, next_part: &mut u32, events: &mut impl Extend<Event>) {
+    pub(crate) fn end(
+        mut self,
+        reason: FinishReason,
+        provider: &str,
+        next_part: &mut u32,
+        events: &mut impl Extend<Event>,
+    ) {
+        if let Some(ratings) = self.telling_ratings(reason) {
+            self.kept.insert(RATINGS.to_owned(), ratings);
+        }
         if self.kept.is_empty() {
             return;
         }
@@ -74,11 +93,24 @@ impl Sources {
         events.extend([Event::part(index, Part::opaque(provider, value))]);
     }
 
+    /// The ratings, where the model did not stop of its own accord or one of them blocks.
+    fn telling_ratings(&self, reason: FinishReason) -> Option<Value> {
+        let ratings: Value = serde_json::from_str(&self.ratings).ok()?;
+        let ratings = ratings.as_array().filter(|ratings| !ratings.is_empty())?;
+        let is_blocking = |rating: &Value| rating.get("blocked") == Some(&Value::Bool(true));
+        let tells = matches!(
+            reason,
+            FinishReason::ContentFilter | FinishReason::Error | FinishReason::Other
+        );
+        (tells || ratings.iter().any(is_blocking)).then(|| Value::Array(ratings.clone()))
+    }
+
     fn grounding(&self, provider: &str) -> Vec<(Option<u32>, Citation)> {
         let list = |name: &str| {
             let metadata = self.kept.get("groundingMetadata");
             metadata.and_then(|metadata| metadata.get(name)).and_then(Value::as_array)
         };
+        // Where a stream tells of chunks little by little, indices count through all of them.
         let chunks = list("groundingChunks").map(Vec::as_slice).unwrap_or_default();
         let mut used = vec![false; chunks.len()];
         let mut citations = Vec::new();

@@ -1,11 +1,10 @@
 //! Token counts and finish reasons: from Google's spelling to the one of the core.
 
 use meanwhile_core::{FinishReason, InputTokens, OutputTokens, Usage};
+use meanwhile_http::lenient::{List, Number, Str};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
-
-use crate::fields::{List, Number, Str};
 
 /// The counters of an answer, which a stream repeats and now and then forgets.
 #[derive(Debug, Default)]
@@ -20,6 +19,8 @@ pub(crate) struct Counters {
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 struct Known {
     prompt: Option<u64>,
+    /// What the server's own tools brought in, which the prompt does not include.
+    tools: Option<u64>,
     cached: Option<u64>,
     candidates: Option<u64>,
     thoughts: Option<u64>,
@@ -31,6 +32,7 @@ struct Known {
 #[serde(default, rename_all = "camelCase")]
 struct UsageMetadata<'a> {
     prompt_token_count: Number,
+    tool_use_prompt_token_count: Number,
     cached_content_token_count: Number,
     candidates_token_count: Number,
     thoughts_token_count: Number,
@@ -73,6 +75,7 @@ impl Counters {
         };
         let now = Known {
             prompt: counters.prompt_token_count.0,
+            tools: counters.tool_use_prompt_token_count.0,
             cached: counters.cached_content_token_count.0,
             candidates: counters.candidates_token_count.0,
             thoughts: counters.thoughts_token_count.0,
@@ -109,6 +112,7 @@ impl Known {
     fn updated(self, later: Self) -> Self {
         Self {
             prompt: later.prompt.or(self.prompt),
+            tools: later.tools.or(self.tools),
             cached: later.cached.or(self.cached),
             candidates: later.candidates.or(self.candidates),
             thoughts: later.thoughts.or(self.thoughts),
@@ -117,19 +121,18 @@ impl Known {
         }
     }
 
-    /// The prompt includes what was cached; the candidates exclude the thoughts.
+    /// The prompt includes what was cached, and excludes what tools of the server brought in, which the model
+    /// read as well: `totalTokenCount` is the sum of the prompt, that, the candidates and the thoughts. The
+    /// candidates exclude the thoughts.
     fn usage(self) -> Usage {
         let mut input = InputTokens::default();
-        input.total = self.prompt;
+        input.total = sum(self.prompt, self.tools);
         input.cache_read = self.cached;
         input.uncached =
-            self.prompt.zip(self.cached).map(|(all, cached)| all.saturating_sub(cached));
+            input.total.zip(self.cached).map(|(all, cached)| all.saturating_sub(cached));
         input.audio = self.heard;
         let mut output = OutputTokens::default();
-        output.total = match (self.candidates, self.thoughts) {
-            (Some(text), Some(thoughts)) => Some(text.saturating_add(thoughts)),
-            (text, thoughts) => text.or(thoughts),
-        };
+        output.total = sum(self.candidates, self.thoughts);
         output.text = self.candidates;
         output.reasoning = self.thoughts;
         output.audio = self.spoken;
@@ -139,6 +142,17 @@ impl Known {
         usage
     }
 }
+
+/// What is known of both together.
+fn sum(one: Option<u64>, other: Option<u64>) -> Option<u64> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.saturating_add(other)),
+        (one, other) => one.or(other),
+    }
+}
+
+/// How the wire says that the model has not stopped.
+pub(crate) const UNSPECIFIED: &str = "FINISH_REASON_UNSPECIFIED";
 
 /// Reads a finish reason.
 pub(crate) fn finish_reason(raw: &str) -> FinishReason {

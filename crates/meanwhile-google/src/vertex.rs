@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use meanwhile_core::{AnyProvider, Embedder, Error, ErrorKind, ProviderInfo, Result, Timeouts};
-use meanwhile_http::{Auth, Client, Endpoint, Secret};
+use meanwhile_http::{Auth, BaseUrl, Client, Endpoint, Headers, Secret};
 
 use crate::codec::VERTEX;
 use crate::config::{Common, Connected, api, provider, variable, versioned};
@@ -56,7 +56,7 @@ impl Vertex {
             location: None,
             base_url: None,
             credential: Credential::Environment,
-            headers: Vec::new(),
+            headers: Headers::default(),
             common: Common::default(),
         }
     }
@@ -64,14 +64,42 @@ impl Vertex {
 
 /// A provider of Vertex AI that is being configured. Nothing is checked before
 /// [`build`](Self::build).
+///
+/// ```
+/// # use meanwhile_core::Model;
+/// # use meanwhile_google::Vertex;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> meanwhile_core::Result<()> {
+/// # use std::io::{Read as _, Write as _};
+/// # let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+/// # let base_url = format!("http://{}", listener.local_addr().unwrap());
+/// # std::thread::spawn(move || {
+/// #     let (mut connection, _) = listener.accept().unwrap();
+/// #     let mut read = [0; 65536];
+/// #     let _ = connection.read(&mut read);
+/// #     let body = r#"{"candidates": [{"content": {"role": "model", "parts": [{"text": "Hello."}]}, "finishReason": "STOP"}], "usageMetadata": {"promptTokenCount": 9, "candidatesTokenCount": 2}}"#;
+/// #     let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length";
+/// #     write!(connection, "{head}: {}\r\n\r\n{body}", body.len()).unwrap();
+/// #     while connection.read(&mut read).is_ok_and(|more| more > 0) {}
+/// # });
+/// let vertex = Vertex::builder()
+///     .project("my-project")
+///     .location("europe-west4")
+///     .base_url(base_url)
+///     .access_token("not-a-real-token")
+///     .build()?;
+/// let answer: String = Model::of(vertex, "gemini-2.5-flash").call("Say hello").await?;
+/// assert_eq!(answer, "Hello.");
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct VertexBuilder {
     project: Option<String>,
     location: Option<String>,
-    base_url: Option<String>,
+    base_url: Option<BaseUrl>,
     credential: Credential,
-    headers: Vec<(String, String)>,
+    headers: Headers,
     common: Common,
 }
 
@@ -125,18 +153,24 @@ impl VertexBuilder {
 
     /// Sends requests to another base URL, the part in front of `/projects`.
     pub fn base_url(mut self, base_url: impl Into<String>) -> Self {
-        self.base_url = Some(base_url.into());
+        self.base_url = Some(BaseUrl::from(base_url));
         self
     }
 
     /// Adds a header to every request.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.headers.push((name.into(), value.into()));
+        self.headers.add(name, value);
         self
     }
 
-    /// Uses another client than the shared one, also for tokens.
-    pub fn client(mut self, client: Client) -> Self {
+    /// Adds a header that is never printed to every request.
+    pub fn secret_header(mut self, name: impl Into<String>, value: impl Into<Secret>) -> Self {
+        self.headers.add_secret(name, value);
+        self
+    }
+
+    /// Sends requests through another HTTP client than the shared one, also for tokens.
+    pub fn http_client(mut self, client: Client) -> Self {
         self.common.client = Some(client);
         self
     }
@@ -165,7 +199,7 @@ impl VertexBuilder {
         #[cfg(any(feature = "anthropic", feature = "mistral"))]
         if let Some(base_url) = means.place() {
             let Means { headers, auth, common, .. } = &means;
-            let endpoint = with_headers(Endpoint::new(base_url)?, headers)?;
+            let endpoint = headers.add_to(Endpoint::new(base_url)?)?;
             let publishers = crate::publishers::Publishers::new(endpoint, auth, common);
             return Ok(publishers.beside(means.connect()));
         }
@@ -200,14 +234,12 @@ impl VertexBuilder {
             other => other,
         };
         let express = matches!(credential, Credential::Key(_)) && project.is_none();
-        let base_url = base_url.unwrap_or_else(|| {
-            let given = variable(&["GOOGLE_VERTEX_BASE_URL"]);
-            given.map_or_else(
-                || base_url_of(if express { "global" } else { &location }),
-                |url| versioned(url, VERSION),
-            )
-        });
-        let endpoint = with_headers(Endpoint::new(&base_url)?, &headers)?;
+        let given = base_url.map(|url| url.as_ref().to_owned());
+        let given = given
+            .or_else(|| variable(&["GOOGLE_VERTEX_BASE_URL"]).map(|url| versioned(url, VERSION)));
+        let base_url =
+            given.unwrap_or_else(|| base_url_of(if express { "global" } else { &location }));
+        let endpoint = headers.add_to(Endpoint::new(&base_url)?)?;
         let project = project.or_else(|| variable(PROJECT_VARIABLES));
         let (auth, project) = match credential {
             Credential::Key(key) => {
@@ -219,7 +251,7 @@ impl VertexBuilder {
             Credential::Google(credentials) => {
                 let project = project.or_else(|| credentials.project().map(str::to_owned));
                 let credentials = match &common.client {
-                    Some(client) => credentials.with_client(client.clone()),
+                    Some(client) => credentials.with_http_client(client.clone()),
                     None => credentials,
                 };
                 (Auth::hook(credentials), project)
@@ -247,7 +279,7 @@ struct Means {
         not(any(feature = "anthropic", feature = "mistral")),
         expect(dead_code, reason = "other publishers have headers of their own")
     )]
-    headers: Vec<(String, String)>,
+    headers: Headers,
     auth: Auth,
     /// `None` in express mode.
     project: Option<String>,
@@ -273,19 +305,12 @@ impl Means {
     }
 }
 
-fn with_headers(mut endpoint: Endpoint, headers: &[(String, String)]) -> Result<Endpoint> {
-    for (name, value) in headers {
-        endpoint = endpoint.with_header(name, value)?;
-    }
-    Ok(endpoint)
-}
-
 fn from_environment() -> Result<Credential> {
     if let Ok(key) = Secret::from_env(KEY_VARIABLES) {
         return Ok(Credential::Key(key));
     }
     #[cfg(feature = "credentials")]
-    return Credentials::from_environment().map(Credential::Google);
+    return Credentials::from_env().map(Credential::Google);
     #[cfg(not(feature = "credentials"))]
     Err(Error::new(
         ErrorKind::MissingCredential,

@@ -7,11 +7,10 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use meanwhile_http::lenient::{Flag, List, Number, Object, Str};
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
-
-use crate::fields::{Flag, List, Number, Object, Str};
 
 /// A whole answer or one piece of a streamed one.
 #[derive(Debug, Default, Deserialize)]

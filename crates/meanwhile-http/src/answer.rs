@@ -1,7 +1,8 @@
 //! [`Answer`]: from the chunks of one body to events, without I/O, a clock or `async`.
 //!
 //! What must hold: exactly one item is terminal, a finish or an error; it comes last; everything
-//! that was read before it comes before it.
+//! that was read before it comes before it. An error that a server writes behind the events of a stream,
+//! without the form of an event, counts like one that has it.
 
 use std::collections::VecDeque;
 
@@ -10,8 +11,9 @@ use meanwhile_core::{Error, ErrorKind, Event, Result};
 
 #[cfg(feature = "aws-event-stream")]
 use crate::frame::AwsEventStream;
-use crate::frame::{FRAME_LIMIT, JsonLines, Sse, too_large};
+use crate::frame::{FRAME_LIMIT, JsonLines, Sse, is_body, too_large, without_mark};
 use crate::redact::shown;
+use crate::status::{html_title, looks_like_html};
 use crate::{Decoder, Frame, Framing};
 
 /// The decoding of one answer: chunks go in, events come out.
@@ -148,12 +150,21 @@ impl<D: Decoder> Answer<D> {
         }
     }
 
-    /// Says that no more of the body can be had. What was read so far still comes, then `error`.
+    /// Says that no more of the body can be had. What was read so far still comes, then `error`, or the
+    /// error that the server wrote last.
     pub fn fail(&mut self, error: Error) {
         if self.input != Input::Read {
             self.input = Input::Read;
             self.drain();
-            self.error.get_or_insert(error);
+            if self.error.is_none() && !self.events.iter().any(Event::is_terminal) {
+                // The last line may lack its end; what is left of an event is of no use.
+                let unframed = match &mut self.frames {
+                    Frames::Sse(frames) => frames.end().is_ok_and(|frame| frame.is_none()),
+                    _ => false,
+                };
+                let told = if unframed { self.unframed_error() } else { None };
+                self.error = Some(told.unwrap_or(error));
+            }
         }
     }
 
@@ -235,11 +246,14 @@ impl<D: Decoder> Answer<D> {
     fn read_end(&mut self) -> Result<()> {
         let last = match &mut self.frames {
             Frames::Whole { first, all, .. } => {
-                Some(Frame::Body(if all.is_empty() { first } else { all }))
+                Some(Frame::Body(without_mark(if all.is_empty() { first } else { all })))
             }
             Frames::Sse(frames) => match frames.end()? {
                 Some(frame) => Some(frame),
-                None => Some(frames.other()).filter(|other| !other.is_empty()).map(Frame::Body),
+                // In the place of all events, JSON is the whole answer, and a page is none.
+                None => Some(frames.other())
+                    .filter(|other| self.frame_count == 0 && is_body(other))
+                    .map(Frame::Body),
             },
             Frames::JsonLines(frames) => frames.end()?,
             #[cfg(feature = "aws-event-stream")]
@@ -270,16 +284,57 @@ impl<D: Decoder> Answer<D> {
         let finished = |events: &VecDeque<Event>| events.iter().any(Event::is_terminal);
         if self.frame_count == 0 && !finished(&self.events) {
             let message = "the answer ended before it began; send the request again";
-            return Err(Error::new(ErrorKind::StreamInterrupted, message));
+            let error = Error::new(ErrorKind::StreamInterrupted, message);
+            return Err(broke_off(error, self.unframed()));
         }
         if !finished(&self.events) {
-            self.decoder.end(&mut self.events)?;
-            if !finished(&self.events) {
-                let message = "the answer ended before its finish; send the request again";
-                return Err(Error::new(ErrorKind::StreamInterrupted, message));
+            let ended = self.decoder.end(&mut self.events);
+            let ended = ended.and_then(|()| match finished(&self.events) {
+                true => Ok(()),
+                false => {
+                    let message = "the answer ended before its finish; send the request again";
+                    Err(Error::new(ErrorKind::StreamInterrupted, message))
+                }
+            });
+            // A complete answer stays one, unless the server says that it failed.
+            let is_failure =
+                ended.is_err() || memchr::memmem::find(self.unframed(), b"\"error\"").is_some();
+            if is_failure && let Some(error) = self.unframed_error() {
+                self.events.retain(|event| !event.is_terminal());
+                return Err(error);
             }
+            ended.map_err(|error| broke_off(error, self.unframed()))?;
         }
         Ok(())
+    }
+
+    /// What the server wrote behind the last event without the form of one.
+    fn unframed(&self) -> &[u8] {
+        match &self.frames {
+            Frames::Sse(frames) => frames.other().trim_ascii(),
+            _ => &[],
+        }
+    }
+
+    /// The error that the server wrote behind the last event without the form of one.
+    fn unframed_error(&mut self) -> Option<Error> {
+        let Frames::Sse(frames) = &self.frames else { return None };
+        let text = frames.other().trim_ascii();
+        if !matches!(text.first(), Some(b'{' | b'[')) {
+            return None;
+        }
+        let mut events = VecDeque::new();
+        let error = self.decoder.frame(Frame::Body(text), &mut events).err()?;
+        // Nothing but a failure that the decoder knows says more than that the answer is not complete.
+        if matches!(error.kind(), ErrorKind::Decode | ErrorKind::StreamInterrupted) {
+            return None;
+        }
+        if self.raw {
+            self.events.push_back(raw(Frame::Body(text)));
+        }
+        let is_kept = |event: &Event| matches!(event, Event::Metadata(_) | Event::Usage(_));
+        self.events.extend(events.into_iter().filter(is_kept));
+        Some(error)
     }
 
     /// Decodes every complete frame at once.
@@ -288,6 +343,25 @@ impl<D: Decoder> Answer<D> {
         while self.error.is_none() && self.read_frame() {}
         self.input = input;
     }
+}
+
+/// Adds to the error of an answer that is not complete what the server wrote in the place of the rest.
+fn broke_off(error: Error, text: &[u8]) -> Error {
+    const SHOWN_WORDS: usize = 200;
+    if error.kind() != ErrorKind::StreamInterrupted || error.body().is_some() || text.is_empty() {
+        return error;
+    }
+    let page = std::str::from_utf8(text).ok().filter(|_| looks_like_html(text));
+    let words = match page.and_then(html_title) {
+        Some(title) => format!("an HTML page titled `{title}`"),
+        None if looks_like_html(text) => "an HTML page".to_owned(),
+        None => {
+            let words = shown(text.get(..SHOWN_WORDS).unwrap_or(text));
+            format!("`{}`", words.split_whitespace().collect::<Vec<_>>().join(" "))
+        }
+    };
+    let message = format!("the answer broke off with {words}; send the request again");
+    Error::new(ErrorKind::StreamInterrupted, message).with_body(shown(text)).with_source(error)
 }
 
 /// Whether a body is the beginning of JSON, and no more.

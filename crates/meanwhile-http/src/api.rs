@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 
 use crate::clock::Clock;
 use crate::exchange::Call;
-use crate::frame::too_large;
+use crate::frame::{too_large, without_mark};
 use crate::provider::Shared;
 use crate::redact::headers;
 use crate::{Body, Codec, Framing, HttpProvider, Wire};
@@ -67,7 +67,7 @@ impl Reply {
     ///
     /// [`Decode`](ErrorKind::Decode) when it is not what `T` needs.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
-        serde_json::from_slice(&self.body).map_err(|error| {
+        serde_json::from_slice(without_mark(&self.body)).map_err(|error| {
             let message =
                 "the answer is not the JSON that was expected; check the base URL and the model";
             let error = Error::new(ErrorKind::Decode, message).with_source(error);

@@ -13,6 +13,17 @@ use crate::Secret;
 use crate::endpoint::{append_query, percent_encode};
 
 /// How the requests of one provider prove who sends them. Clones share a hook's state.
+///
+/// ```
+/// use meanwhile_http::Auth;
+///
+/// let auth = Auth::header("x-api-key", "sk-secret")?;
+/// // What a server is sent is never printed.
+/// assert_eq!(format!("{auth:?}"), "Auth(header x-api-key)");
+/// // A key that no header can carry is found here, not by the server.
+/// assert!(Auth::bearer("sk-\u{1}secret").is_err());
+/// # Ok::<(), meanwhile_core::Error>(())
+/// ```
 #[derive(Clone, Default)]
 pub struct Auth(Method);
 

@@ -53,6 +53,34 @@ pub trait Decoder: Send + 'static {
 }
 
 /// One piece of an answer's body.
+///
+/// ```
+/// # use std::collections::VecDeque;
+/// # use meanwhile_core::{Error, ErrorKind, Event, Part, Result};
+/// # use meanwhile_http::{Answer, Decoder, Frame, Framing};
+/// /// Makes a part of each line.
+/// struct Lines(u32);
+///
+/// impl Decoder for Lines {
+///     fn frame(&mut self, frame: Frame<'_>, events: &mut VecDeque<Event>) -> Result<()> {
+///         let Frame::Line(line) = frame else {
+///             return Err(Error::new(ErrorKind::Decode, "this wire has lines only"));
+///         };
+///         events.push_back(Event::part(self.0, Part::text(String::from_utf8_lossy(line))));
+///         self.0 += 1;
+///         Ok(())
+///     }
+/// #     fn end(&mut self, _: &mut VecDeque<Event>) -> Result<()> {
+/// #         Ok(())
+/// #     }
+/// }
+///
+/// let mut answer = Answer::new(Lines(0), Framing::JsonLines);
+/// answer.push("\"one\"\n\"two\"\n".into());
+/// assert_eq!(answer.next().unwrap()?, Event::part(0, Part::text("\"one\"")));
+/// assert_eq!(answer.next().unwrap()?, Event::part(1, Part::text("\"two\"")));
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Frame<'a> {
@@ -78,6 +106,17 @@ pub enum Frame<'a> {
 }
 
 /// An encoded request, complete but for the base URL and the credential.
+///
+/// ```
+/// use http::Method;
+/// use meanwhile_http::{Framing, Wire};
+///
+/// let ask = Wire::post("/chat", r#"{"model":"small","stream":true}"#, Framing::ServerSentEvents);
+/// assert_eq!((ask.method, ask.path.as_str()), (Method::POST, "/chat"));
+/// let list = Wire::get("/models?limit=100");
+/// assert_eq!((list.method, list.framing), (Method::GET, Framing::Whole));
+/// assert!(list.body.is_empty());
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Wire {
@@ -117,6 +156,21 @@ impl Wire {
 }
 
 /// How the body of an answer is cut into frames.
+///
+/// ```
+/// use meanwhile_core::{Message, Request};
+/// use meanwhile_http::{Framing, Wire};
+///
+/// // What a codec says about the answer that it asks for.
+/// fn encode(request: &Request) -> Wire {
+///     let framing = if request.is_streamed() { Framing::ServerSentEvents } else { Framing::Whole };
+///     Wire::post("/chat", request.messages[0].text(), framing)
+/// }
+///
+/// let request = Request::new("any", vec![Message::user("Hello")]);
+/// assert_eq!(encode(&request).framing, Framing::Whole);
+/// assert_eq!(encode(&request.streamed()).framing, Framing::ServerSentEvents);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Framing {

@@ -4,6 +4,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue};
 use meanwhile_core::{Error, ErrorKind};
 
+use crate::frame::without_mark;
 use crate::status::{html_title, looks_like_html};
 use crate::{Endpoint, Framing};
 
@@ -18,8 +19,6 @@ pub(crate) enum Decision {
     Cut(Framing),
     /// Nothing; its first bytes have to be looked at.
     Look,
-    /// It is no answer.
-    Reject,
 }
 
 /// Decides by the content type. A gateway may ignore whether a stream was asked for.
@@ -40,7 +39,6 @@ pub(crate) fn decide(asked: Framing, headers: &HeaderMap) -> Decision {
         "text/event-stream" => Decision::Cut(Framing::ServerSentEvents),
         #[cfg(feature = "aws-event-stream")]
         AWS_EVENT_STREAM => Decision::Cut(Framing::AwsEventStream),
-        "text/html" | "application/xhtml+xml" => Decision::Reject,
         // Some gateways pass a stream on under the name of what it is made of.
         other
             if asked != Framing::Whole
@@ -53,14 +51,15 @@ pub(crate) fn decide(asked: Framing, headers: &HeaderMap) -> Decision {
         other if asked == Framing::JsonLines && other.contains("json") => Decision::Cut(asked),
         other if lines.iter().any(|lines| other.contains(lines)) => Decision::Look,
         other if other.ends_with("json") => Decision::Cut(Framing::Whole),
+        // Also `text/html`, under which some gateways send all they have, answers as well as pages.
         _ => Decision::Look,
     }
 }
 
 /// Decides by the first bytes of the body, which are empty only if there are none at all.
 pub(crate) fn look(asked: Framing, beginning: &[u8]) -> Option<Framing> {
-    const FIELDS: [&[u8]; 6] = [b"data", b"event", b"id", b"retry", b":", b"\xEF\xBB\xBF"];
-    let beginning = beginning.trim_ascii_start();
+    const FIELDS: [&[u8]; 5] = [b"data", b"event", b"id", b"retry", b":"];
+    let beginning = without_mark(beginning).trim_ascii_start();
     match beginning.first() {
         None => Some(asked),
         Some(b'{' | b'[') if asked == Framing::JsonLines => Some(asked),

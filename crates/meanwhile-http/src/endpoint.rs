@@ -189,7 +189,7 @@ fn header_name(name: &str) -> Result<HeaderName> {
 }
 
 /// Cuts off what may hold a credential: user information, query and fragment.
-fn printable(url: &str) -> &str {
+pub(crate) fn printable(url: &str) -> &str {
     let end = url.find(['?', '#']).unwrap_or(url.len());
     let url = url.get(..end).unwrap_or_default();
     url.rsplit_once('@').map_or(url, |(_, rest)| rest)

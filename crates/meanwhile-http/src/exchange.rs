@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use crate::clock::Clock;
 use crate::content::{self, Decision};
+use crate::frame::without_mark;
 use crate::provider::Shared;
 use crate::redact::Redactor;
 use crate::status::{request_id, with_headers};
@@ -110,7 +111,6 @@ impl Call {
         let mut first = Bytes::new();
         let framing = match content::decide(framing, &head.headers) {
             Decision::Cut(framing) => Some(framing),
-            Decision::Reject => None,
             Decision::Look => {
                 while first.trim_ascii_start().is_empty() {
                     let chunk = clock.run(body.chunk()).await;
@@ -178,7 +178,7 @@ impl Call {
         body: &mut Body,
     ) -> Error {
         let redactor = self.redactor();
-        let page = redactor.bytes(&self.page(Bytes::new(), body).await);
+        let page = redactor.bytes(without_mark(&self.page(Bytes::new(), body).await));
         let error = match head.status.is_redirection() {
             true => redirect(&head.headers),
             false => read(head.status, &head.headers, &page),

@@ -13,6 +13,7 @@ mod endpoint;
 mod exchange;
 mod form;
 pub mod frame;
+mod given;
 pub mod lenient;
 mod provider;
 pub mod redact;
@@ -27,9 +28,13 @@ pub use auth::{Auth, Authorize};
 pub use codec::{Codec, Decoder, Frame, Framing, Wire};
 pub use endpoint::Endpoint;
 pub use form::Form;
+pub use given::{BaseUrl, Headers};
 pub use provider::HttpProvider;
 pub use secret::Secret;
 pub use tool_calls::{CallFragment, CallIds, ToolCalls};
 #[cfg(feature = "reqwest")]
 pub use transport::ClientBuilder;
 pub use transport::{Body, Client, Transport};
+
+// What hooks and transports take and return.
+pub use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri};

@@ -24,6 +24,65 @@ use crate::{Auth, Codec, Endpoint, exchange};
 /// go where the program says and nowhere else. The error says where the server points to.
 ///
 /// Must be polled inside a tokio runtime with its timers enabled.
+///
+/// ```
+/// # use std::collections::VecDeque;
+/// # use std::io::{Read as _, Write as _};
+/// # use http::{HeaderMap, StatusCode};
+/// # use meanwhile_core::{Error, ErrorKind, Event, Finish, FinishReason, Model, Part};
+/// # use meanwhile_core::{Request, Result};
+/// # use meanwhile_http::{Auth, Codec, Decoder, Endpoint, Frame, Framing, HttpProvider, Wire};
+/// /// Asks in plain text and is answered in JSON.
+/// #[derive(Debug)]
+/// struct Plain;
+///
+/// impl Codec for Plain {
+/// #     type Decoder = PlainDecoder;
+///     fn encode(&self, request: &Request) -> Result<Wire> {
+///         Ok(Wire::post("/ask", request.messages[0].text(), Framing::Whole))
+///     }
+/// #     fn decoder(&self, _: &Request) -> PlainDecoder {
+/// #         PlainDecoder
+/// #     }
+/// #     fn error(&self, _: StatusCode, _: &HeaderMap, _: &[u8]) -> Error {
+/// #         Error::new(ErrorKind::Other, "no")
+/// #     }
+/// }
+///
+/// # struct PlainDecoder;
+/// # impl Decoder for PlainDecoder {
+/// #     fn frame(&mut self, frame: Frame<'_>, events: &mut VecDeque<Event>) -> Result<()> {
+/// #         let Frame::Body(body) = frame else { return Ok(()) };
+/// #         let answer: serde_json::Value = serde_json::from_slice(body)
+/// #             .map_err(|error| Error::new(ErrorKind::Decode, error.to_string()))?;
+/// #         let text = answer["text"].as_str().unwrap_or_default();
+/// #         events.push_back(Event::part(0, Part::text(text)));
+/// #         events.push_back(Event::finish(Finish::new(FinishReason::Stop)));
+/// #         Ok(())
+/// #     }
+/// #     fn end(&mut self, _: &mut VecDeque<Event>) -> Result<()> {
+/// #         Ok(())
+/// #     }
+/// # }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
+/// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+/// # let base_url = format!("http://{}/v1", listener.local_addr()?);
+/// # std::thread::spawn(move || {
+/// #     let (mut connection, _) = listener.accept().unwrap();
+/// #     let mut read = [0; 4096];
+/// #     let length = connection.read(&mut read).unwrap();
+/// #     let read = String::from_utf8_lossy(&read[..length]);
+/// #     assert!(read.starts_with("POST /v1/ask ") && read.contains("Bearer sk-secret"));
+/// #     let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 17\r\n\r\n{\"text\": \"hello\"}";
+/// #     connection.write_all(answer).unwrap();
+/// # });
+/// let provider = HttpProvider::new("house", Plain, Endpoint::new(base_url)?)
+///     .with_auth(Auth::bearer("sk-secret")?);
+/// let answer: String = Model::new(provider, "any").call("Say hello").await?;
+/// assert_eq!(answer, "hello");
+/// # Ok(()) }
+/// ```
 pub struct HttpProvider<C> {
     pub(crate) codec: Arc<C>,
     pub(crate) shared: Arc<Shared>,

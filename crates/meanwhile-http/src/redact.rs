@@ -17,6 +17,16 @@ pub const SHOWN_BODY: usize = 2048;
 const SHORTEST: usize = 6;
 
 /// Finds the credentials of one request and takes them out of what is printed.
+///
+/// ```
+/// use meanwhile_http::redact::Redactor;
+///
+/// let mut redactor = Redactor::new();
+/// redactor.add(b"Bearer sk-abcdef");
+/// let said = r#"{"error": "the key sk-abcdef has expired"}"#;
+/// assert!(redactor.finds(said.as_bytes()));
+/// assert_eq!(redactor.text(said), r#"{"error": "the key [redacted] has expired"}"#);
+/// ```
 #[derive(Default)]
 pub struct Redactor {
     secrets: Vec<Vec<u8>>,

@@ -7,10 +7,27 @@ use std::collections::VecDeque;
 use meanwhile_core::{Event, ProviderData, Request, Warning, WarningKind};
 use serde_json::Value;
 
-/// Ids for the calls of an answer that come without one, unique in the conversation.
+/// The ids of the calls of an answer, each other than the rest.
+///
+/// A call keeps the id that its server sent, which wants it back with the result. One that came without, or
+/// with the id of a call before it, gets one of our own, which no call of the conversation has: results
+/// belong to calls by their ids, and a request with two of one id is refused.
+///
+/// ```
+/// use meanwhile_core::{Message, Request};
+/// use meanwhile_http::CallIds;
+///
+/// let request = Request::new("any", vec![Message::user("What is the weather like?")]);
+/// let mut ids = CallIds::after(&request);
+/// assert_eq!(ids.give(Some("a")), "a");
+/// // Two calls of one id, and one without: results could not be told apart.
+/// let (again, none) = (ids.give(Some("a")), ids.give(None));
+/// assert!(again != "a" && none != again);
+/// ```
 #[derive(Debug, Default)]
 pub struct CallIds {
-    next: usize,
+    next: u64,
+    given: Vec<String>,
 }
 
 impl CallIds {
@@ -19,32 +36,69 @@ impl CallIds {
     pub fn after(request: &Request) -> Self {
         let mut ids = Self::default();
         for call in request.messages.iter().flat_map(|message| message.tool_calls()) {
-            ids.give(Some(&call.id));
+            ids.count(&call.id);
         }
         ids
     }
 
     /// The id of the next call: the one that came with it, or one of our own.
     pub fn give(&mut self, came: Option<&str>) -> String {
-        let number = self.next;
-        self.next += 1;
-        let Some(came) = came.filter(|came| !came.is_empty()) else {
-            return format!("call_{number}");
-        };
-        // A server may number calls as we do.
-        let theirs = came.strip_prefix("call_").and_then(|number| number.parse::<usize>().ok());
-        if let Some(theirs) = theirs {
-            self.next = self.next.max(theirs.saturating_add(1));
+        let came = came.filter(|came| !came.is_empty() && !self.is_given(came));
+        let id = came.map_or_else(|| self.own(), str::to_owned);
+        self.count(&id);
+        self.given.push(id.clone());
+        id
+    }
+
+    fn own(&self) -> String {
+        let mut number = self.next;
+        loop {
+            let id = format!("call_{number}");
+            if !self.is_given(&id) {
+                return id;
+            }
+            number = number.wrapping_add(1);
         }
-        came.to_owned()
+    }
+
+    fn is_given(&self, id: &str) -> bool {
+        self.given.iter().any(|given| given == id)
+    }
+
+    /// Counts a call, whose server may number calls as we do.
+    fn count(&mut self, id: &str) {
+        let number = id.strip_prefix("call_").and_then(|number| number.parse::<u64>().ok());
+        let after = number.map_or(0, |number| number.wrapping_add(1));
+        self.next = after.max(self.next.wrapping_add(1));
     }
 }
 
 /// The tool calls of one answer.
 ///
 /// A fragment belongs to a call by its id, then by its index, then by recency: servers send several whole
-/// calls under index 0, empty ids in continuations, no ids at all, fragments after the finish. A call
-/// starts once its name is known, and stays open until it is [closed](Self::close) or the answer ends.
+/// calls under index 0, empty ids in continuations, no ids at all, one id for two calls, fragments after the
+/// finish. A call starts once its name is known, and stays open until it is [closed](Self::close) or the
+/// answer ends.
+///
+/// ```
+/// # use std::collections::VecDeque;
+/// # use meanwhile_core::{Error, Fold, Message, Request};
+/// # use meanwhile_http::{CallFragment, ToolCalls};
+/// let request = Request::new("any", vec![Message::user("What is the weather like?")]);
+/// let (mut calls, mut part, mut events) = (ToolCalls::after(&request), 0, VecDeque::new());
+/// let begin = CallFragment::new(Some(0)).named("a", "weather").arguments(r#"{"city": "#);
+/// calls.add(begin, &mut part, &mut events);
+/// let rest = CallFragment::new(Some(0)).arguments(r#""Lisbon"}"#);
+/// calls.add(rest, &mut part, &mut events);
+/// calls.end(&mut part, &mut events, |_| None);
+///
+/// let mut fold = Fold::new("house", "small");
+/// events.iter().try_for_each(|event| fold.push(event))?;
+/// let answer = fold.into_partial();
+/// let call = answer.tool_calls().next().unwrap();
+/// assert_eq!((&*call.name, &*call.arguments), ("weather", r#"{"city": "Lisbon"}"#));
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Debug, Default)]
 pub struct ToolCalls {
     calls: Vec<Call>,
@@ -55,6 +109,7 @@ pub struct ToolCalls {
 #[derive(Debug, Default)]
 struct Call {
     index: Option<u64>,
+    /// As the server sent it.
     id: Option<String>,
     name: String,
     /// The part that carries the call, once it has started.
@@ -67,6 +122,21 @@ struct Call {
 }
 
 /// A piece of a tool call.
+///
+/// ```
+/// use meanwhile_http::CallFragment;
+/// use serde_json::Value;
+///
+/// // As a server of the chat completions wire writes it.
+/// let wire = r#"{"index": 1, "id": "call_7", "function": {"name": "weather", "arguments": ""}}"#;
+/// let wire: Value = serde_json::from_str(wire)?;
+/// let text = |value: &'static str| wire.pointer(value).and_then(Value::as_str).unwrap_or_default();
+/// let fragment = CallFragment::new(wire["index"].as_u64())
+///     .named(text("/id"), text("/function/name"))
+///     .arguments(text("/function/arguments"));
+/// assert_eq!((fragment.index, fragment.id, fragment.name), (Some(1), "call_7", "weather"));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct CallFragment<'a> {
@@ -199,7 +269,9 @@ impl ToolCalls {
         };
         let at_index = index.and_then(|_| open(&|call| call.index == *index));
         if !id.is_empty() {
-            let same = open(&|call| call.id.as_deref() == Some(*id));
+            let has_id = |call: &Call| call.id.as_deref() == Some(*id);
+            let at_both = open(&|call| call.index == *index && has_id(call));
+            let same = at_both.or_else(|| open(&has_id));
             let elsewhere = |position: usize| {
                 let at = self.calls.get(position).and_then(|call| call.index);
                 !name.is_empty() && index.is_some() && at != *index
@@ -242,7 +314,6 @@ impl Call {
         *next_part += 1;
         self.part = Some(part);
         let id = ids.give(self.id.as_deref());
-        self.id = Some(id.clone());
         events.push_back(Event::tool_call_start(part, id, self.name.clone()));
         push_arguments(part, Cow::Owned(std::mem::take(&mut self.pending)), events);
         part

@@ -3,6 +3,19 @@
 /// How much a [`Reader`](crate::Reader) forgives.
 ///
 /// Each policy accepts all that the one before it accepts, and reads it as the same value.
+///
+/// ```
+/// use meanwhile_json::{Policy, read};
+/// use serde_json::json;
+///
+/// let schema = json!({"type": "object", "properties": {"year": {"type": "integer"}}});
+/// let reply = r#"Here you are: {"year": "1990",}"#;
+/// assert!(read(reply, Some(&schema), Policy::Strict).is_err());
+/// // The prose and the comma are mended, the text stays a text.
+/// assert_eq!(read(reply, Some(&schema), Policy::Repair)?.value, json!({"year": "1990"}));
+/// assert_eq!(read(reply, Some(&schema), Policy::Coerce)?.value, json!({"year": 1990}));
+/// # Ok::<(), meanwhile_json::JsonError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Policy {
     /// RFC 8259 and nothing else: exactly what `serde_json` accepts. Nothing is repaired.

@@ -170,6 +170,7 @@ pub(crate) fn introduction(model: &Model) -> Metadata {
     let mut metadata = Metadata::default();
     metadata.provider = Some(model.provider.id().to_owned());
     metadata.model = Some(model.id.clone());
+    metadata.requested_model = Some(model.id.clone());
     metadata
 }
 

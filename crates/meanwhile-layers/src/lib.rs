@@ -50,7 +50,7 @@ pub use concurrency::Concurrency;
 pub use fallback::Fallback;
 pub use hedge::{Hedge, HedgeBudget};
 pub use per_call::LayerSettings;
-pub use prices::{Cost, Price, PriceAbove, Prices, Usd};
+pub use prices::{Cost, Price, PriceAbove, Prices};
 #[cfg(feature = "redis")]
 pub use rate_limit::RedisRateStore;
 pub use rate_limit::{Booked, Limits, MemoryRateStore, RateLimit, RateStore, estimate_tokens};

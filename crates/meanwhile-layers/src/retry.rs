@@ -317,6 +317,17 @@ impl Restart for Tries {
 ///
 /// Without further settings: half a second, doubled up to 8 s, of which chance takes away up to a
 /// quarter, so that clients that failed together do not come back together.
+///
+/// ```
+/// use std::time::Duration;
+/// use meanwhile_layers::{Backoff, Retry};
+///
+/// let backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(5)).jitter(0.0);
+/// let waits: Vec<u64> = (0..4).map(|taken| backoff.wait(taken).as_secs()).collect();
+/// assert_eq!(waits, [1, 2, 4, 5]);
+/// let layer = Retry::new().retries(4).backoff(backoff);
+/// # let _ = layer;
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Backoff {
     first: Duration,
@@ -366,6 +377,21 @@ impl Default for Backoff {
 /// A token bucket: each retry takes one, time brings them back. When it is empty, errors are
 /// returned at once and say so. Retries that a rate limit has told when to come back take none. Without further
 /// settings it holds 500 and gets 10 back a second. Clones share it.
+///
+/// ```
+/// use meanwhile_core::{AnyProvider, Error, ErrorKind, Model, Scripted};
+/// use meanwhile_layers::{Retry, RetryBudget};
+/// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(async {
+/// let busy = || Error::new(ErrorKind::Overloaded, "come back later");
+/// let provider = AnyProvider::from(Scripted::new().error(busy()).error(busy()).reply("welcome"));
+///
+/// // One retry for all calls together, and none that comes back.
+/// let budget = RetryBudget::new(1, 0.0);
+/// let provider = provider.layer(&Retry::new().budget(budget.clone()));
+/// let error = Model::new(provider, "any").call::<String>("hello").await.unwrap_err();
+/// assert_eq!((error.attempts().len(), budget.left()), (1, 0));
+/// # });
+/// ```
 #[derive(Debug, Clone)]
 pub struct RetryBudget(Arc<Bucket>);
 

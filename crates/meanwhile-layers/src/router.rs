@@ -21,7 +21,7 @@ use crate::held::{Held, Restart, Restarting, record, tell_retry};
 ///
 /// A deployment is a model of a provider: the same model under two keys, in two regions, at two
 /// vendors. Each has a [circuit](CircuitBreaker) of its own, and at most
-/// [so many](Deployment::max_concurrency) answers at the same time; when all that are well are full, a
+/// [so many](Deployment::concurrency) answers at the same time; when all that are well are full, a
 /// request waits for the first free place. A request that fails before its answer has begun goes to
 /// another deployment, unless the request itself is to blame; each deployment is asked once. What failed
 /// is listed on the answer, or on the last error.
@@ -60,6 +60,21 @@ pub struct Router {
 }
 
 /// One model of one provider, for a [`Router`].
+///
+/// ```
+/// use meanwhile_core::{Model, Scripted};
+/// use meanwhile_layers::{Deployment, Router};
+/// # futures::executor::block_on(async {
+/// let (large, small) = (Scripted::new().reply("I am large"), Scripted::new());
+/// let router = Router::new("house")
+///     .deployment(Deployment::new(large.into(), "gpt-4o").serves("best"))
+///     .deployment(Deployment::new(small.into(), "gpt-4o-mini").serves("cheap"));
+///
+/// let answer: String = Model::new(router.clone(), "best").call("Who are you?").await?;
+/// assert_eq!(answer, "I am large");
+/// assert_eq!(router.status()[1].model, "gpt-4o-mini");
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone)]
 #[must_use = "a deployment does nothing until it is given to a router"]
 pub struct Deployment {
@@ -67,7 +82,7 @@ pub struct Deployment {
     model: String,
     serves: Option<String>,
     weight: u32,
-    max_concurrency: Option<usize>,
+    concurrency: Option<usize>,
 }
 
 /// How a deployment of a [`Router`] is at the moment.
@@ -95,7 +110,7 @@ impl Deployment {
     /// Asks `model` of `provider`, with weight 1.
     pub fn new(provider: AnyProvider, model: impl Into<String>) -> Self {
         let model = model.into();
-        Self { provider, model, serves: None, weight: 1, max_concurrency: None }
+        Self { provider, model, serves: None, weight: 1, concurrency: None }
     }
 
     /// Sets how often it is chosen, compared with the others. With 0 it is asked only when no other can
@@ -106,8 +121,8 @@ impl Deployment {
     }
 
     /// Sets the most answers at the same time; 0 counts as 1.
-    pub fn max_concurrency(mut self, answers: usize) -> Self {
-        self.max_concurrency = Some(answers.clamp(1, Semaphore::MAX_PERMITS));
+    pub fn concurrency(mut self, answers: usize) -> Self {
+        self.concurrency = Some(answers.clamp(1, Semaphore::MAX_PERMITS));
         self
     }
 
@@ -120,7 +135,7 @@ impl Deployment {
 
 impl Target {
     fn new(deployment: Deployment, rules: Rules) -> Self {
-        let places = deployment.max_concurrency.map(|most| Arc::new(Semaphore::new(most)));
+        let places = deployment.concurrency.map(|most| Arc::new(Semaphore::new(most)));
         Self { deployment, circuit: Circuit::new(rules), places }
     }
 
@@ -404,6 +419,7 @@ impl Restart for Route {
         let mut metadata = Metadata::default();
         metadata.provider = Some(provider.clone());
         metadata.model = Some(model.clone());
+        metadata.requested_model = Some(model.clone());
         Some(metadata)
     }
 }
@@ -434,7 +450,7 @@ fn common(one: Capabilities, other: Capabilities) -> Capabilities {
     both.images &= other.images;
     both.audio &= other.audio;
     both.documents &= other.documents;
-    both.thinking &= other.thinking;
+    both.reasoning &= other.reasoning;
     both.output = match (one.output, other.output) {
         (OutputSupport::Schema, output) | (output, OutputSupport::Schema) => output,
         (OutputSupport::Json, output) | (output, OutputSupport::Json) => output,

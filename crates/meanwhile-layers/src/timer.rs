@@ -8,6 +8,18 @@ use meanwhile_core::{Error, ErrorKind, Result, Timer};
 use tokio::runtime::Handle;
 
 /// Measures the time of runs and tools by tokio's clock.
+///
+/// ```
+/// use std::time::Duration;
+/// use meanwhile_core::{ErrorKind, Model, RunLimits, Scripted};
+/// use meanwhile_layers::TokioTimer;
+/// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(async {
+/// let silent = Model::new(Scripted::new().silence_after([]), "any");
+/// let limits = RunLimits::new().time(Duration::from_secs(30));
+/// let call = silent.call::<String>("Hello?").limits(limits).timer(TokioTimer);
+/// assert!(matches!(call.await.unwrap_err().kind(), ErrorKind::Timeout(_)));
+/// # });
+/// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct TokioTimer;
 

@@ -110,6 +110,22 @@ impl<L> fmt::Debug for TowerLayer<L> {
 ///
 /// It answers in the name of another provider, from which its id and capabilities are. Cloned for every
 /// request, as in a [`TowerLayer`], with the same treatment of its errors.
+///
+/// ```
+/// use meanwhile_core::{AnyProvider, Model, Request, Scripted};
+/// use meanwhile_layers::{ProviderService, ServiceProvider};
+/// use tower::util::MapRequest;
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> meanwhile_core::Result<()> {
+/// let provider = AnyProvider::from(Scripted::new().reply_with(|request| request.model.clone()));
+/// let inner = ProviderService::new(provider.clone());
+/// let service = MapRequest::new(inner, |mut request: Request| {
+///     request.model = "small".to_owned();
+///     request
+/// });
+/// let model = Model::new(ServiceProvider::new(service, provider), "large");
+/// assert_eq!(model.call::<String>("Who are you?").await?, "small");
+/// # Ok(()) }
+/// ```
 pub struct ServiceProvider<S> {
     // Only to be cloned: a service need not be `Sync`.
     service: Mutex<S>,

@@ -4,8 +4,6 @@ use std::path::PathBuf;
 
 use meanwhile_core::{Error, ErrorKind, TimeoutPhase};
 
-use crate::sequence::Clock;
-
 /// Why the embedded model could not be loaded or could not answer.
 ///
 /// `Clone`, because one failed load is the answer to every call that waits for it.
@@ -78,7 +76,7 @@ pub enum LocalError {
     #[error("the local model took too long; allow more time or ask for less")]
     Timeout {
         /// Which clock.
-        clock: Clock,
+        phase: TimeoutPhase,
     },
 
     /// The worker thread has ended; this is a bug in this crate.
@@ -108,11 +106,7 @@ pub(crate) fn to_core(error: LocalError) -> Error {
         }
         LocalError::Schema { .. } => ErrorKind::Unsupported,
         LocalError::Setting { .. } => ErrorKind::InvalidRequest,
-        LocalError::Timeout { clock } => ErrorKind::Timeout(match clock {
-            Clock::First => TimeoutPhase::FirstEvent,
-            Clock::Idle => TimeoutPhase::Idle,
-            Clock::Whole => TimeoutPhase::Whole,
-        }),
+        LocalError::Timeout { phase } => ErrorKind::Timeout(*phase),
         LocalError::WorkerStopped | LocalError::Internal { .. } => ErrorKind::Other,
     };
     Error::new(kind, error.to_string()).with_source(error)

@@ -62,5 +62,4 @@ pub use error::{Attempt, LocalError};
 pub(crate) use local::ID;
 pub use local::{Builder, Local, PROVIDER, SMOLLM2_135M};
 pub use schema::Bounds;
-pub use sequence::Clock;
 pub use weights::Progress;

@@ -107,6 +107,15 @@ impl fmt::Debug for Local {
 ///
 /// Providers with equal settings share one loaded model; each different combination of weights,
 /// cache folder, threads and progress loads its own.
+///
+/// ```
+/// use meanwhile_local::{Local, LocalError};
+///
+/// // Weights of your own; nothing is fetched, and nothing loaded before the first request.
+/// let local = Local::builder().weights("models/mine.gguf").threads(2).build();
+/// // An installer asks beforehand whether they are there.
+/// assert!(matches!(local.fetch(), Err(LocalError::Weights { .. })));
+/// ```
 #[derive(Debug, Clone, Default)]
 #[must_use = "a builder does nothing until `build` or `embedder`"]
 pub struct Builder {

@@ -159,8 +159,8 @@ impl Bench {
                     continue;
                 }
                 if handed_over {
-                    if let Some(clock) = seat.clocks.expired(seat.asked, seat.last_text) {
-                        _ = seat.reports.try_send(Err(LocalError::Timeout { clock }));
+                    if let Some(phase) = seat.clocks.expired(seat.asked, seat.last_text) {
+                        _ = seat.reports.try_send(Err(LocalError::Timeout { phase }));
                         self.vacate(index);
                         continue;
                     }
@@ -206,7 +206,7 @@ impl Bench {
         let sequence = self.engine().and_then(|engine| {
             let recall = |prompt: &[u32]| recall(&mut self.remembered, prompt);
             match clocks.expired(asked, None) {
-                Some(clock) => Err(LocalError::Timeout { clock }),
+                Some(phase) => Err(LocalError::Timeout { phase }),
                 None => Sequence::start(&engine.model, &engine.vocabulary, &job, recall),
             }
         });

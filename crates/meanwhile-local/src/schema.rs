@@ -12,6 +12,19 @@ use serde_json::{Map, Value, json};
 use crate::LocalError;
 
 /// Caps for what a schema leaves open. A cap that the schema states itself is kept.
+///
+/// ```no_run
+/// use meanwhile_core::Model;
+/// use meanwhile_local::{Bounds, Local, SMOLLM2_135M};
+///
+/// # async fn example() -> meanwhile_core::Result<()> {
+/// let mut bounds = Bounds::default();
+/// (bounds.items, bounds.string_length) = (3, 20);
+/// let local = Local::builder().bounds(bounds).build();
+/// let names: Vec<String> = Model::new(local, SMOLLM2_135M).call("Names for a cat?").await?;
+/// assert!(names.len() <= 3 && names.iter().all(|name| name.chars().count() <= 20));
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Bounds {

@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use meanwhile_core::TimeoutPhase;
+
 use crate::LocalError;
 use crate::chat::{self, Turn};
 use crate::constraint::{Constraint, Grammar};
@@ -34,28 +36,20 @@ pub(crate) struct Clocks {
     pub(crate) whole: Option<Duration>,
 }
 
-/// Which of the clocks ran out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Clock {
-    /// The wait for the first text.
-    First,
-    /// The silence between two texts.
-    Idle,
-    /// The whole time.
-    Whole,
-}
-
 impl Clocks {
     /// The clock that has run out, if one has.
-    pub(crate) fn expired(&self, asked: Instant, last_text: Option<Instant>) -> Option<Clock> {
+    pub(crate) fn expired(
+        &self,
+        asked: Instant,
+        last_text: Option<Instant>,
+    ) -> Option<TimeoutPhase> {
         let over = |limit: Option<Duration>, since: Instant| {
             limit.is_some_and(|limit| since.elapsed() >= limit)
         };
         match last_text {
-            _ if over(self.whole, asked) => Some(Clock::Whole),
-            None if over(self.first, asked) => Some(Clock::First),
-            Some(last) if over(self.idle, last) => Some(Clock::Idle),
+            _ if over(self.whole, asked) => Some(TimeoutPhase::Whole),
+            None if over(self.first, asked) => Some(TimeoutPhase::FirstEvent),
+            Some(last) if over(self.idle, last) => Some(TimeoutPhase::Idle),
             _ => None,
         }
     }

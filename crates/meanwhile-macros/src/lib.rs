@@ -377,8 +377,13 @@ pub fn toolkit(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// What no schema can say is checked by functions: `#[extract(check = "path::to::function")]` on a field
 /// names a `fn(&Field) -> Result<(), E>`, on the type a `fn(&Type) -> Result<(), E>`, which sees how fields go
 /// together; `E` is anything that can be displayed. `check` may be given several times. The fields come
-/// first, with the checks of their own types, in lists, maps and options too; those of the type run where no
-/// field of it has failed. What they all find is one message that names each field by its JSON pointer.
+/// first, with the checks of their own types; those of the type run where no field of it has failed. What they
+/// all find is one message that names each field by its JSON pointer.
+///
+/// Checks reach into everything of the standard library that holds values: lists, sets, maps, tuples, options,
+/// boxes. A value of a map is named by its key where that is text or a number, and else as `*`. Containers of
+/// other crates are not looked into: a field of such a type has the checks that its own function makes.
+/// A type with parameters is checked where they are: `Page<T>` needs `T: Checked`.
 ///
 /// An answer that fails is a wrong answer: with `.attempts(n)` the model is shown it, and the message, and
 /// is asked again; otherwise the call fails with `ErrorKind::Output` and the answer on the error.
@@ -541,10 +546,10 @@ pub fn tool_set(input: TokenStream) -> TokenStream {
 /// # Ok::<(), Error>(()) }).unwrap();
 /// ```
 ///
-/// Each field is under `#[input]` or `#[output]`, with any of `desc = "…"`, in place of its doc comment;
-/// `constraint = "…"`, what must hold of its values, in words; for an output `default` or `default = value`,
-/// which stands where the model leaves it out; for an input `history`, which makes it the conversation so
-/// far, a `Vec<Fields>`. An output that is an `Option` may be left out, too.
+/// Each field is under `#[input]` or `#[output]`, with any of `description = "…"` or `desc = "…"`, in place
+/// of its doc comment; `constraint = "…"`, what must hold of its values, in words; for an output `default`
+/// or `default = value`, which stands where the model leaves it out; for an input `history`, which makes it
+/// the conversation so far, a `Vec<Fields>`. An output that is an `Option` may be left out, too.
 ///
 /// Types of fields need `JsonSchema`, `Serialize`, `Deserialize`, `Debug` and `Clone`; `Image`, `Audio` and
 /// `Document` go to the model as what they are. `#[signature(derive(PartialEq, …))]` derives more for

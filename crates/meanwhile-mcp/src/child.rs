@@ -62,13 +62,22 @@ impl Child {
     /// Waits until it has ended by itself, or ends it after `patience`, and those it started with it; then
     /// its last words are there.
     pub(crate) async fn end(&mut self, patience: Duration) {
-        let id = self.process.id();
-        match tokio::time::timeout(patience, self.process.wait()).await {
-            Err(_) => self.kill(),
-            // Those it started may go on without it. As long as one does, the id is theirs.
-            Ok(_) => kill_group(id),
+        let _ = tokio::time::timeout(patience, self.ended()).await;
+        // Those it started may go on without it.
+        self.kill();
+        let last = async {
+            let _ = self.process.wait().await;
+            let _ = (&mut self.reading).await;
+        };
+        let _ = tokio::time::timeout(LAST_WORDS, last).await;
+    }
+
+    /// Waits until it has ended by itself. Where that can be seen without waiting for it in the system's
+    /// sense, its id stays its own, and so does that of the group.
+    async fn ended(&mut self) {
+        if has_ended(self.process.id()).await.is_err() {
+            let _ = self.process.wait().await;
         }
-        let _ = tokio::time::timeout(LAST_WORDS, &mut self.reading).await;
     }
 
     fn kill(&mut self) {
@@ -76,6 +85,28 @@ impl Child {
         kill_group(self.process.id());
         let _ = self.process.start_kill();
     }
+}
+
+/// Waits for the end of a process of ours without taking its id from it.
+#[cfg(all(unix, not(any(target_os = "cygwin", target_os = "openbsd", target_os = "redox"))))]
+async fn has_ended(id: Option<u32>) -> std::io::Result<()> {
+    use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let id = id.and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+    let id = id.ok_or(std::io::ErrorKind::NotFound)?;
+    // Before the first look, so that no end is missed.
+    let mut ends = signal(SignalKind::child())?;
+    let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    while waitid(WaitId::Pid(id), look)?.is_none() {
+        ends.recv().await.ok_or(std::io::ErrorKind::BrokenPipe)?;
+    }
+    Ok(())
+}
+
+#[cfg(not(all(unix, not(any(target_os = "cygwin", target_os = "openbsd", target_os = "redox")))))]
+async fn has_ended(_: Option<u32>) -> std::io::Result<()> {
+    Err(std::io::ErrorKind::Unsupported.into())
 }
 
 /// Kills the processes that began with the one of this id: a program such as `npx` starts the server as

@@ -272,6 +272,23 @@ impl fmt::Debug for Client {
 }
 
 /// A connection to be made; nothing happens before [`connect`](Self::connect).
+///
+/// ```
+/// use std::time::Duration;
+/// use meanwhile_core::{ErrorKind, Result};
+/// use meanwhile_mcp::{Client, Server};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<()> {
+/// let (here, there) = tokio::io::duplex(4096);
+/// tokio::spawn(Server::new("office", "1.0.0").serve(there));
+/// let client = Client::over(here).prefix("office").timeout(Duration::from_secs(5)).connect().await?;
+/// assert_eq!(client.server_name().as_deref(), Some("office"));
+/// // A secret has no place in a pipe.
+/// let (here, _there) = tokio::io::duplex(4096);
+/// let error = Client::over(here).bearer("secret").connect().await.unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::Config);
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 #[must_use = "nothing happens before `connect` is awaited"]
 pub struct ClientBuilder {
@@ -330,6 +347,12 @@ impl ClientBuilder {
     pub fn header(mut self, name: impl AsRef<str>, value: impl AsRef<str>) -> Self {
         self.change_headers(|headers| headers.set(name.as_ref(), value.as_ref()));
         self
+    }
+
+    /// Sends a header with every request, as [`header`](Self::header) does, under the name that it has on
+    /// the builders of providers, whose headers are no secrets by themselves.
+    pub fn secret_header(self, name: impl AsRef<str>, value: impl AsRef<str>) -> Self {
+        self.header(name, value)
     }
 
     fn change_headers(&mut self, change: impl FnOnce(&mut Headers) -> Result<()>) {

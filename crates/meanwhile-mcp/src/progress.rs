@@ -10,6 +10,40 @@ use rmcp::{Peer, RoleServer};
 ///
 /// [`Server`](crate::Server) gives one to every call, as a value of its [`Host`](meanwhile_core::Host); a
 /// tool that also runs elsewhere takes [`Progress::of`] its context, which there says nothing to nobody.
+///
+/// ```
+/// # use async_trait::async_trait;
+/// # use meanwhile_core::{
+/// #     AnyTool, Result, Tool, ToolCall, ToolContext, ToolOutput, ToolSpec,
+/// # };
+/// use meanwhile_mcp::Progress;
+///
+/// #[derive(Debug)]
+/// struct Index;
+///
+/// #[async_trait]
+/// impl Tool for Index {
+/// #     fn spec(&self) -> ToolSpec {
+/// #         ToolSpec::new("index", "Reads all files.", serde_json::json!({"type": "object"}).into())
+/// #     }
+///     async fn call(&self, _: &ToolCall, context: &ToolContext) -> Result<ToolOutput> {
+///         let progress = Progress::of(context);
+///         for done in 1..=3 {
+///             progress.report(f64::from(done), 3.0).await;
+///         }
+///         Ok(ToolOutput::new("3 files"))
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<()> {
+/// // Outside of a server nobody waits for it, and it runs all the same.
+/// let (call, context) = (ToolCall::new("1", "index", "{}"), ToolContext::default());
+/// let output = AnyTool::new(Index).call(&call, &context).await?;
+/// assert_eq!(output, ToolOutput::new("3 files"));
+/// assert!(!Progress::of(&context).is_wanted());
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Default)]
 pub struct Progress(Option<(Peer<RoleServer>, ProgressToken)>);
 

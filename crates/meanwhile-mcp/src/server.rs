@@ -39,6 +39,36 @@ use crate::service::Service;
 /// result that says it is an error. A call that the client cancels is dropped at once; that of a client that
 /// goes, after five seconds at most over a stream, and over HTTP when its session ends: when the client ends
 /// it, or after an hour in which nothing was said. [`Progress`](crate::Progress) tells a client how far a tool is.
+///
+/// ```
+/// # use async_trait::async_trait;
+/// # use meanwhile_core::{
+/// #     AnyTool, Result, Tool, ToolCall, ToolContext, ToolOutput, ToolSpec, Toolbox,
+/// # };
+/// use meanwhile_mcp::{Client, Server};
+/// # #[derive(Debug)]
+/// # struct Clock;
+/// # #[async_trait]
+/// # impl Tool for Clock {
+/// #     fn spec(&self) -> ToolSpec {
+/// #         ToolSpec::new("clock", "Tells the time.", serde_json::json!({"type": "object"}).into())
+/// #     }
+/// #     async fn call(&self, _: &ToolCall, _: &ToolContext) -> Result<ToolOutput> {
+/// #         Ok(ToolOutput::new("12:00"))
+/// #     }
+/// # }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<()> {
+/// let server = Server::new("office", "1.0.0")
+///     .instructions("Ask for the time before you book a room.")
+///     .tools(Toolbox::new().with(AnyTool::new(Clock)));
+/// // Over memory here; `serve_stdio` and `serve_http` are for other processes.
+/// let (here, there) = tokio::io::duplex(4096);
+/// tokio::spawn(server.serve(there));
+/// let tools = Client::over(here).connect().await?.tools().await?;
+/// assert_eq!(tools.specs().next().map(|spec| &*spec.description), Some("Tells the time."));
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone)]
 #[must_use = "nothing happens before it is served"]
 pub struct Server {

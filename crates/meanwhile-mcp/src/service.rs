@@ -68,7 +68,7 @@ impl Service {
     async fn run(&self, call: &ToolCall, progress: Progress) -> Result<ToolOutput> {
         let context = ToolContext::new(self.0.host.clone().with(progress));
         let limit = self.0.tools.get(&call.name).and_then(|tool| tool.timeout());
-        let run = self.0.tools.try_run(call, &context);
+        let run = self.0.tools.call(call, &context);
         match limit {
             None => run.await,
             Some(limit) => tokio::time::timeout(limit, run).await.unwrap_or_else(|_| {

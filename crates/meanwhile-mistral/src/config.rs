@@ -60,6 +60,16 @@ pub fn codec() -> ChatCodec {
 }
 
 /// Mistral's own API.
+///
+/// ```
+/// use meanwhile_core::Provider as _;
+/// use meanwhile_mistral::Mistral;
+///
+/// let mistral = Mistral::builder().api_key("not-a-real-key").build()?;
+/// assert_eq!(mistral.id(), "mistral");
+/// assert!(mistral.capabilities("mistral-small-latest").tools);
+/// # Ok::<(), meanwhile_core::Error>(())
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Mistral;
@@ -89,6 +99,29 @@ impl Mistral {
 }
 
 /// A provider that is being configured. Nothing is checked before [`build`](Self::build).
+///
+/// ```
+/// # use meanwhile_core::Model;
+/// # use meanwhile_mistral::Mistral;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> meanwhile_core::Result<()> {
+/// # use std::io::{Read as _, Write as _};
+/// # let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+/// # let base_url = format!("http://{}", listener.local_addr().unwrap());
+/// # std::thread::spawn(move || {
+/// #     let (mut connection, _) = listener.accept().unwrap();
+/// #     let mut read = [0; 65536];
+/// #     let _ = connection.read(&mut read);
+/// #     let body = r#"{"id": "1", "model": "mistral-small-latest", "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "Hello."}}], "usage": {"prompt_tokens": 9, "completion_tokens": 2, "total_tokens": 11}}"#;
+/// #     let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length";
+/// #     write!(connection, "{head}: {}\r\n\r\n{body}", body.len()).unwrap();
+/// #     while connection.read(&mut read).is_ok_and(|more| more > 0) {}
+/// # });
+/// let mistral = Mistral::builder().base_url(base_url).api_key("not-a-real-key").build()?;
+/// let answer: String = Model::of(mistral, "mistral-small-latest").call("Say hello").await?;
+/// assert_eq!(answer, "Hello.");
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct Builder {
@@ -114,9 +147,15 @@ impl Builder {
         self
     }
 
-    /// Uses another client than the shared one.
-    pub fn client(mut self, client: Client) -> Self {
-        self.dialect = self.dialect.client(client);
+    /// Adds a header that is never printed to every request.
+    pub fn secret_header(mut self, name: impl Into<String>, value: impl Into<Secret>) -> Self {
+        self.dialect = self.dialect.secret_header(name, value);
+        self
+    }
+
+    /// Sends requests through another HTTP client than the shared one.
+    pub fn http_client(mut self, client: Client) -> Self {
+        self.dialect = self.dialect.http_client(client);
         self
     }
 

@@ -62,7 +62,7 @@ pub(crate) fn quirks(model: &str, mut quirks: Quirks) -> Quirks {
 pub fn capabilities(model: &str) -> Capabilities {
     let Family { thinks, images, audio } = of(model);
     let mut capabilities = quirks(model, QUIRKS).capabilities();
-    capabilities.thinking = thinks != Thinks::Never;
+    capabilities.reasoning = thinks != Thinks::Never;
     capabilities.images = images;
     capabilities.audio = audio && QUIRKS.audio != AudioInput::None;
     capabilities

@@ -31,7 +31,7 @@ use meanwhile_core::{Attempt, Error, Event, Request, Response, Run, RunId, ToolC
 ///
 /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
 /// let tokens = std::sync::Arc::new(Tokens::default());
-/// let queue = CallbackQueue::shared(tokens.clone());
+/// let queue = CallbackQueue::of(tokens.clone());
 /// let model = Model::new(Scripted::new().reply("one two"), "any");
 /// model.call::<String>("Count").observe(queue.clone()).await?;
 /// queue.flush().await;

@@ -94,7 +94,7 @@ pub struct RunRecord {
 /// use meanwhile_core::{Model, Scripted};
 /// use meanwhile_observe::History;
 /// # futures_util::FutureExt::now_or_never(async {
-/// let history = History::with_content(100);
+/// let history = History::new(100).with_content();
 /// let model = Model::new(Scripted::new().reply("Dune"), "any");
 /// model.call::<String>("Recommend a book").observe(history.clone()).await?;
 ///
@@ -136,10 +136,10 @@ impl History {
         Self::make(limit, false)
     }
 
-    /// Keeps the last `limit` runs and what was said in them.
+    /// Makes a history of the same length, empty, that also keeps what was said in the runs.
     #[must_use]
-    pub fn with_content(limit: usize) -> Self {
-        Self::make(limit, true)
+    pub fn with_content(self) -> Self {
+        Self::make(self.0.limit, true)
     }
 
     fn make(limit: usize, keeps_content: bool) -> Self {

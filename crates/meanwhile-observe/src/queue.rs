@@ -46,7 +46,7 @@ use crate::{AsyncObserver, CallbackContext};
 ///
 /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
 /// let log = Arc::new(Log(Mutex::default()));
-/// let queue = CallbackQueue::shared(log.clone());
+/// let queue = CallbackQueue::of(log.clone());
 /// let model = Model::new(Scripted::new().reply("Dune"), "any");
 ///
 /// model.call::<String>("Recommend a book").observe(queue.clone()).await?;
@@ -129,7 +129,7 @@ impl CallbackQueue {
 
     /// Makes a queue in front of an observer that the program also keeps.
     #[must_use]
-    pub fn shared(observer: Arc<impl AsyncObserver>) -> Self {
+    pub fn of(observer: Arc<impl AsyncObserver>) -> Self {
         Self::with_settings(observer, QueueSettings::new())
     }
 

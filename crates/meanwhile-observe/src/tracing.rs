@@ -61,11 +61,11 @@ impl TracingObserver {
         Self::default()
     }
 
-    /// Makes an observer that records what is said, too: messages, arguments and results of tools, and
-    /// the messages of errors.
+    /// Records what is said, too: messages, arguments and results of tools, and the messages of errors.
     #[must_use]
-    pub fn with_content() -> Self {
-        Self { content: true, ..Self::default() }
+    pub fn with_content(mut self) -> Self {
+        self.content = true;
+        self
     }
 
     /// Records `server.address` and `server.port` with the requests to a provider, named as in

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use meanwhile_core::{
     AnyProvider, Capabilities, Embedder, ListModels, OutputSupport, ProviderInfo, Result, Timeouts,
 };
-use meanwhile_http::{Auth, Client, Endpoint, HttpProvider, Secret};
+use meanwhile_http::{Auth, BaseUrl, Client, Endpoint, Headers, HttpProvider, Secret};
 
 use crate::{ID, OllamaApi, OllamaCodec};
 
@@ -21,6 +21,17 @@ pub const PROVIDER: ProviderInfo =
         .with_models(|| Ollama::builder().models());
 
 /// A server of [Ollama](https://ollama.com), on this machine or another.
+///
+/// ```
+/// use meanwhile_core::Provider as _;
+/// use meanwhile_ollama::Ollama;
+///
+/// // The server of this machine, unless the environment names another.
+/// let ollama = Ollama::builder().build()?;
+/// assert_eq!(ollama.id(), "ollama");
+/// assert!(ollama.capabilities("llama3.2").streaming);
+/// # Ok::<(), meanwhile_core::Error>(())
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Ollama;
@@ -32,9 +43,9 @@ impl Ollama {
         let set = |name: &&str| std::env::var(name).ok().filter(|text| !text.trim().is_empty());
         let host = HOST_VARIABLES.iter().find_map(set).unwrap_or_else(|| HOST.to_owned());
         Builder {
-            host,
+            host: host.into(),
             key: None,
-            headers: Vec::new(),
+            headers: Headers::default(),
             client: None,
             timeouts: Timeouts::default(),
             frame_limit: None,
@@ -43,12 +54,35 @@ impl Ollama {
 }
 
 /// A provider that is being configured. Nothing is checked before [`build`](Self::build).
+///
+/// ```
+/// # use meanwhile_core::Model;
+/// # use meanwhile_ollama::Ollama;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> meanwhile_core::Result<()> {
+/// # use std::io::{Read as _, Write as _};
+/// # let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+/// # let base_url = format!("http://{}", listener.local_addr().unwrap());
+/// # std::thread::spawn(move || {
+/// #     let (mut connection, _) = listener.accept().unwrap();
+/// #     let mut read = [0; 65536];
+/// #     let _ = connection.read(&mut read);
+/// #     let body = r#"{"model": "llama3.2", "message": {"role": "assistant", "content": "Hello."}, "done": true, "done_reason": "stop", "prompt_eval_count": 9, "eval_count": 2}"#;
+/// #     let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length";
+/// #     write!(connection, "{head}: {}\r\n\r\n{body}", body.len()).unwrap();
+/// #     while connection.read(&mut read).is_ok_and(|more| more > 0) {}
+/// # });
+/// let ollama = Ollama::builder().host(base_url).header("x-team", "search").build()?;
+/// let answer: String = Model::of(ollama, "llama3.2").call("Say hello").await?;
+/// assert_eq!(answer, "Hello.");
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct Builder {
-    host: String,
+    host: BaseUrl,
     key: Option<Secret>,
-    headers: Vec<(String, String)>,
+    headers: Headers,
     client: Option<Client>,
     timeouts: Timeouts,
     frame_limit: Option<usize>,
@@ -57,7 +91,7 @@ pub struct Builder {
 impl Builder {
     /// Asks another server. Scheme, port and path may be missing, as in `OLLAMA_HOST`.
     pub fn host(mut self, host: impl Into<String>) -> Self {
-        self.host = host.into();
+        self.host = BaseUrl::from(host);
         self
     }
 
@@ -69,12 +103,18 @@ impl Builder {
 
     /// Adds a header to every request.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.headers.push((name.into(), value.into()));
+        self.headers.add(name, value);
         self
     }
 
-    /// Uses another client than the shared one.
-    pub fn client(mut self, client: Client) -> Self {
+    /// Adds a header that is never printed to every request.
+    pub fn secret_header(mut self, name: impl Into<String>, value: impl Into<Secret>) -> Self {
+        self.headers.add_secret(name, value);
+        self
+    }
+
+    /// Sends requests through another HTTP client than the shared one.
+    pub fn http_client(mut self, client: Client) -> Self {
         self.client = Some(client);
         self
     }
@@ -130,10 +170,7 @@ impl Builder {
     }
 
     fn provider(self) -> Result<HttpProvider<OllamaCodec>> {
-        let mut endpoint = Endpoint::new(base_url(&self.host))?;
-        for (name, value) in self.headers {
-            endpoint = endpoint.with_header(&name, &value)?;
-        }
+        let endpoint = self.headers.add_to(Endpoint::new(base_url(self.host.as_ref()))?)?;
         let auth = match self.key.or_else(|| Secret::from_env(KEY_VARIABLES).ok()) {
             Some(key) => Auth::bearer(key)?,
             None => Auth::none(),
@@ -157,7 +194,7 @@ fn capabilities() -> Capabilities {
     let mut capabilities = Capabilities::text();
     capabilities.output = OutputSupport::Schema;
     capabilities.images = true;
-    capabilities.thinking = true;
+    capabilities.reasoning = true;
     capabilities
 }
 

@@ -12,7 +12,6 @@ use meanwhile_core::{
     Error, ErrorKind, Event, Finish, FinishReason, Image, Metadata, Part, Request, Result,
     ToolCall, Usage, Warning, WarningKind,
 };
-use meanwhile_http::lenient::BorrowedStr;
 use meanwhile_http::{CallIds, Decoder, Frame, redact};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
@@ -78,14 +77,14 @@ impl OllamaDecoder {
         if line.error.is_some_and(error::is_truthy) {
             return Err(error::in_answer(data));
         }
-        self.known |= line.message.is_some() || line.done;
+        self.known |= line.message.0.is_some() || line.done.0;
         self.metadata(&line, events);
         self.text = None;
-        if let Some(message) = line.message {
+        if let Some(message) = line.message.0 {
             self.message(message, events);
         }
-        if let Some(logprobs) = line.logprobs.filter(|logprobs| !logprobs.is_empty()) {
-            self.logprobs(logprobs, events);
+        if !line.logprobs.0.is_empty() {
+            self.logprobs(line.logprobs.0, events);
         }
         let counters = [
             ("total_duration", line.total_duration),
@@ -98,7 +97,7 @@ impl OllamaDecoder {
         if counters.iter().any(|(_, count)| count.is_some()) {
             events.push_back(Event::usage(usage(&counters)));
         }
-        if line.done {
+        if line.done.0 {
             self.complete(wire::text(line.done_reason), events);
         }
         Ok(())
@@ -119,42 +118,42 @@ impl OllamaDecoder {
     }
 
     fn message(&mut self, message: wire::Message<'_>, events: &mut Events) {
-        self.text(Kind::Thinking, message.thinking, events);
-        self.text(Kind::Text, message.content, events);
-        for image in message.images.into_iter().flatten() {
-            match STANDARD.decode(image.as_str()) {
-                Ok(bytes) => self.part(Part::Image(Image::from(bytes)), events),
-                Err(_) => {
+        self.text(Kind::Thinking, message.thinking.0, events);
+        self.text(Kind::Text, message.content.0, events);
+        for image in wire::images(message.images) {
+            match image.given().and_then(|image| STANDARD.decode(image).ok()) {
+                Some(bytes) => self.part(Part::Image(Image::from(bytes)), events),
+                None => {
                     let message = "a picture of the answer is not base64 and is missing";
                     let warning = Warning::new(WarningKind::Unreadable, "image", message);
                     events.push_back(Event::warning(warning));
                 }
             }
         }
-        for call in message.tool_calls.into_iter().flatten() {
+        for call in message.tool_calls.0 {
             self.call(call, events);
         }
     }
 
     fn call(&mut self, call: wire::ToolCall<'_>, events: &mut Events) {
-        let Some(function) = call.function else {
+        let Some(function) = call.function.0 else {
             let message = "a tool call without a function cannot be read and is missing";
             let warning = Warning::new(WarningKind::Unreadable, "tool call", message);
             return events.push_back(Event::warning(warning));
         };
-        let name = function.name.unwrap_or_default();
+        let name = function.name.0.unwrap_or_default();
         if name.is_empty() {
             let message = "a tool call came without the tool's name";
             let warning = Warning::new(WarningKind::Unreadable, "tool call", message);
             events.push_back(Event::warning(warning));
         }
-        let id = self.ids.give(call.id.as_deref());
+        let id = self.ids.give(call.id.given());
         self.called = true;
         let call = ToolCall::new(id, name.into_owned(), arguments(function.arguments));
         self.part(Part::ToolCall(call), events);
     }
 
-    fn text(&mut self, kind: Kind, text: Option<BorrowedStr<'_>>, events: &mut Events) {
+    fn text(&mut self, kind: Kind, text: Option<Cow<'_, str>>, events: &mut Events) {
         let Some(text) = text.filter(|text| !text.is_empty()) else { return };
         let index = match self.open {
             Some((open, index)) if open == kind => index,
@@ -191,10 +190,13 @@ impl OllamaDecoder {
             return;
         };
         let tokens = logprobs.into_iter().filter_map(|token| {
-            let mut logprob = meanwhile_core::Logprob::new(token.token, token.logprob?);
-            let top = token.top_logprobs.into_iter().flatten();
-            logprob.top =
-                top.filter_map(|top| Some((top.token.into_owned(), top.logprob?))).collect();
+            let text = token.token.0.unwrap_or_default();
+            let mut logprob = meanwhile_core::Logprob::new(text, wire::number(token.logprob)?);
+            let top = token.top_logprobs.0.into_iter().filter_map(|top| {
+                let text = top.token.0.unwrap_or_default().into_owned();
+                Some((text, wire::number(top.logprob)?))
+            });
+            logprob.top = top.collect();
             Some(logprob)
         });
         events.push_back(Event::Logprobs { index, tokens: tokens.collect() });
@@ -224,6 +226,8 @@ impl OllamaDecoder {
             // Servers before 0.1.40 give no reason.
             Some("stop") | None if self.called => FinishReason::ToolCalls,
             Some("stop") | None => FinishReason::Stop,
+            // Look-alikes of other makes use the words of another dialect.
+            Some("tool_calls" | "tool_call" | "function_call") => FinishReason::ToolCalls,
             Some("length") => FinishReason::Length,
             // `load` and `unload` answer requests without messages.
             Some(_) => FinishReason::Other,

@@ -13,6 +13,9 @@ use serde_json::value::RawValue;
 
 use crate::encode::Notes;
 
+/// What keeps texts apart that have to be one.
+const BETWEEN: &str = "\n\n";
+
 /// One message on the wire.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Message<'a> {
@@ -91,7 +94,7 @@ pub(crate) fn messages<'a>(
                 Part::Thinking(thinking) if message.role == Role::Assistant => {
                     // Thoughts that another provider signed are not this model's to go on from.
                     if thinking.data.is_none() {
-                        append(&mut whole.thinking, &thinking.text);
+                        whole.thinking += thinking.text.as_str();
                     }
                     foreign(thinking.data.as_deref(), notes);
                 }
@@ -111,11 +114,11 @@ impl<'a> Message<'a> {
     fn part(&mut self, part: &'a Part, notes: &mut Notes) -> Result<()> {
         foreign(part.data(), notes);
         match part {
-            Part::Text(text) => append(&mut self.content, &text.text),
-            Part::Refusal(refusal) => append(&mut self.content, &refusal.text),
+            Part::Text(text) => self.say(Cow::Borrowed(&text.text)),
+            Part::Refusal(refusal) => self.say(Cow::Borrowed(&refusal.text)),
             Part::Image(image) => self.image(image, notes)?,
             Part::Document(document) => match text(document) {
-                Some(text) => append(&mut self.content, text),
+                Some(text) => self.say(text),
                 None => notes.dropped("document", "Ollama reads documents only as text")?,
             },
             Part::CacheMark(_) => {
@@ -127,6 +130,14 @@ impl<'a> Message<'a> {
             other => notes.dropped(other.kind(), "this message cannot carry it")?,
         }
         Ok(())
+    }
+
+    /// Adds a text. Those of the model go on where the last one ended; others stand for themselves.
+    fn say(&mut self, text: Cow<'a, str>) {
+        if self.role != "assistant" && !self.content.is_empty() && !text.is_empty() {
+            self.content += BETWEEN;
+        }
+        self.content += text;
     }
 
     fn image(&mut self, image: &'a Image, notes: &mut Notes) -> Result<()> {
@@ -192,10 +203,6 @@ fn text(document: &Document) -> Option<Cow<'_, str>> {
         Some(name) => Cow::Owned(format!("{name}:\n\n{text}")),
         None => Cow::Borrowed(text),
     })
-}
-
-fn append<'a>(text: &mut Cow<'a, str>, more: impl Into<Cow<'a, str>>) {
-    *text += more.into();
 }
 
 /// Ollama gives out no data, so all of it is another provider's.

@@ -65,7 +65,11 @@ pub(crate) fn by_code(code: &str) -> Option<ErrorKind> {
         | "tokens"
         | "requests"
         | "resourceexhausted"
-        | "throttling" => ErrorKind::RateLimit,
+        | "requestlimitexceeded"
+        | "limitrequests"
+        | "limitburstrate" => ErrorKind::RateLimit,
+        // Alibaba: `Throttling.RateQuota`, `Throttling.AllocationQuota`.
+        code if code.starts_with("throttling") => ErrorKind::RateLimit,
         "overloadederror"
         | "overloaded"
         | "engineoverloaded"

@@ -9,6 +9,19 @@ use meanwhile_http::{Codec, Wire};
 use crate::{ChatDecoder, Quirks, encode, error};
 
 /// Writes requests and reads answers as one vendor does. Pure, so a recorded body is the whole test.
+///
+/// ```
+/// use meanwhile_core::{Message, Request};
+/// use meanwhile_http::Codec as _;
+/// use meanwhile_openai_compatible::{ChatCodec, Quirks};
+///
+/// let codec = ChatCodec::new("acme", Quirks::new());
+/// let wire = codec.encode(&Request::new("large", vec![Message::user("Hello")]))?;
+/// let body: serde_json::Value = serde_json::from_slice(&wire.body).unwrap();
+/// assert_eq!(wire.path, "/chat/completions");
+/// assert_eq!(body["messages"][0]["content"], "Hello");
+/// # Ok::<(), meanwhile_core::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct ChatCodec {
     provider: Arc<str>,

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use meanwhile_core::{AnyProvider, Capabilities, Result, Timeouts};
-use meanwhile_http::{Api, Auth, Client, Codec, Endpoint, HttpProvider, Secret};
+use meanwhile_http::{Api, Auth, BaseUrl, Client, Codec, Endpoint, Headers, HttpProvider, Secret};
 
 use crate::{ChatCodec, Quirks};
 
@@ -28,9 +28,9 @@ impl OpenAiCompatible {
     pub fn builder(id: impl Into<Cow<'static, str>>, base_url: impl Into<String>) -> Builder {
         Builder {
             id: id.into(),
-            base_url: base_url.into(),
+            base_url: BaseUrl::from(base_url),
             auth: Credential::None,
-            headers: Vec::new(),
+            headers: Headers::default(),
             quirks: Quirks::new(),
             for_model: |_, quirks| quirks,
             path: None,
@@ -46,12 +46,39 @@ impl OpenAiCompatible {
 type ByModel = Arc<dyn Fn(&str) -> Capabilities + Send + Sync>;
 
 /// A provider that is being configured. Nothing is checked before [`build`](Self::build).
+///
+/// ```
+/// # use meanwhile_core::{Capabilities, Model, Provider as _};
+/// # use meanwhile_openai_compatible::OpenAiCompatible;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> meanwhile_core::Result<()> {
+/// # use std::io::{Read as _, Write as _};
+/// # let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+/// # let base_url = format!("http://{}", listener.local_addr().unwrap());
+/// # std::thread::spawn(move || {
+/// #     let (mut connection, _) = listener.accept().unwrap();
+/// #     let mut read = [0; 65536];
+/// #     let _ = connection.read(&mut read);
+/// #     let body = r#"{"id": "1", "model": "large", "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "Hello."}}]}"#;
+/// #     let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length";
+/// #     write!(connection, "{head}: {}\r\n\r\n{body}", body.len()).unwrap();
+/// #     while connection.read(&mut read).is_ok_and(|more| more > 0) {}
+/// # });
+/// let acme = OpenAiCompatible::builder("acme", base_url)
+///     .api_key("not-a-real-key")
+///     .capabilities(|_| Capabilities::text())
+///     .build()?;
+/// assert!(acme.capabilities("large").tools);
+/// let answer: String = Model::of(acme, "large").call("Say hello").await?;
+/// assert_eq!(answer, "Hello.");
+/// # Ok(()) }
+/// ```
 #[must_use = "a builder does nothing until it is built"]
 pub struct Builder {
     id: Cow<'static, str>,
-    base_url: String,
+    base_url: BaseUrl,
     auth: Credential,
-    headers: Vec<(String, HeaderText)>,
+    headers: Headers,
     pub(crate) quirks: Quirks,
     for_model: fn(&str, Quirks) -> Quirks,
     path: Option<String>,
@@ -68,12 +95,6 @@ enum Credential {
     Auth(Auth),
     /// The first environment variable that holds a key, and whether there must be one.
     Variables(&'static [&'static str], bool),
-}
-
-#[derive(Debug)]
-enum HeaderText {
-    Plain(String),
-    Secret(Secret),
 }
 
 impl Builder {
@@ -103,7 +124,7 @@ impl Builder {
 
     /// Sends requests to another base URL.
     pub fn base_url(mut self, base_url: impl Into<String>) -> Self {
-        self.base_url = base_url.into();
+        self.base_url = BaseUrl::from(base_url);
         self
     }
 
@@ -115,13 +136,13 @@ impl Builder {
 
     /// Adds a header to every request.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.headers.push((name.into(), HeaderText::Plain(value.into())));
+        self.headers.add(name, value);
         self
     }
 
     /// Adds a header that is never printed to every request.
     pub fn secret_header(mut self, name: impl Into<String>, value: impl Into<Secret>) -> Self {
-        self.headers.push((name.into(), HeaderText::Secret(value.into())));
+        self.headers.add_secret(name, value);
         self
     }
 
@@ -146,8 +167,8 @@ impl Builder {
         self
     }
 
-    /// Uses another client than the shared one.
-    pub fn client(mut self, client: Client) -> Self {
+    /// Sends requests through another HTTP client than the shared one.
+    pub fn http_client(mut self, client: Client) -> Self {
         self.client = Some(client);
         self
     }
@@ -214,13 +235,7 @@ impl Builder {
         codec: C,
         capabilities: impl Fn(&str) -> Capabilities + Send + Sync + 'static,
     ) -> Result<HttpProvider<C>> {
-        let mut endpoint = Endpoint::new(&self.base_url)?;
-        for (name, value) in self.headers {
-            endpoint = match value {
-                HeaderText::Plain(value) => endpoint.with_header(&name, &value)?,
-                HeaderText::Secret(value) => endpoint.with_secret_header(&name, value)?,
-            };
-        }
+        let endpoint = self.headers.add_to(Endpoint::new(&self.base_url)?)?;
         let auth = match self.auth {
             Credential::None => Auth::none(),
             Credential::Key(key) => Auth::bearer(key)?,
@@ -250,6 +265,7 @@ impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Builder")
             .field("id", &self.id)
+            .field("base_url", &self.base_url)
             .field("auth", &self.auth)
             .field("headers", &self.headers)
             .field("quirks", &self.quirks)

@@ -1,12 +1,15 @@
-//! `reasoning_details`: the list in which routers hand on thinking with its signatures.
+//! `reasoning_details` and its like: the lists in which routers hand on thinking with its signatures.
 
 use serde_json::Value;
+
+/// The fields in which a detail has its text: OpenRouter's, LiteLLM's, Perplexity's.
+const TEXTS: [&str; 4] = ["text", "summary", "thinking", "thought"];
 
 /// The readable text of the details.
 pub(crate) fn text(details: &[Value]) -> String {
     let texts = details.iter().filter_map(|detail| {
-        let text = detail.get("text").and_then(Value::as_str).filter(|text| !text.is_empty());
-        text.or_else(|| detail.get("summary").and_then(Value::as_str))
+        let mut texts = TEXTS.iter().filter_map(|name| detail.get(name)?.as_str());
+        texts.find(|text| !text.is_empty())
     });
     texts.collect()
 }
@@ -24,15 +27,23 @@ pub(crate) fn append(details: &mut Vec<Value>, more: impl IntoIterator<Item = Va
 
 /// Whether the detail carries anything to keep: text, a signature or encrypted data.
 pub(crate) fn is_substantial(detail: &Value) -> bool {
-    ["text", "summary", "data", "signature"]
-        .into_iter()
-        .any(|field| detail.get(field).and_then(Value::as_str).is_some_and(|text| !text.is_empty()))
+    let told = |field: &&str| {
+        detail.get(field).and_then(Value::as_str).is_some_and(|text| !text.is_empty())
+    };
+    TEXTS.iter().chain(&["data", "signature"]).any(told)
 }
 
 fn continues(last: &Value, next: &Value) -> bool {
     let same = |field: &str| last.get(field) == next.get(field);
-    let kind = next.get("type").and_then(Value::as_str);
-    matches!(kind, Some("reasoning.text" | "reasoning.summary")) && same("type") && same("index")
+    if !(same("type") && same("index")) {
+        return false;
+    }
+    match next.get("type").and_then(Value::as_str) {
+        Some("reasoning.text" | "reasoning.summary") => true,
+        // Blocks have no index; a block ends with its signature.
+        Some("thinking") => last.get("signature").and_then(Value::as_str).is_none_or(str::is_empty),
+        _ => false,
+    }
 }
 
 fn join(last: &mut Value, next: Value) {
@@ -40,9 +51,8 @@ fn join(last: &mut Value, next: Value) {
     for (field, value) in next {
         match (last.get_mut(&field), value) {
             (_, Value::Null) => {}
-            (Some(Value::String(old)), Value::String(new))
-                if field == "text" || field == "summary" =>
-            {
+            (Some(_), Value::String(new)) if new.is_empty() => {}
+            (Some(Value::String(old)), Value::String(new)) if TEXTS.contains(&&*field) => {
                 old.push_str(&new);
             }
             (_, value) => {

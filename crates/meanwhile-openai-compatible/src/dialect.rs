@@ -8,8 +8,10 @@ use serde_json::value::RawValue;
 use crate::{Quirks, error};
 
 pub use crate::fields::{Arguments, List, Number, Object, Present, Str};
+pub use crate::halves::Halves;
 pub use crate::notes::Notes;
 pub use crate::schema::strict as strict_schema;
+pub use crate::wire_record as record;
 pub use crate::written::{BETWEEN, Data, Url, url};
 
 /// Error codes of one wire or vendor, which count before those of the family.
@@ -48,7 +50,7 @@ pub fn not_understood(message: &'static str, data: &[u8]) -> Error {
 /// are kept.
 #[must_use]
 pub fn usage(raw: &RawValue) -> Option<Usage> {
-    crate::usage::usage(raw, &Quirks::new()).map(|counted| counted.usage)
+    crate::usage::usage(raw, &Quirks::new(), None).map(|counted| counted.usage)
 }
 
 fn quirks(codes: ErrorCodes) -> Quirks {

@@ -104,6 +104,12 @@ pub(crate) fn is_error(data: &[u8]) -> bool {
     serde_json::from_slice(data).ok().as_ref().and_then(report).is_some()
 }
 
+/// Whether MiniMax's `base_resp` reports a failure: with the status 0 it says that there was none.
+pub(crate) fn is_refusal(base: &Value) -> bool {
+    let status = base.get("status_code").and_then(scalar);
+    base.is_object() && status.is_some_and(|status| status != "0")
+}
+
 fn build(report: Report, kind: ErrorKind) -> Error {
     let wait = report.retry_after.or_else(|| wait(&report.message));
     let mut error = Error::new(kind, report.message);
@@ -138,9 +144,10 @@ fn report(body: &Value) -> Option<Report> {
             Some(Report { message: text.clone(), ..read(body, None) })
         }
         // Azure and vLLM (`code`, `message`), Mistral and FastAPI (`detail`), Cohere (`message`).
-        _ if ["message", "detail", "errors", "msg", "error_message", "base_resp"]
+        _ if (["message", "detail", "errors", "msg", "error_message"]
             .iter()
             .any(|field| body.get(field).is_some_and(|value| !value.is_null()))
+            || body.get("base_resp").is_some_and(is_refusal))
             && body.get("choices").and_then(Value::as_array).is_none_or(Vec::is_empty) =>
         {
             let report = read(body, None);
@@ -154,7 +161,7 @@ fn read(error: &Value, envelope: Option<&Value>) -> Report {
     let text = |names: &[&str]| names.iter().find_map(|name| scalar(error.get(name)?));
     let mut report = Report {
         message: message(error),
-        code: text(&["code"]),
+        code: text(&["code", "error_code"]),
         kind: text(&["type", "error_type"]),
         param: text(&["param"]),
         request_id: text(&["request_id"])
@@ -198,6 +205,13 @@ fn read(error: &Value, envelope: Option<&Value>) -> Report {
     let wait = ["retry_after", "retry_after_seconds"].iter().find_map(|name| metadata.get(name));
     if let Some(wait) = wait.and_then(Value::as_f64).filter(|wait| *wait > 0.0) {
         report.retry_after = Duration::try_from_secs_f64(wait).ok();
+    }
+    // Google's `RetryInfo`: seconds with an `s`.
+    let details = error.get("details").and_then(Value::as_array).into_iter().flatten();
+    let mut delays = details.filter_map(|detail| detail.get("retryDelay")?.as_str());
+    let delay = delays.find_map(|delay| delay.strip_suffix('s')?.parse::<f64>().ok());
+    if let Some(delay) = delay.filter(|delay| *delay > 0.0) {
+        report.retry_after = Duration::try_from_secs_f64(delay).ok().or(report.retry_after);
     }
     report
 }

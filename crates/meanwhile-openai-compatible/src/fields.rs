@@ -104,32 +104,19 @@ impl<'de: 'a, 'a> Deserialize<'de> for Str<'a> {
     }
 }
 
-/// A tool call's arguments: JSON text, or the JSON itself from servers that do not write it as text.
+/// A tool call's arguments: JSON text, or the JSON itself from servers that do not write it as text, as it
+/// was written.
 #[derive(Debug, Default)]
 pub struct Arguments<'a>(pub Cow<'a, str>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Arguments<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ArgumentsVisitor;
-        impl<'de> Visitor<'de> for ArgumentsVisitor {
-            type Value = Arguments<'de>;
-
-            fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<Self::Value, E> {
-                Ok(Arguments(Cow::Borrowed(text)))
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(Arguments(Cow::Owned(text.to_owned())))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-                let value = Value::deserialize(MapAccessDeserializer::new(map))?;
-                Ok(Arguments(Cow::Owned(value.to_string())))
-            }
-
-            otherwise_absent!(expecting bool number null seq);
+        let raw = <&'de RawValue>::deserialize(deserializer)?.get();
+        match raw.as_bytes().first() {
+            Some(b'"') => unescape(raw).map(Arguments).map_err(de::Error::custom),
+            Some(b'{' | b'[') => Ok(Arguments(Cow::Borrowed(raw))),
+            _ => Ok(Arguments::default()),
         }
-        deserializer.deserialize_any(ArgumentsVisitor)
     }
 }
 
@@ -152,6 +139,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Content<'a> {
             Some(b'"') => unescape(raw).map(Content::Text),
             Some(b'[') => serde_json::from_str(raw).map(Content::Parts),
             Some(b'{') => serde_json::from_str(raw).map(|part| Content::Parts(vec![part])),
+            // As other texts are read.
+            Some(b'-' | b'0'..=b'9') => Ok(Content::Text(Cow::Borrowed(raw))),
             _ => Ok(Content::Absent),
         };
         content.map_err(de::Error::custom)
@@ -279,7 +268,8 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     }
 }
 
-/// A list of objects; anything else in it is skipped, and anything but a list is empty.
+/// A list of objects; anything else in it is skipped. One object alone is a list of one, and anything
+/// but a list is empty.
 #[derive(Debug)]
 pub struct List<T>(pub Vec<T>);
 
@@ -303,7 +293,12 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
                 Ok(List(items))
             }
 
-            otherwise_absent!(expecting bool number str null map);
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                let item = T::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(List(vec![item]))
+            }
+
+            otherwise_absent!(expecting bool number str null);
         }
         deserializer.deserialize_any(ListVisitor(PhantomData))
     }

@@ -3,44 +3,33 @@
 use std::collections::BTreeMap;
 
 use meanwhile_core::Logprob;
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::fields::{List, Str};
+use crate::wire_record as record;
 
-/// What a choice says about its tokens.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Logprobs<'a> {
-    #[serde(borrow)]
-    content: List<Token<'a>>,
-    #[serde(borrow)]
-    refusal: Option<&'a RawValue>,
-    #[serde(borrow)]
-    reasoning_content: Option<&'a RawValue>,
-    /// The form of the older completions, which some hosts keep.
-    tokens: Option<Vec<String>>,
-    token_logprobs: Option<Vec<Option<f64>>>,
-    #[serde(borrow)]
-    top_logprobs: Option<&'a RawValue>,
-}
+record! {
+    /// What a choice says about its tokens.
+    struct Logprobs<'a> {
+        content: List<Token<'a>>,
+        refusal: Option<&'a RawValue>,
+        reasoning_content: Option<&'a RawValue>,
+        /// The form of the older completions, which some hosts keep.
+        tokens: Option<Vec<String>>,
+        token_logprobs: Option<Vec<Option<f64>>>,
+        top_logprobs: Option<&'a RawValue>,
+    }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Token<'a> {
-    #[serde(borrow)]
-    token: Str<'a>,
-    logprob: Option<f64>,
-    #[serde(borrow)]
-    top_logprobs: List<Top<'a>>,
-}
+    struct Token<'a> {
+        token: Str<'a>,
+        logprob: Option<f64>,
+        top_logprobs: List<Top<'a>>,
+    }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Top<'a> {
-    #[serde(borrow)]
-    token: Str<'a>,
-    logprob: Option<f64>,
+    struct Top<'a> {
+        token: Str<'a>,
+        logprob: Option<f64>,
+    }
 }
 
 /// Tokens of the text, and whether there were others, which are no text.
@@ -50,12 +39,20 @@ pub(crate) struct Tokens {
     pub(crate) others: bool,
 }
 
-/// Reads the probabilities of a choice; `None` where they cannot be read.
-pub(crate) fn read(raw: &RawValue) -> Option<Tokens> {
-    if !raw.get().starts_with('{') {
+/// Reads the probabilities of a choice; `None` where they cannot be read. Together streams a number alone,
+/// which is that of the one `token` that came with it.
+pub(crate) fn read(raw: &RawValue, token: Option<&str>) -> Option<Tokens> {
+    let json = raw.get();
+    if matches!(json, "[]" | "false" | "\"\"") {
         return Some(Tokens::default());
     }
-    let read: Logprobs<'_> = serde_json::from_str(raw.get()).ok()?;
+    if !json.starts_with('{') {
+        let logprob = json.parse().ok()?;
+        let token =
+            token.filter(|token| !token.is_empty()).map(|token| Logprob::new(token, logprob));
+        return Some(Tokens { text: token.into_iter().collect(), others: false });
+    }
+    let read: Logprobs<'_> = serde_json::from_str(json).ok()?;
     let given = |raw: Option<&RawValue>| raw.is_some_and(|raw| !matches!(raw.get(), "null" | "[]"));
     let others = given(read.refusal) || given(read.reasoning_content);
     let mut text: Vec<Logprob> = read

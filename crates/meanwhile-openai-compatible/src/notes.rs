@@ -5,6 +5,20 @@ use std::borrow::Cow;
 use meanwhile_core::{Error, ErrorKind, OnUnsupported, Result, Warning};
 
 /// What could not be written as it was: warnings, or the first of them as an error.
+///
+/// ```
+/// use meanwhile_core::{ErrorKind, OnUnsupported};
+/// use meanwhile_openai_compatible::dialect::Notes;
+///
+/// let mut notes = Notes::new(OnUnsupported::Warn);
+/// notes.dropped("top_k", "the wire has no such setting")?;
+/// assert_eq!(notes.into_warnings()[0].subject, "top_k");
+/// // Where the request wants an error instead:
+/// let mut notes = Notes::new(OnUnsupported::Error);
+/// let error = notes.dropped("top_k", "the wire has no such setting").unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::Unsupported);
+/// # Ok::<(), meanwhile_core::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Notes {
     strict: bool,

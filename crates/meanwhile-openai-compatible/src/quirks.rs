@@ -71,6 +71,11 @@ pub struct Quirks {
     pub short_tool_call_ids: bool,
     /// Whether `completion_tokens` leaves out the reasoning tokens, where the sum does not tell.
     pub reasoning_apart: bool,
+    /// Whether `total_tokens` leaves out the reasoning tokens, too, so that the sum tells nothing
+    /// (Perplexity).
+    pub reasoning_outside_total: bool,
+    /// The tags between which a text may begin with thinking, which then becomes a part of its own.
+    pub thinking_tags: &'static [(&'static str, &'static str)],
     /// Params, by their name in the core, that the vendor refuses or has no field for.
     pub unsupported: &'static [&'static str],
     /// Switches that every request sets.
@@ -87,6 +92,22 @@ pub struct Quirks {
 }
 
 /// How a vendor holds an answer to a shape.
+///
+/// ```
+/// # use meanwhile_core::{Message, OutputFormat, OutputSchema, Request, Schema};
+/// # use meanwhile_http::Codec as _;
+/// # use meanwhile_openai_compatible::{ChatCodec, Quirks, StructuredOutput};
+/// # use serde_json::{Value, json};
+/// let mut quirks = Quirks::new();
+/// quirks.structured_output = StructuredOutput::Json;
+/// let mut request = Request::new("large", vec![Message::user("Recommend a book as JSON")]);
+/// let schema = Schema::from(json!({"type": "object", "properties": {"title": {"type": "string"}}}));
+/// request.output = OutputFormat::Schema(OutputSchema::new("book", schema));
+/// let wire = ChatCodec::new("acme", quirks).encode(&request)?;
+/// let body: Value = serde_json::from_slice(&wire.body).unwrap();
+/// assert_eq!(body["response_format"]["type"], "json_object");
+/// # Ok::<(), meanwhile_core::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum StructuredOutput {
@@ -101,6 +122,21 @@ pub enum StructuredOutput {
 }
 
 /// How thinking is asked for.
+///
+/// ```
+/// # use meanwhile_core::{Effort, Message, Params, Request};
+/// # use meanwhile_http::Codec as _;
+/// # use meanwhile_openai_compatible::{ChatCodec, Quirks, ReasoningField};
+/// # use serde_json::Value;
+/// let mut request = Request::new("large", vec![Message::user("Prove it")]);
+/// request.params = Params::new().reasoning(Effort::Low);
+/// let mut quirks = Quirks::new();
+/// quirks.reasoning = ReasoningField::Object;
+/// let wire = ChatCodec::new("acme", quirks).encode(&request)?;
+/// let body: Value = serde_json::from_slice(&wire.body).unwrap();
+/// assert_eq!(body["reasoning"]["effort"], "low");
+/// # Ok::<(), meanwhile_core::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ReasoningField {
@@ -117,6 +153,23 @@ pub enum ReasoningField {
 }
 
 /// In which form a vendor wants the model's earlier thinking back.
+///
+/// ```
+/// # use meanwhile_core::{Message, Part, Request, Thinking};
+/// # use meanwhile_http::Codec as _;
+/// # use meanwhile_openai_compatible::{ChatCodec, Quirks, ReplayThinking};
+/// # use serde_json::Value;
+/// let thought = Thinking::new("Six times seven.");
+/// let answer = Message::assistant([Part::from(thought), Part::text("42")]);
+/// let again = Message::user("Are you sure?");
+/// let request = Request::new("large", vec![Message::user("6 * 7?"), answer, again]);
+/// let mut quirks = Quirks::new();
+/// quirks.replay_thinking = ReplayThinking::Field("reasoning_content");
+/// let wire = ChatCodec::new("acme", quirks).encode(&request)?;
+/// let body: Value = serde_json::from_slice(&wire.body).unwrap();
+/// assert_eq!(body["messages"][1]["reasoning_content"], "Six times seven.");
+/// # Ok::<(), meanwhile_core::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ReplayThinking {
@@ -124,6 +177,8 @@ pub enum ReplayThinking {
     Never,
     /// As text in a field of the message.
     Field(&'static str),
+    /// As the `thinking_blocks` that came with it, beside the text in `reasoning_content` (LiteLLM).
+    Blocks,
     /// As the `reasoning_details` that came with it, and as `reasoning` where none did.
     Details,
     /// As parts of the content, in their place, as are references and unknown parts (Mistral).
@@ -134,6 +189,21 @@ pub enum ReplayThinking {
 ///
 /// Where a list is not taken, a blank line goes between the texts; only texts of the model that follow
 /// each other directly are one text in pieces, and are put together as they are.
+///
+/// ```
+/// # use meanwhile_core::{Message, Part, Request};
+/// # use meanwhile_http::Codec as _;
+/// # use meanwhile_openai_compatible::{ChatCodec, Quirks, TextLists};
+/// # use serde_json::Value;
+/// let question = Message::user([Part::text("A manual."), Part::text("How is it switched off?")]);
+/// let request = Request::new("large", vec![question]);
+/// let mut quirks = Quirks::new();
+/// quirks.text_lists = TextLists::None;
+/// let wire = ChatCodec::new("acme", quirks).encode(&request)?;
+/// let body: Value = serde_json::from_slice(&wire.body).unwrap();
+/// assert_eq!(body["messages"][0]["content"], "A manual.\n\nHow is it switched off?");
+/// # Ok::<(), meanwhile_core::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TextLists {
@@ -146,6 +216,21 @@ pub enum TextLists {
 }
 
 /// How messages may carry audio.
+///
+/// ```
+/// # use meanwhile_core::{Audio, Message, Part, Request};
+/// # use meanwhile_http::Codec as _;
+/// # use meanwhile_openai_compatible::{AudioInput, ChatCodec, Quirks};
+/// # use serde_json::Value;
+/// let recording = Part::from(Audio::bytes(b"RIFF".to_vec(), "audio/wav"));
+/// let request = Request::new("large", vec![Message::user([recording])]);
+/// let mut quirks = Quirks::new();
+/// quirks.audio = AudioInput::Object;
+/// let wire = ChatCodec::new("acme", quirks).encode(&request)?;
+/// let body: Value = serde_json::from_slice(&wire.body).unwrap();
+/// assert_eq!(body["messages"][0]["content"][0]["input_audio"]["format"], "wav");
+/// # Ok::<(), meanwhile_core::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AudioInput {
@@ -158,6 +243,21 @@ pub enum AudioInput {
 }
 
 /// How messages may carry documents.
+///
+/// ```
+/// # use meanwhile_core::{Document, Message, Part, Request};
+/// # use meanwhile_http::Codec as _;
+/// # use meanwhile_openai_compatible::{ChatCodec, Documents, Quirks};
+/// # use serde_json::Value;
+/// let terms = Part::from(Document::bytes(b"%PDF-1.7".to_vec(), "application/pdf"));
+/// let request = Request::new("large", vec![Message::user([terms])]);
+/// let mut quirks = Quirks::new();
+/// quirks.documents = Documents::File;
+/// let wire = ChatCodec::new("acme", quirks).encode(&request)?;
+/// let body: Value = serde_json::from_slice(&wire.body).unwrap();
+/// assert_eq!(body["messages"][0]["content"][0]["type"], "file");
+/// # Ok::<(), meanwhile_core::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Documents {
@@ -201,6 +301,8 @@ impl Quirks {
             answer_prefix: None,
             short_tool_call_ids: false,
             reasoning_apart: false,
+            reasoning_outside_total: false,
+            thinking_tags: &[],
             unsupported: &["top_k"],
             switches: &[],
             version_path: "",
@@ -235,7 +337,7 @@ impl Quirks {
         capabilities.tools = self.tools;
         capabilities.audio = !matches!(self.audio, AudioInput::None);
         capabilities.documents = !matches!(self.documents, Documents::None);
-        capabilities.thinking = !matches!(self.reasoning, ReasoningField::None);
+        capabilities.reasoning = !matches!(self.reasoning, ReasoningField::None);
         capabilities
     }
 }

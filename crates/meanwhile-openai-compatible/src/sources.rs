@@ -4,6 +4,7 @@
 //! last one counts, and it cites when the answer ends.
 
 use std::collections::VecDeque;
+use std::mem::take;
 
 use meanwhile_core::{Citation, Event, Part, ProviderData};
 use serde_json::value::RawValue;
@@ -12,7 +13,7 @@ use serde_json::{Map, Value, json};
 /// The sources of one answer.
 #[derive(Debug, Default)]
 pub(crate) struct Sources {
-    /// The lists as they came last, by their names.
+    /// Lists, and objects with lists in them, as they came last, by their names.
     lists: Vec<(&'static str, String)>,
     /// Annotations that came before any text, or that cite nothing.
     annotations: Vec<Value>,
@@ -20,8 +21,11 @@ pub(crate) struct Sources {
     tools: Vec<Value>,
 }
 
+/// What is kept for the program to look at, but backs nothing.
+const NOT_CITED: [&str; 3] = ["images", "related_questions", "moderation"];
+
 impl Sources {
-    /// Keeps a list that every chunk repeats.
+    /// Keeps a list that every chunk repeats, or an object that holds one.
     pub(crate) fn list(&mut self, name: &'static str, raw: &RawValue) {
         let raw = raw.get();
         match self.lists.iter_mut().find(|(known, _)| *known == name) {
@@ -86,13 +90,28 @@ impl Sources {
             rest.insert("annotations".to_owned(), Value::Array(others));
         }
         for (name, raw) in self.lists {
-            match serde_json::from_str(&raw) {
-                Ok(Value::Array(list)) if list.is_empty() => {}
-                Ok(Value::Array(list)) if text.is_some() => listed(list, provider, &mut citations),
-                Ok(list @ Value::Array(_)) => {
-                    rest.insert(name.to_owned(), list);
+            let mut value: Value = serde_json::from_str(&raw).unwrap_or_default();
+            match &mut value {
+                Value::Array(list) if text.is_some() && !NOT_CITED.contains(&name) => {
+                    listed(take(list), provider, &mut citations);
+                }
+                Value::Object(fields) if text.is_some() && !NOT_CITED.contains(&name) => {
+                    for inner in ["citations", "sources"] {
+                        if let Some(Value::Array(list)) = fields.get_mut(inner) {
+                            listed(take(list), provider, &mut citations);
+                            fields.remove(inner);
+                        }
+                    }
                 }
                 _ => {}
+            }
+            let is_empty = match &value {
+                Value::Array(list) => list.is_empty(),
+                Value::Object(fields) => fields.is_empty(),
+                _ => true,
+            };
+            if !is_empty {
+                rest.insert(name.to_owned(), value);
             }
         }
         for tool in &self.tools {
@@ -188,7 +207,8 @@ fn described(source: &Value) -> Citation {
     let mut citation = Citation::new();
     citation.url = text(&["url", "link"]);
     citation.title = text(&["title"]);
-    citation.quote = text(&["content", "snippet", "description"]);
+    citation.quote = text(&["content", "snippet", "description", "raw_content"]);
+    citation.document = text(&["filepath", "file_id"]);
     citation
 }
 

@@ -79,7 +79,12 @@ struct TextDelta<'a> {
 impl<'a> TextChunk<'a> {
     /// Reads a piece; `None` where it is of any other shape.
     pub(crate) fn read(data: &'a [u8]) -> Option<Self> {
-        wire::read::<Self>(data).ok().filter(|chunk| chunk.choices.0.index == 0)
+        wire::read::<Self>(data).ok()
+    }
+
+    /// The number of the alternative that the text belongs to.
+    pub(crate) fn index(&self) -> u64 {
+        self.choices.0.index
     }
 
     /// The tier of service, where it is given.

@@ -5,10 +5,11 @@ use std::fmt;
 
 use meanwhile_core::{FinishReason, Usage};
 use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::Quirks;
-use crate::fields::{Number, Str, otherwise_absent};
+use crate::fields::{List, Number, Str, otherwise_absent};
 
 /// What one answer counted.
 #[derive(Debug)]
@@ -37,6 +38,8 @@ struct Counters<'a> {
     input_tokens_details: Details,
     completion_tokens_details: Details,
     output_tokens_details: Details,
+    /// Where Alibaba tells of a session's cache.
+    x_details: List<Session>,
     service_tier: Str<'a>,
 }
 
@@ -46,8 +49,28 @@ struct Details {
     cached_tokens: Number,
     cache_write_tokens: Number,
     cache_creation_tokens: Number,
+    cache_creation_input_tokens: Number,
+    cache_creation: Created,
     reasoning_tokens: Number,
     audio_tokens: Number,
+}
+
+/// What was written into a cache, by how long it is kept (Alibaba, after Anthropic's manner).
+#[derive(Debug, Default)]
+struct Created(Option<u64>);
+
+/// What is told of a session.
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(default)]
+struct Session {
+    prompt_tokens_details: Details,
+}
+
+/// Google's own counters, which a router hands on beside those that it made of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Beside {
+    written: u64,
+    thought: u64,
 }
 
 /// The name of a field.
@@ -55,6 +78,7 @@ struct Details {
 #[serde(field_identifier, rename_all = "snake_case")]
 enum Name {
     AudioTokens,
+    CacheCreation,
     CacheCreationInputTokens,
     CacheCreationTokens,
     CacheReadInputTokens,
@@ -74,6 +98,7 @@ enum Name {
     ReasoningTokens,
     TotalTokens,
     ServiceTier,
+    XDetails,
     #[serde(other)]
     Other,
 }
@@ -120,6 +145,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Counters<'a> {
                         Name::OutputTokensDetails => {
                             found.output_tokens_details = map.next_value()?
                         }
+                        Name::XDetails => found.x_details = map.next_value()?,
                         Name::ServiceTier => found.service_tier = map.next_value()?,
                         _ => {
                             map.next_value::<IgnoredAny>()?;
@@ -150,6 +176,10 @@ impl<'de> Deserialize<'de> for Details {
                         Name::CacheCreationTokens => {
                             found.cache_creation_tokens = map.next_value()?
                         }
+                        Name::CacheCreationInputTokens => {
+                            found.cache_creation_input_tokens = map.next_value()?
+                        }
+                        Name::CacheCreation => found.cache_creation = map.next_value()?,
                         Name::ReasoningTokens => found.reasoning_tokens = map.next_value()?,
                         Name::AudioTokens => found.audio_tokens = map.next_value()?,
                         _ => {
@@ -166,21 +196,61 @@ impl<'de> Deserialize<'de> for Details {
     }
 }
 
+impl<'de> Deserialize<'de> for Created {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct CreatedVisitor;
+        impl<'de> Visitor<'de> for CreatedVisitor {
+            type Value = Created;
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut whole = None;
+                let mut parts = None;
+                while let Some(Str(name)) = map.next_key::<Str<'de>>()? {
+                    let Number(count) = map.next_value()?;
+                    if name == "cache_creation_input_tokens" {
+                        whole = count;
+                    } else if let Some(count) = count.filter(|_| name.starts_with("ephemeral_")) {
+                        parts = Some(parts.unwrap_or(0_u64).saturating_add(count));
+                    }
+                }
+                Ok(Created(whole.or(parts)))
+            }
+
+            otherwise_absent!(expecting bool number str null seq);
+        }
+        deserializer.deserialize_any(CreatedVisitor)
+    }
+}
+
 /// Reads the counters of one answer, where there are any; inconsistent ones saturate, and the raw
-/// ones are kept.
-pub(crate) fn usage(raw: &RawValue, quirks: &Quirks) -> Option<Counted> {
+/// ones are kept. `beside` is what the vendor behind a router counted.
+pub(crate) fn usage(raw: &RawValue, quirks: &Quirks, beside: Option<Beside>) -> Option<Counted> {
     let fields = raw.get().trim_ascii().strip_prefix('{')?;
     if fields.trim_ascii_start() == "}" {
         return None;
     }
     let counters: Counters<'_> = serde_json::from_str(raw.get()).ok()?;
-    Some(counters.read(raw, quirks))
+    Some(counters.read(raw, quirks, beside))
+}
+
+/// Reads what the vendor behind a router counted, where that tells more than the router does.
+pub(crate) fn beside(raw: &RawValue) -> Option<Beside> {
+    let vendors: Value = serde_json::from_str(raw.get()).ok()?;
+    let google = vendors.get("google").or_else(|| vendors.get("vertex"))?.get("usageMetadata")?;
+    let count = |name: &str| google.get(name).and_then(Value::as_u64);
+    Some(Beside { written: count("candidatesTokenCount")?, thought: count("thoughtsTokenCount")? })
 }
 
 impl Counters<'_> {
-    fn read(&self, raw: &RawValue, quirks: &Quirks) -> Counted {
-        let prompt =
-            [&self.prompt_tokens_details, &self.prompt_token_details, &self.input_tokens_details];
+    fn read(&self, raw: &RawValue, quirks: &Quirks, beside: Option<Beside>) -> Counted {
+        let session = self.x_details.0.first();
+        let none = Details::default();
+        let prompt = [
+            &self.prompt_tokens_details,
+            &self.prompt_token_details,
+            &self.input_tokens_details,
+            session.map_or(&none, |session| &session.prompt_tokens_details),
+        ];
         let completion = [&self.completion_tokens_details, &self.output_tokens_details];
 
         let total = first([self.prompt_tokens, self.input_tokens]);
@@ -193,7 +263,12 @@ impl Counters<'_> {
             ])
         });
         let write = within(prompt, |details| {
-            first([details.cache_write_tokens, details.cache_creation_tokens])
+            let counted = [
+                details.cache_write_tokens,
+                details.cache_creation_tokens,
+                details.cache_creation_input_tokens,
+            ];
+            first(counted).or(details.cache_creation.0)
         })
         .or(self.cache_creation_input_tokens.0);
         let known = read.is_some() || write.is_some();
@@ -204,8 +279,13 @@ impl Counters<'_> {
         let written = first([self.completion_tokens, self.output_tokens]);
         let reasoning =
             within(completion, |details| details.reasoning_tokens.0).or(self.reasoning_tokens.0);
-        // Some count reasoning apart, also behind routers; the sum gives it away.
+        // Some count reasoning apart, also behind routers; the vendor's own counters or the sum give it
+        // away.
+        let told = beside.is_some_and(|beside| {
+            (written, reasoning) == (Some(beside.written), Some(beside.thought))
+        });
         let apart = match (reasoning, self.total_tokens.0) {
+            _ if told || quirks.reasoning_outside_total => true,
             (Some(reasoning), Some(sum)) if reasoning > 0 => {
                 let parts = total.unwrap_or(0).saturating_add(written.unwrap_or(0));
                 sum == parts.saturating_add(reasoning)
@@ -216,9 +296,8 @@ impl Counters<'_> {
             (Some(written), Some(reasoning)) if apart => {
                 (Some(written.saturating_add(reasoning)), Some(written))
             }
-            (Some(written), Some(reasoning)) => {
-                (Some(written), Some(written.saturating_sub(reasoning)))
-            }
+            // More reasoning than there is output is counted in another way, so the rest is not known.
+            (Some(written), Some(reasoning)) => (Some(written), written.checked_sub(reasoning)),
             (written, _) => (written, None),
         };
 
@@ -252,9 +331,10 @@ fn within<const N: usize>(
 
 /// Reads a finish reason.
 pub(crate) fn finish_reason(raw: &str) -> FinishReason {
-    // Few write it in capitals.
-    let lower = match raw.bytes().any(|byte| byte.is_ascii_uppercase()) {
-        true => Cow::Owned(raw.to_ascii_lowercase()),
+    // Few write it in capitals or with hyphens.
+    let is_odd = |byte: u8| byte.is_ascii_uppercase() || byte == b'-';
+    let lower = match raw.bytes().any(is_odd) {
+        true => Cow::Owned(raw.to_ascii_lowercase().replace('-', "_")),
         false => Cow::Borrowed(raw),
     };
     match &*lower {
@@ -267,8 +347,24 @@ pub(crate) fn finish_reason(raw: &str) -> FinishReason {
         | "model_length"
         | "model_context_window_exceeded" => FinishReason::Length,
         "tool_calls" | "tool_call" | "function_call" | "tool_use" => FinishReason::ToolCalls,
-        "content_filter" | "sensitive" | "safety" | "refusal" => FinishReason::ContentFilter,
-        "error" | "network_error" | "insufficient_system_resource" | "abort" => FinishReason::Error,
+        "content_filter"
+        | "content_filtered"
+        | "guardrail_intervened"
+        | "sensitive"
+        | "safety"
+        | "refusal"
+        | "recitation"
+        | "blocklist"
+        | "prohibited_content"
+        | "spii"
+        | "image_safety" => FinishReason::ContentFilter,
+        "pause_turn" => FinishReason::Paused,
+        "error"
+        | "network_error"
+        | "insufficient_system_resource"
+        | "abort"
+        | "malformed_function_call"
+        | "unexpected_tool_call" => FinishReason::Error,
         _ => FinishReason::Other,
     }
 }

@@ -4,6 +4,7 @@
 //! type reads as absent. Only text that is not JSON, or not an object, is an error. Text is
 //! borrowed from the input, and nothing but the text itself is copied for a chunk of text.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserialize;
@@ -11,6 +12,7 @@ use serde::de::{self, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::fields::{Arguments, Content, List, Number, Object, Str, otherwise_absent};
+use crate::wire_record as record;
 
 /// Reads JSON. Text that is checked once need not be checked string by string.
 pub(crate) fn read<'a, T: Deserialize<'a>>(data: &'a [u8]) -> serde_json::Result<T> {
@@ -20,151 +22,145 @@ pub(crate) fn read<'a, T: Deserialize<'a>>(data: &'a [u8]) -> serde_json::Result
     }
 }
 
-/// A whole answer or one piece of a streamed one.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Chunk<'a> {
-    #[serde(borrow)]
-    pub(crate) id: Str<'a>,
-    #[serde(borrow)]
-    pub(crate) model: Str<'a>,
-    pub(crate) created: Number,
-    #[serde(borrow)]
-    pub(crate) service_tier: Str<'a>,
-    #[serde(borrow)]
-    pub(crate) choices: Choices<'a>,
-    #[serde(borrow)]
-    pub(crate) usage: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub(crate) x_groq: Object<Box<Groq<'a>>>,
-    #[serde(borrow)]
-    pub(crate) error: Option<&'a RawValue>,
-    /// Perplexity's sources, repeated in full by every chunk.
-    #[serde(borrow)]
-    pub(crate) citations: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub(crate) search_results: Option<&'a RawValue>,
-    /// Venice's corner, with the sources of its search.
-    #[serde(borrow)]
-    pub(crate) venice_parameters: Object<Venice<'a>>,
-    /// MiniMax reports failures here, with status 200.
-    pub(crate) base_resp: Object<BaseResp>,
+record! {
+    /// A whole answer or one piece of a streamed one.
+    pub(crate) struct Chunk<'a> {
+        pub(crate) id: Str<'a>,
+        pub(crate) model: Str<'a>,
+        pub(crate) created: Number,
+        pub(crate) service_tier: Str<'a>,
+        pub(crate) choices: Choices<'a>,
+        pub(crate) usage: Option<&'a RawValue>,
+        pub(crate) x_groq: Object<Box<Groq<'a>>>,
+        pub(crate) error: Option<&'a RawValue>,
+        /// Perplexity's sources, repeated in full by every chunk.
+        pub(crate) citations: Option<&'a RawValue>,
+        pub(crate) search_results: Option<&'a RawValue>,
+        /// Venice's corner, with the sources of its search.
+        pub(crate) venice_parameters: Object<Venice<'a>>,
+        /// MiniMax reports failures here, with status 200.
+        pub(crate) base_resp: Option<&'a RawValue>,
+    } => extras [
+        // Z.ai's sources; what Perplexity found beside them; OpenAI's judgement of what was said.
+        web_search images related_questions moderation
+    ]
+
+    /// Groq's own corner; older answers keep their usage there.
+    pub(crate) struct Groq<'a> {
+        pub(crate) usage: Option<&'a RawValue>,
+        pub(crate) error: Option<&'a RawValue>,
+    }
+
+    pub(crate) struct Venice<'a> {
+        pub(crate) web_search_citations: Option<&'a RawValue>,
+    }
+
+    /// One of the alternatives that were asked for.
+    pub(crate) struct Choice<'a> {
+        pub(crate) index: Number,
+        pub(crate) delta: Object<Delta<'a>>,
+        pub(crate) message: Object<Box<Delta<'a>>>,
+        pub(crate) finish_reason: Str<'a>,
+        pub(crate) logprobs: Option<&'a RawValue>,
+        pub(crate) usage: Option<&'a RawValue>,
+        pub(crate) error: Option<&'a RawValue>,
+    } => extras [
+        // What made the model stop, at vLLM and SGLang; the first is the reason itself where Mistral's
+        // models answer on Bedrock.
+        stop_reason matched_stop
+    ]
+
+    /// A message or what is added to it.
+    pub(crate) struct Delta<'a> {
+        pub(crate) content: Content<'a>,
+        pub(crate) refusal: Str<'a>,
+        pub(crate) reasoning_content: Str<'a>,
+        pub(crate) reasoning: Str<'a>,
+        pub(crate) reasoning_details: Option<&'a RawValue>,
+        pub(crate) tool_calls: List<Call<'a>>,
+        pub(crate) function_call: Object<Box<Function<'a>>>,
+        pub(crate) audio: Object<Box<Audio<'a>>>,
+    } => extras [
+        images annotations
+        // What Groq's systems ran by themselves.
+        executed_tools
+        // Thinking under the names of small servers; with signatures at LiteLLM and GitHub Copilot; in
+        // steps at Perplexity.
+        thinking think chain_of_thought reasoning_text
+        thinking_blocks reasoning_opaque reasoning_steps
+        // Google's marks, through its compatible endpoint and through routers.
+        extra_content
+        // The sources of Azure and Writer.
+        context graph_data web_search_data
+        // What Vercel's gateway was told by the vendor behind it.
+        provider_metadata
+    ]
+
+    pub(crate) struct Call<'a> {
+        pub(crate) index: Number,
+        pub(crate) id: Str<'a>,
+        pub(crate) r#type: Str<'a>,
+        pub(crate) function: Object<Function<'a>>,
+        /// A tool that takes free text.
+        pub(crate) custom: Object<Box<Custom<'a>>>,
+        /// Google's thought signature, through its compatible endpoint and through routers.
+        pub(crate) extra_content: Option<&'a RawValue>,
+    }
+
+    pub(crate) struct Function<'a> {
+        pub(crate) name: Str<'a>,
+        pub(crate) arguments: Arguments<'a>,
+    }
+
+    pub(crate) struct Custom<'a> {
+        pub(crate) name: Str<'a>,
+        pub(crate) input: Str<'a>,
+    }
+
+    pub(crate) struct Audio<'a> {
+        pub(crate) id: Str<'a>,
+        pub(crate) data: Str<'a>,
+        pub(crate) transcript: Str<'a>,
+        pub(crate) expires_at: Number,
+    }
 }
 
-/// Groq's own corner; older answers keep their usage there.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Groq<'a> {
-    #[serde(borrow)]
-    pub(crate) usage: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub(crate) error: Option<&'a RawValue>,
+impl<'a> Choice<'a> {
+    /// Whether its index is 0, or not said.
+    fn is_first(&self) -> bool {
+        self.index.0.unwrap_or(0) == 0
+    }
+
+    /// The text in a field that few have.
+    pub(crate) fn extra(&self, name: &str) -> Option<Cow<'a, str>> {
+        text(&self.extras, name)
+    }
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Venice<'a> {
-    #[serde(borrow)]
-    pub(crate) web_search_citations: Option<&'a RawValue>,
+impl<'a> Delta<'a> {
+    /// What is in a field that few have.
+    pub(crate) fn extra(&self, name: &str) -> Option<&'a RawValue> {
+        self.extras.iter().rev().find(|(known, _)| *known == name).map(|(_, raw)| *raw)
+    }
+
+    /// The text in a field that few have.
+    pub(crate) fn extra_text(&self, name: &str) -> Option<Cow<'a, str>> {
+        text(&self.extras, name)
+    }
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct BaseResp {
-    pub(crate) status_code: Number,
+/// The text in the last of the fields with this name, unless it is empty.
+fn text<'a>(extras: &[(&str, &'a RawValue)], name: &str) -> Option<Cow<'a, str>> {
+    let raw = extras.iter().rev().find(|(known, _)| *known == name)?.1;
+    let text: Str<'a> =
+        serde_json::from_str(raw.get()).ok().filter(|_| raw.get().starts_with('"'))?;
+    (!text.0.is_empty()).then_some(text.0)
 }
 
-/// One of the alternatives that were asked for.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Choice<'a> {
-    pub(crate) index: Number,
-    #[serde(borrow)]
-    pub(crate) delta: Object<Delta<'a>>,
-    #[serde(borrow)]
-    pub(crate) message: Object<Box<Delta<'a>>>,
-    #[serde(borrow)]
-    pub(crate) finish_reason: Str<'a>,
-    /// The same where Mistral's models answer on Bedrock.
-    #[serde(borrow)]
-    pub(crate) stop_reason: Str<'a>,
-    #[serde(borrow)]
-    pub(crate) logprobs: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub(crate) usage: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub(crate) error: Option<&'a RawValue>,
-}
-
-/// A message or what is added to it.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Delta<'a> {
-    #[serde(borrow)]
-    pub(crate) content: Content<'a>,
-    #[serde(borrow)]
-    pub(crate) refusal: Str<'a>,
-    #[serde(borrow)]
-    pub(crate) reasoning_content: Str<'a>,
-    #[serde(borrow)]
-    pub(crate) reasoning: Str<'a>,
-    #[serde(borrow)]
-    pub(crate) reasoning_details: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub(crate) tool_calls: List<Call<'a>>,
-    #[serde(borrow)]
-    pub(crate) function_call: Object<Box<Function<'a>>>,
-    #[serde(borrow)]
-    pub(crate) audio: Object<Box<Audio<'a>>>,
-    #[serde(borrow)]
-    pub(crate) images: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub(crate) annotations: Option<&'a RawValue>,
-    /// What Groq's systems ran by themselves.
-    #[serde(borrow)]
-    pub(crate) executed_tools: Option<&'a RawValue>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Call<'a> {
-    pub(crate) index: Number,
-    #[serde(borrow)]
-    pub(crate) id: Str<'a>,
-    #[serde(borrow)]
-    pub(crate) r#type: Str<'a>,
-    #[serde(borrow)]
-    pub(crate) function: Object<Function<'a>>,
-    /// Google's thought signature, through its compatible endpoint and through routers.
-    #[serde(borrow)]
-    pub(crate) extra_content: Option<&'a RawValue>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Function<'a> {
-    #[serde(borrow)]
-    pub(crate) name: Str<'a>,
-    #[serde(borrow)]
-    pub(crate) arguments: Arguments<'a>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Audio<'a> {
-    #[serde(borrow)]
-    pub(crate) id: Str<'a>,
-    #[serde(borrow)]
-    pub(crate) data: Str<'a>,
-    #[serde(borrow)]
-    pub(crate) transcript: Str<'a>,
-    pub(crate) expires_at: Number,
-}
-
-/// The alternatives, of which only the first is kept.
+/// The alternatives, of which only one is kept.
 #[derive(Debug, Default)]
 pub(crate) struct Choices<'a> {
-    /// The choice with index 0, or without one.
+    /// The choice with index 0 or without one, else the first.
     pub(crate) first: Option<Choice<'a>>,
     /// Whether there were others.
     pub(crate) others: bool,
@@ -181,14 +177,15 @@ impl<'de: 'a, 'a> Deserialize<'de> for Choices<'a> {
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
                 let mut choices = Choices { present: true, ..Choices::default() };
                 while let Some(Object(choice)) = seq.next_element::<Object<Choice<'de>>>()? {
-                    match choice {
-                        Some(choice)
-                            if choices.first.is_none() && choice.index.0.unwrap_or(0) == 0 =>
-                        {
-                            choices.first = Some(choice);
+                    let Some(choice) = choice else { continue };
+                    match &choices.first {
+                        None => choices.first = Some(choice),
+                        Some(first) => {
+                            choices.others = true;
+                            if !first.is_first() && choice.is_first() {
+                                choices.first = Some(choice);
+                            }
                         }
-                        Some(_) => choices.others = true,
-                        None => {}
                     }
                 }
                 Ok(choices)

@@ -126,16 +126,30 @@ pub(crate) enum Thought<'a> {
 #[derive(Serialize)]
 pub(crate) struct Call<'a> {
     pub(crate) id: Cow<'a, str>,
-    pub(crate) r#type: &'static str,
-    pub(crate) function: CallFunction<'a>,
+    #[serde(flatten)]
+    pub(crate) kind: CallKind<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) extra_content: Option<&'a Value>,
+}
+
+/// A call of a function, or of a tool that takes free text.
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(crate) enum CallKind<'a> {
+    Function { function: CallFunction<'a> },
+    Custom { custom: CallText<'a> },
 }
 
 #[derive(Serialize)]
 pub(crate) struct CallFunction<'a> {
     pub(crate) name: &'a str,
     pub(crate) arguments: &'a str,
+}
+
+#[derive(Serialize)]
+pub(crate) struct CallText<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) input: Cow<'a, str>,
 }
 
 /// An address, or bytes written as one.

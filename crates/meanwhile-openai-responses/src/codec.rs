@@ -14,6 +14,18 @@ use crate::{ResponsesDecoder, ResponsesQuirks, encode, error};
 /// A codec has two names. Under the vendor's id it finds vendor options and stored files; the data
 /// it attaches to parts is labelled `ID-responses`, because what the vendor's other wires attach
 /// means nothing to this one.
+///
+/// ```
+/// use meanwhile_core::{Message, Request};
+/// use meanwhile_http::Codec as _;
+/// use meanwhile_openai_responses::{ResponsesCodec, ResponsesQuirks};
+///
+/// let codec = ResponsesCodec::new("acme", ResponsesQuirks::new());
+/// let wire = codec.encode(&Request::new("large", vec![Message::user("Hello")]))?;
+/// let body: serde_json::Value = serde_json::from_slice(&wire.body).unwrap();
+/// assert_eq!((wire.path.as_str(), &body["model"]), ("/responses", &"large".into()));
+/// # Ok::<(), meanwhile_core::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct ResponsesCodec {
     provider: Arc<str>,

@@ -32,6 +32,19 @@ impl OpenAiResponses {
 }
 
 /// A provider that is being configured. Nothing is checked before [`build`](Self::build).
+///
+/// ```
+/// use meanwhile_core::{Capabilities, Provider as _};
+/// use meanwhile_openai_responses::OpenAiResponses;
+///
+/// let acme = OpenAiResponses::builder("acme", "https://api.acme.example/v1")
+///     .api_key("not-a-real-key")
+///     .capabilities(|_| Capabilities::text())
+///     .build()?;
+/// assert_eq!(acme.id(), "acme");
+/// assert!(acme.capabilities("large").tools);
+/// # Ok::<(), meanwhile_core::Error>(())
+/// ```
 #[derive(Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct Builder {
@@ -97,9 +110,9 @@ impl Builder {
         self
     }
 
-    /// Uses another client than the shared one.
-    pub fn client(mut self, client: Client) -> Self {
-        self.dialect = self.dialect.client(client);
+    /// Sends requests through another HTTP client than the shared one.
+    pub fn http_client(mut self, client: Client) -> Self {
+        self.dialect = self.dialect.http_client(client);
         self
     }
 

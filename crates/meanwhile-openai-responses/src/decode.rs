@@ -9,7 +9,7 @@ use std::sync::Arc;
 use meanwhile_core::{Error, ErrorKind, Event, Finish, FinishReason, Metadata, Request, Result};
 use meanwhile_http::{Decoder, Frame};
 use meanwhile_openai_compatible::ChatDecoder;
-use meanwhile_openai_compatible::dialect::{self, ErrorCodes};
+use meanwhile_openai_compatible::dialect::{self, ErrorCodes, Halves};
 use serde_json::value::RawValue;
 
 use crate::items::Items;
@@ -23,6 +23,7 @@ pub struct ResponsesDecoder {
     /// What of the metadata has been reported.
     metadata: Metadata,
     items: Items,
+    halves: Halves,
     finished: bool,
     /// Reads answers in the other dialect, which some hosts give.
     chat: ChatDecoder,
@@ -43,6 +44,7 @@ impl ResponsesDecoder {
             label,
             codes,
             metadata: Metadata::default(),
+            halves: Halves::default(),
             finished: false,
             chat,
             is_chat: false,
@@ -51,10 +53,20 @@ impl ResponsesDecoder {
 
     /// Reads the JSON of a whole answer.
     fn body(&mut self, body: &[u8], events: &mut Events) -> Result<()> {
-        let reply: Reply<'_> = serde_json::from_slice(body).map_err(|source| {
-            dialect::not_understood("the answer is not the JSON of this dialect", body)
-                .with_source(source)
-        })?;
+        let mended;
+        let reply: Reply<'_> = match serde_json::from_slice(body) {
+            Ok(reply) if !Halves::are_in(body) => reply,
+            _ => {
+                if let Some(error) = self.listed(body) {
+                    return Err(error);
+                }
+                mended = self.halves.mend(body, true);
+                serde_json::from_slice(mended.as_deref().unwrap_or(body)).map_err(|source| {
+                    dialect::not_understood("the answer is not the JSON of this dialect", body)
+                        .with_source(source)
+                })?
+            }
+        };
         if !reply.output.present && reply.choices.is_some() {
             self.is_chat = true;
             return self.chat.frame(Frame::Body(body), events);
@@ -84,17 +96,46 @@ impl ResponsesDecoder {
                 "the stream ended before the response was finished; send the request again";
             return Err(Error::new(ErrorKind::StreamInterrupted, message));
         }
-        let frame: wire::Frame<'_> = serde_json::from_slice(data).map_err(|source| {
-            dialect::not_understood("an event of the answer is not the JSON of this dialect", data)
-                .with_source(source)
-        })?;
+        let read = match self.halves.is_waiting() {
+            false => serde_json::from_slice::<wire::Frame<'_>>(data).ok(),
+            true => None,
+        };
+        // What is kept raw is not read yet.
+        let read = read.filter(|frame| {
+            let raw = frame.item.or(frame.response).or(frame.output);
+            raw.is_none_or(|raw| !Halves::are_in(raw.get().as_bytes()))
+        });
+        let mended;
+        let mut data = data;
+        let frame: wire::Frame<'_> = match read {
+            Some(frame) => frame,
+            None => {
+                if let Some(error) = self.listed(data) {
+                    return Err(error);
+                }
+                // Only what comes in pieces is cut in the middle of a character.
+                let is_piece = data.windows(7).any(|bytes| bytes == b".delta\"");
+                mended = self.halves.mend(data, !is_piece);
+                data = mended.as_deref().unwrap_or(data);
+                serde_json::from_slice(data).map_err(|source| {
+                    let message = "an event of the answer is not the JSON of this dialect";
+                    dialect::not_understood(message, data).with_source(source)
+                })?
+            }
+        };
         let name = name.and_then(|name| std::str::from_utf8(name).ok());
         let kind = frame.r#type.given().or(name).unwrap_or_default();
         match kind {
             "" | "message" => self.untyped(&frame, data, events),
-            "error" => Err(dialect::error_in_answer(data, self.codes)),
+            "error" | "response.error" => Err(dialect::error_in_answer(data, self.codes)),
             kind => self.typed(kind, &frame, data, events),
         }
+    }
+
+    /// The error that some gateways wrap in a list.
+    fn listed(&self, data: &[u8]) -> Option<Error> {
+        (data.starts_with(b"[") && dialect::is_error(data))
+            .then(|| dialect::error_in_answer(data, self.codes))
     }
 
     /// Reads what is no event of this dialect: an error, a whole answer, or the other dialect.
@@ -218,13 +259,14 @@ impl ResponsesDecoder {
                 return Err(Error::new(ErrorKind::Cancelled, message));
             }
             _ if reply.error.is_some_and(is_truthy) => return Err(self.failure(reply.error)),
-            "incomplete" => {
-                let reason_word = reason.unwrap_or(status);
-                Finish::new(incomplete(reason_word)).with_raw(reason_word)
+            // Why it is incomplete says more than the status, whatever that is.
+            status if reason.is_some() || status == "incomplete" => {
+                let word = reason.unwrap_or(status);
+                Finish::new(incomplete(word)).with_raw(word)
             }
-            "queued" | "in_progress" => Finish::new(FinishReason::Other).with_raw(status),
             "" => Finish::new(FinishReason::Stop),
-            status => Finish::new(FinishReason::Stop).with_raw(status),
+            "completed" | "done" => Finish::new(FinishReason::Stop).with_raw(status),
+            status => Finish::new(FinishReason::Other).with_raw(status),
         };
         self.items.finish(&reply.output.items, events);
         if finish.reason == FinishReason::Stop && self.items.called {

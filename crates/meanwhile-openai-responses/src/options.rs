@@ -157,6 +157,17 @@ impl ResponsesOptions {
 /// `mcp_approval_request`) are answered with an [opaque part](item) in a user message.
 ///
 /// The kinds are those of [the API reference](https://platform.openai.com/docs/guides/tools).
+///
+/// ```
+/// use meanwhile_core::Params;
+/// use meanwhile_openai_responses::{BuiltInTool, ResponsesOptions};
+///
+/// let search = BuiltInTool::file_search(["vs_1"]).with("max_num_results", 4);
+/// let params = ResponsesOptions::new().tool(search).apply(Params::new());
+/// let tool = &params.options["openai"]["tools"][0];
+/// assert_eq!(tool["type"], "file_search");
+/// assert_eq!((&tool["vector_store_ids"][0], &tool["max_num_results"]), (&"vs_1".into(), &4.into()));
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[must_use = "a tool does nothing until it is offered"]
 pub struct BuiltInTool(Value);

@@ -7,6 +7,17 @@ use meanwhile_openai_compatible::{OpenAiCompatible, Preset, presets};
 use crate::{Builder, ResponsesCodec, ResponsesQuirks};
 
 /// One vendor.
+///
+/// ```
+/// use meanwhile_core::Provider as _;
+/// use meanwhile_openai_responses::presets::ResponsesPreset;
+///
+/// let xai = ResponsesPreset::find("xai").unwrap();
+/// assert_eq!(xai.id, "xai-responses");
+/// let provider = xai.builder().api_key("not-a-real-key").build()?;
+/// assert_eq!(provider.id(), "xai-responses");
+/// # Ok::<(), meanwhile_core::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct ResponsesPreset {

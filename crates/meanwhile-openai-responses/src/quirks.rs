@@ -46,6 +46,20 @@ pub struct ResponsesQuirks {
 }
 
 /// Where system messages go.
+///
+/// ```
+/// # use meanwhile_core::{Message, Request};
+/// # use meanwhile_http::Codec as _;
+/// # use meanwhile_openai_responses::{ResponsesCodec, ResponsesQuirks, System};
+/// # use serde_json::Value;
+/// let messages = vec![Message::system("Be brief."), Message::user("Hello")];
+/// let mut quirks = ResponsesQuirks::new();
+/// quirks.system = System::Instructions;
+/// let wire = ResponsesCodec::new("acme", quirks).encode(&Request::new("large", messages))?;
+/// let body: Value = serde_json::from_slice(&wire.body).unwrap();
+/// assert_eq!(body["instructions"], "Be brief.");
+/// # Ok::<(), meanwhile_core::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum System {
@@ -127,7 +141,7 @@ impl ResponsesQuirks {
         capabilities.images = self.images;
         capabilities.audio = self.audio;
         capabilities.documents = self.documents;
-        capabilities.thinking = self.reasoning;
+        capabilities.reasoning = self.reasoning;
         capabilities
     }
 }

@@ -6,179 +6,126 @@
 
 use std::fmt;
 
-use meanwhile_openai_compatible::dialect::{Arguments, List, Number, Object, Str};
+use meanwhile_openai_compatible::dialect::{Arguments, List, Number, Object, Str, record};
 use serde::Deserialize;
 use serde::de::{self, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// One event of a stream.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Frame<'a> {
-    #[serde(borrow)]
-    pub(crate) r#type: Str<'a>,
-    pub(crate) output_index: Number,
-    pub(crate) content_index: Number,
-    pub(crate) summary_index: Number,
-    #[serde(borrow)]
-    pub(crate) item_id: Str<'a>,
-    #[serde(borrow)]
-    pub(crate) delta: Str<'a>,
-    #[serde(borrow)]
-    pub(crate) text: Str<'a>,
-    #[serde(borrow)]
-    pub(crate) refusal: Str<'a>,
-    #[serde(borrow)]
-    pub(crate) arguments: Arguments<'a>,
-    #[serde(borrow)]
-    pub(crate) input: Str<'a>,
-    #[serde(borrow)]
-    pub(crate) logprobs: List<Logprob<'a>>,
-    #[serde(borrow)]
-    pub(crate) annotation: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub(crate) item: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub(crate) response: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub(crate) error: Option<&'a RawValue>,
-    /// Only chunks of the other dialect have choices.
-    #[serde(borrow)]
-    pub(crate) choices: Option<&'a RawValue>,
-    /// Only a whole answer has output.
-    #[serde(borrow)]
-    pub(crate) output: Option<&'a RawValue>,
+record! {
+    /// One event of a stream.
+    pub(crate) struct Frame<'a> {
+        pub(crate) r#type: Str<'a>,
+        pub(crate) output_index: Number,
+        pub(crate) content_index: Number,
+        pub(crate) summary_index: Number,
+        pub(crate) item_id: Str<'a>,
+        pub(crate) delta: Str<'a>,
+        pub(crate) text: Str<'a>,
+        pub(crate) refusal: Str<'a>,
+        pub(crate) arguments: Arguments<'a>,
+        pub(crate) input: Str<'a>,
+        pub(crate) logprobs: List<Logprob<'a>>,
+        pub(crate) annotation: Option<&'a RawValue>,
+        pub(crate) item: Option<&'a RawValue>,
+        pub(crate) response: Option<&'a RawValue>,
+        pub(crate) error: Option<&'a RawValue>,
+        /// Only chunks of the other dialect have choices.
+        pub(crate) choices: Option<&'a RawValue>,
+        /// Only a whole answer has output.
+        pub(crate) output: Option<&'a RawValue>,
+    }
+
+    /// A whole answer, or what an event says about it.
+    pub(crate) struct Reply<'a> {
+        pub(crate) id: Str<'a>,
+        pub(crate) model: Str<'a>,
+        pub(crate) created_at: Number,
+        pub(crate) service_tier: Str<'a>,
+        pub(crate) status: Str<'a>,
+        pub(crate) incomplete_details: Object<Incomplete<'a>>,
+        pub(crate) error: Option<&'a RawValue>,
+        pub(crate) usage: Option<&'a RawValue>,
+        pub(crate) output: Items<'a>,
+        pub(crate) choices: Option<&'a RawValue>,
+    }
+
+    pub(crate) struct Incomplete<'a> {
+        pub(crate) reason: Str<'a>,
+    }
+
+    /// One item of the output.
+    pub(crate) struct Item<'a> {
+        pub(crate) r#type: Str<'a>,
+        pub(crate) id: Str<'a>,
+        pub(crate) call_id: Str<'a>,
+        pub(crate) name: Str<'a>,
+        pub(crate) arguments: Arguments<'a>,
+        pub(crate) input: Str<'a>,
+        pub(crate) status: Str<'a>,
+        pub(crate) phase: Str<'a>,
+        pub(crate) execution: Str<'a>,
+        pub(crate) environment: Object<Environment<'a>>,
+        pub(crate) result: Str<'a>,
+        pub(crate) output_format: Str<'a>,
+        pub(crate) content: Contents<'a>,
+        pub(crate) summary: List<Content<'a>>,
+    }
+
+    /// Where a shell runs.
+    pub(crate) struct Environment<'a> {
+        pub(crate) r#type: Str<'a>,
+    }
+
+    /// A part of a message or of thinking.
+    pub(crate) struct Content<'a> {
+        pub(crate) r#type: Str<'a>,
+        pub(crate) text: Str<'a>,
+        pub(crate) refusal: Str<'a>,
+        pub(crate) annotations: Items<'a>,
+        pub(crate) logprobs: List<Logprob<'a>>,
+        pub(crate) data: Str<'a>,
+        pub(crate) transcript: Str<'a>,
+    }
+
+    /// How probable a token was.
+    pub(crate) struct Logprob<'a> {
+        pub(crate) token: Str<'a>,
+        pub(crate) logprob: Option<&'a RawValue>,
+        pub(crate) top_logprobs: List<TopLogprob<'a>>,
+    }
+
+    pub(crate) struct TopLogprob<'a> {
+        pub(crate) token: Str<'a>,
+        pub(crate) logprob: Option<&'a RawValue>,
+    }
+
+    /// What a citation refers to.
+    pub(crate) struct Annotation<'a> {
+        pub(crate) url: Str<'a>,
+        pub(crate) title: Str<'a>,
+        pub(crate) file_id: Str<'a>,
+        pub(crate) filename: Str<'a>,
+        pub(crate) start_index: Number,
+        pub(crate) end_index: Number,
+    }
 }
 
-/// A whole answer, or what an event says about it.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Reply<'a> {
-    #[serde(borrow)]
-    pub(crate) id: Str<'a>,
-    #[serde(borrow)]
-    pub(crate) model: Str<'a>,
-    pub(crate) created_at: Number,
-    #[serde(borrow)]
-    pub(crate) service_tier: Str<'a>,
-    #[serde(borrow)]
-    pub(crate) status: Str<'a>,
-    #[serde(borrow)]
-    pub(crate) incomplete_details: Object<Incomplete<'a>>,
-    #[serde(borrow)]
-    pub(crate) error: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub(crate) usage: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub(crate) output: Items<'a>,
-    #[serde(borrow)]
-    pub(crate) choices: Option<&'a RawValue>,
-}
+/// The contents of an item; a text alone stands for the one that it is.
+#[derive(Debug, Default)]
+pub(crate) struct Contents<'a>(pub(crate) Vec<Content<'a>>);
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Incomplete<'a> {
-    #[serde(borrow)]
-    pub(crate) reason: Str<'a>,
-}
-
-/// One item of the output.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Item<'a> {
-    #[serde(borrow)]
-    pub(crate) r#type: Str<'a>,
-    #[serde(borrow)]
-    pub(crate) id: Str<'a>,
-    #[serde(borrow)]
-    pub(crate) call_id: Str<'a>,
-    #[serde(borrow)]
-    pub(crate) name: Str<'a>,
-    #[serde(borrow)]
-    pub(crate) arguments: Arguments<'a>,
-    #[serde(borrow)]
-    pub(crate) input: Str<'a>,
-    #[serde(borrow)]
-    pub(crate) status: Str<'a>,
-    #[serde(borrow)]
-    pub(crate) phase: Str<'a>,
-    #[serde(borrow)]
-    pub(crate) execution: Str<'a>,
-    #[serde(borrow)]
-    pub(crate) environment: Object<Environment<'a>>,
-    #[serde(borrow)]
-    pub(crate) result: Str<'a>,
-    #[serde(borrow)]
-    pub(crate) output_format: Str<'a>,
-    #[serde(borrow)]
-    pub(crate) content: List<Content<'a>>,
-    #[serde(borrow)]
-    pub(crate) summary: List<Content<'a>>,
-}
-
-/// Where a shell runs.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Environment<'a> {
-    #[serde(borrow)]
-    pub(crate) r#type: Str<'a>,
-}
-
-/// A part of a message or of thinking.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Content<'a> {
-    #[serde(borrow)]
-    pub(crate) r#type: Str<'a>,
-    #[serde(borrow)]
-    pub(crate) text: Str<'a>,
-    #[serde(borrow)]
-    pub(crate) refusal: Str<'a>,
-    #[serde(borrow)]
-    pub(crate) annotations: Items<'a>,
-    #[serde(borrow)]
-    pub(crate) logprobs: List<Logprob<'a>>,
-    #[serde(borrow)]
-    pub(crate) data: Str<'a>,
-    #[serde(borrow)]
-    pub(crate) transcript: Str<'a>,
-}
-
-/// How probable a token was.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Logprob<'a> {
-    #[serde(borrow)]
-    pub(crate) token: Str<'a>,
-    #[serde(borrow)]
-    pub(crate) logprob: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub(crate) top_logprobs: List<TopLogprob<'a>>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct TopLogprob<'a> {
-    #[serde(borrow)]
-    pub(crate) token: Str<'a>,
-    #[serde(borrow)]
-    pub(crate) logprob: Option<&'a RawValue>,
-}
-
-/// What a citation refers to.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Annotation<'a> {
-    #[serde(borrow)]
-    pub(crate) url: Str<'a>,
-    #[serde(borrow)]
-    pub(crate) title: Str<'a>,
-    #[serde(borrow)]
-    pub(crate) file_id: Str<'a>,
-    #[serde(borrow)]
-    pub(crate) filename: Str<'a>,
-    pub(crate) start_index: Number,
-    pub(crate) end_index: Number,
+impl<'de: 'a, 'a> Deserialize<'de> for Contents<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = <&'de RawValue>::deserialize(deserializer)?.get();
+        let contents = if raw.starts_with('"') {
+            let text = serde_json::from_str(raw).map_err(de::Error::custom)?;
+            vec![Content { r#type: Str("output_text".into()), text, ..Content::default() }]
+        } else {
+            let List(contents) = serde_json::from_str(raw).map_err(de::Error::custom)?;
+            contents
+        };
+        Ok(Self(contents))
+    }
 }
 
 /// A list whose elements stay raw; empty where it is absent.

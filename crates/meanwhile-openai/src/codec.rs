@@ -39,6 +39,17 @@ pub fn responses_codec_for(provider: &str) -> ResponsesCodec {
 }
 
 /// Which of its wires OpenAI is asked on.
+///
+/// ```
+/// use meanwhile_openai::{Api, OpenAiCodec};
+///
+/// let by_model = OpenAiCodec::new(Api::ByModel);
+/// assert_eq!(by_model.route("gpt-4o"), (Api::ChatCompletions, "gpt-4o"));
+/// // A model that has nothing else.
+/// assert_eq!(by_model.route("o3-pro"), (Api::Responses, "o3-pro"));
+/// let responses = OpenAiCodec::new(Api::Responses);
+/// assert_eq!(responses.route("gpt-4o"), (Api::Responses, "gpt-4o"));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Api {
@@ -55,6 +66,21 @@ pub enum Api {
 ///
 /// The end of a model's name goes before what the codec was made with: `gpt-4o:responses`,
 /// `gpt-4o:completions`. It is not sent.
+///
+/// ```
+/// use meanwhile_core::{Message, Request};
+/// use meanwhile_http::Codec as _;
+/// use meanwhile_openai::{Api, OpenAiCodec};
+///
+/// let codec = OpenAiCodec::new(Api::ByModel);
+/// let path = |model: &str| {
+///     let request = Request::new(model, vec![Message::user("Hello")]);
+///     codec.encode(&request).map(|wire| wire.path)
+/// };
+/// assert_eq!(path("gpt-4o")?, "/chat/completions");
+/// assert_eq!(path("gpt-4o:responses")?, "/responses");
+/// # Ok::<(), meanwhile_core::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct OpenAiCodec {
     api: Api,

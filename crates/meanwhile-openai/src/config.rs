@@ -30,6 +30,19 @@ pub const RESPONSES_PROVIDER: ProviderInfo =
 pub const PROVIDERS: &[ProviderInfo] = &[PROVIDER, RESPONSES_PROVIDER];
 
 /// OpenAI's own API.
+///
+/// ```
+/// use meanwhile_core::Provider as _;
+/// use meanwhile_openai::OpenAi;
+///
+/// let openai = OpenAi::builder().api_key("not-a-real-key").build()?;
+/// assert_eq!(openai.id(), "openai");
+/// assert!(openai.capabilities("gpt-4o").images);
+/// // Every model on the other wire, as a provider of its own.
+/// let responses = OpenAi::responses_builder().api_key("not-a-real-key").build()?;
+/// assert_eq!(responses.id(), "openai-responses");
+/// # Ok::<(), meanwhile_core::Error>(())
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct OpenAi;
@@ -59,6 +72,35 @@ impl OpenAi {
 }
 
 /// A provider that is being configured. Nothing is checked before [`build`](Self::build).
+///
+/// ```
+/// # use meanwhile_core::Model;
+/// # use meanwhile_openai::OpenAi;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> meanwhile_core::Result<()> {
+/// # use std::io::{Read as _, Write as _};
+/// # let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+/// # let base_url = format!("http://{}", listener.local_addr().unwrap());
+/// # std::thread::spawn(move || {
+/// #     let (mut connection, _) = listener.accept().unwrap();
+/// #     let mut read = [0; 65536];
+/// #     let _ = connection.read(&mut read);
+/// #     let body = r#"{"id": "1", "model": "gpt-4o-mini", "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "Hello."}}]}"#;
+/// #     let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length";
+/// #     write!(connection, "{head}: {}\r\n\r\n{body}", body.len()).unwrap();
+/// #     while connection.read(&mut read).is_ok_and(|more| more > 0) {}
+/// # });
+/// // A gateway in front of OpenAI.
+/// let openai = OpenAi::builder()
+///     .base_url(base_url)
+///     .api_key("not-a-real-key")
+///     .project("proj_1")
+///     .header("x-team", "search")
+///     .build()?;
+/// let answer: String = Model::of(openai, "gpt-4o-mini").call("Say hello").await?;
+/// assert_eq!(answer, "Hello.");
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct Builder {
@@ -110,9 +152,15 @@ impl Builder {
         self
     }
 
-    /// Uses another client than the shared one.
-    pub fn client(mut self, client: Client) -> Self {
-        self.dialect = self.dialect.client(client);
+    /// Adds a header that is never printed to every request.
+    pub fn secret_header(mut self, name: impl Into<String>, value: impl Into<Secret>) -> Self {
+        self.dialect = self.dialect.secret_header(name, value);
+        self
+    }
+
+    /// Sends requests through another HTTP client than the shared one.
+    pub fn http_client(mut self, client: Client) -> Self {
+        self.dialect = self.dialect.http_client(client);
         self
     }
 

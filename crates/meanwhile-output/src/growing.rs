@@ -27,7 +27,9 @@ pub type Partial<T> = <T as HasPartial>::Partial;
 
 /// A value that fills while it is read.
 pub trait Growing: Default + std::fmt::Debug + Send + 'static {
-    /// Takes a change that is at this value, or within it: `depth` steps of its path lead here.
+    /// Takes a change that is at this value, or within it: `depth` steps of its path lead here. For the
+    /// derive.
+    #[doc(hidden)]
     fn change(&mut self, depth: usize, change: &Change<'_>);
 
     /// Takes a whole value, which was told at once: one that a schema made of something else.

@@ -12,7 +12,7 @@ mod values;
 #[doc(hidden)]
 pub use growing::Progress;
 pub use growing::{Growing, HasPartial, Partial};
-pub use meanwhile_json::Policy;
+pub use meanwhile_json::{JsonError, JsonErrorKind, Policy};
 pub use partials::{CallPartials, PartialReader, Partials};
 pub use reader::JsonReader;
 pub use values::{PartialBox, PartialList, PartialText, PartialValue};

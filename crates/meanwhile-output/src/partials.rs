@@ -144,6 +144,23 @@ impl<T: HasPartial> fmt::Debug for PartialReader<T> {
 ///
 /// Lends the same value each time, a little fuller, so that a long answer costs no copies. Dropping it
 /// cancels the request.
+///
+/// ```
+/// # use meanwhile_core::{Model, Scripted};
+/// use meanwhile_output::{CallPartials as _, Growing as _};
+/// # futures::executor::block_on(async {
+/// # let model = Model::new(Scripted::new().reply(r#"["Dune", "The Dispossessed"]"#), "any");
+/// let call = model.call::<Vec<String>>("Name two novels");
+/// let mut titles = call.partials().await?;
+/// let mut most = 0;
+/// while let Some(so_far) = titles.next().await {
+///     most = most.max(so_far?.len());
+/// }
+/// assert_eq!(most, 2);
+/// assert!(titles.value().is_done());
+/// assert_eq!(titles.finish().await?, ["Dune", "The Dispossessed"]);
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[must_use = "nothing is read unless `next` is awaited"]
 pub struct Partials<T: HasPartial> {
     stream: ResponseStream<T>,

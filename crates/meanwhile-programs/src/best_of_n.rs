@@ -8,8 +8,8 @@ use futures_util::{StreamExt as _, stream};
 use meanwhile_core::{Error, ErrorKind, Result, Settings, Usage};
 use serde::{Serialize, Serializer};
 
-use crate::trace::traced_apart;
-use crate::{Forward, Module, Overlay, Predictor, Trace, with_overlay};
+use crate::trace::{AttemptTrace, AttemptTraces};
+use crate::{Forward, Module, Overlay, Predictor, PredictorCall, with_overlay};
 
 /// Says how good an output is.
 ///
@@ -24,7 +24,7 @@ pub trait Reward<In, Out>: Send + Sync {
     ///
     /// # Errors
     ///
-    /// An error makes the attempt a failed one.
+    /// An error makes the attempt a failed one, and so does a number that is not finite.
     fn reward(&self, input: &In, output: &Out) -> impl Future<Output = Result<f64>> + Send;
 }
 
@@ -42,7 +42,7 @@ where
 /// reaches the threshold.
 ///
 /// All attempts run at temperature 1; those after the first pass by a cache. A trace around it has the
-/// calls of the attempt that counts.
+/// calls of the attempt that counts, and the tokens of all.
 ///
 /// ```
 /// use meanwhile_core::{Model, Scripted};
@@ -69,9 +69,9 @@ pub struct BestOfN<M, R> {
     /// The program.
     pub module: M,
     attempts: usize,
-    at_once: usize,
+    concurrency: usize,
     threshold: Option<f64>,
-    max_failures: Option<usize>,
+    max_errors: Option<usize>,
     reward: R,
 }
 
@@ -82,7 +82,7 @@ impl<M: Forward, R> BestOfN<M, R> {
         R: Reward<M::In, M::Out>,
     {
         let attempts = attempts.max(1);
-        Self { module, attempts, at_once: 1, threshold: None, max_failures: None, reward }
+        Self { module, attempts, concurrency: 1, threshold: None, max_errors: None, reward }
     }
 
     /// Stops at the first output whose reward is at least this.
@@ -95,15 +95,16 @@ impl<M: Forward, R> BestOfN<M, R> {
     /// Makes so many attempts at the same time. They count in their order; when one reaches the threshold,
     /// those after it are cancelled.
     #[must_use]
-    pub fn at_once(mut self, attempts: usize) -> Self {
-        self.at_once = attempts.max(1);
+    pub fn concurrency(mut self, attempts: usize) -> Self {
+        self.concurrency = attempts.max(1);
         self
     }
 
-    /// Gives up once more than so many attempts have failed. Without it, it gives up when all have.
+    /// Bears so many attempts that fail, and gives up at one more. Without it, it gives up when all have
+    /// failed.
     #[must_use]
-    pub fn max_failures(mut self, failures: usize) -> Self {
-        self.max_failures = Some(failures);
+    pub fn max_errors(mut self, errors: usize) -> Self {
+        self.max_errors = Some(errors);
         self
     }
 }
@@ -118,7 +119,7 @@ pub struct Best<T> {
     pub reward: f64,
     /// The rewards of all attempts that were made, in order, or what they failed with.
     pub attempts: Vec<Result<f64>>,
-    /// The tokens of all attempts.
+    /// The tokens of all attempts, those of cancelled ones as far as answers had come.
     pub usage: Usage,
 }
 
@@ -148,11 +149,19 @@ impl<T: Serialize> Serialize for Best<T> {
 /// One attempt.
 pub(crate) struct Attempted<T> {
     pub(crate) outcome: Result<(T, f64)>,
-    pub(crate) trace: Trace,
+    trace: AttemptTrace,
+}
+
+impl<T> Attempted<T> {
+    /// The calls of predictors in it.
+    pub(crate) fn calls(&self) -> Vec<PredictorCall> {
+        self.trace.calls()
+    }
 }
 
 /// Makes an attempt: warmer than the program's own settings, and one that no cache answers.
 pub(crate) async fn attempt<M: Forward, R: Reward<M::In, M::Out>>(
+    traces: &AttemptTraces,
     module: &M,
     reward: &R,
     input: M::In,
@@ -169,10 +178,16 @@ where
     }
     let overlay = overlay.or(Overlay::new().settings_everywhere(settings));
     let given = input.clone();
-    let (outcome, trace) = with_overlay(overlay, traced_apart(module.forward(input))).await;
+    let (outcome, trace) = with_overlay(overlay, traces.trace(module.forward(input))).await;
     // What judges is no part of the attempt.
     let outcome = match outcome {
-        Ok(output) => reward.reward(&given, &output).await.map(|reward| (output, reward)),
+        Ok(output) => reward.reward(&given, &output).await.and_then(|reward| {
+            if reward.is_finite() {
+                return Ok((output, reward));
+            }
+            let message = format!("the reward of the output is {reward}; it has to be finite");
+            Err(Error::new(ErrorKind::Output, message).with_operation("reward"))
+        }),
         Err(error) => Err(error),
     };
     Attempted { outcome, trace }
@@ -180,22 +195,35 @@ where
 
 /// The attempts so far.
 pub(crate) struct Attempts<T> {
-    best: Option<(T, f64, Trace)>,
+    traces: AttemptTraces,
+    best: Option<(T, f64, AttemptTrace)>,
     rewards: Vec<Result<f64>>,
-    usage: Usage,
+    /// The tokens of what was beside the attempts.
+    beside: Usage,
     threshold: Option<f64>,
-    max_failures: Option<usize>,
+    max_errors: Option<usize>,
 }
 
 impl<T> Attempts<T> {
-    pub(crate) fn new(threshold: Option<f64>, max_failures: Option<usize>) -> Self {
-        Self { best: None, rewards: Vec::new(), usage: Usage::default(), threshold, max_failures }
+    pub(crate) fn new(threshold: Option<f64>, max_errors: Option<usize>) -> Self {
+        Self {
+            traces: AttemptTraces::new(),
+            best: None,
+            rewards: Vec::new(),
+            beside: Usage::default(),
+            threshold,
+            max_errors,
+        }
+    }
+
+    /// Where the attempts are traced.
+    pub(crate) fn traces(&self) -> AttemptTraces {
+        self.traces.clone()
     }
 
     /// Adds an attempt, and says whether it is the last one to make.
     pub(crate) fn add(&mut self, attempted: Attempted<T>) -> Result<bool> {
         let Attempted { outcome, trace } = attempted;
-        self.usage.add(&trace.usage());
         match outcome {
             Ok((value, reward)) => {
                 self.rewards.push(Ok(reward));
@@ -215,7 +243,7 @@ impl<T> Attempts<T> {
                         | ErrorKind::Config
                         | ErrorKind::Prompt
                 );
-                if is_final || self.max_failures.is_some_and(|most| failures > most) {
+                if is_final || self.max_errors.is_some_and(|most| failures > most) {
                     return Err(error);
                 }
                 Ok(false)
@@ -223,17 +251,18 @@ impl<T> Attempts<T> {
         }
     }
 
-    /// The tokens of what was beside the attempts.
+    /// Adds the tokens of what was beside the attempts.
     pub(crate) fn charge(&mut self, usage: &Usage) {
-        self.usage.add(usage);
+        self.beside.add(usage);
     }
 
     /// The best one, whose calls become a part of the trace around.
     pub(crate) fn best(self) -> Result<Best<T>> {
-        let Self { best, rewards, usage, .. } = self;
+        let Self { traces, best, rewards, beside: mut usage, .. } = self;
+        usage.add(&traces.usage());
         match best {
             Some((value, reward, trace)) => {
-                trace.pass_on();
+                traces.keep(&trace);
                 Ok(Best { value, reward, attempts: rewards, usage })
             }
             None => Err(rewards
@@ -256,11 +285,12 @@ where
     type Out = Best<M::Out>;
 
     async fn forward(&self, input: M::In) -> Result<Best<M::Out>> {
-        let mut attempts = Attempts::new(self.threshold, self.max_failures);
+        let mut attempts = Attempts::new(self.threshold, self.max_errors);
+        let traces = attempts.traces();
         let runs = (0..self.attempts).map(|number| {
-            attempt(&self.module, &self.reward, input.clone(), number, Overlay::new())
+            attempt(&traces, &self.module, &self.reward, input.clone(), number, Overlay::new())
         });
-        let mut runs = stream::iter(runs.collect::<Vec<_>>()).buffered(self.at_once);
+        let mut runs = stream::iter(runs.collect::<Vec<_>>()).buffered(self.concurrency);
         while let Some(attempted) = runs.next().await {
             if attempts.add(attempted)? {
                 break;

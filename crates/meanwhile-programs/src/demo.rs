@@ -5,6 +5,22 @@ use serde::{Deserialize, Serialize};
 use crate::{Fields, SignatureSpec};
 
 /// A worked example of a predictor's task: inputs and outputs by name.
+///
+/// ```
+/// use meanwhile_core::{Model, Scripted};
+/// use meanwhile_programs::{Demo, Dynamic, Predict, fields};
+/// # futures::executor::block_on(async {
+/// let scripted = Scripted::new().reply("[[ ## answer ## ]]\nLima");
+/// let demo = Demo::new(fields! { question: "The capital of Chile?", answer: "Santiago" });
+/// let ask = Predict::<Dynamic>::parse("question -> answer")?
+///     .demos([demo])
+///     .model(Model::new(scripted.clone(), "any"));
+/// ask.call(fields! { question: "The capital of Peru?" }).await?;
+/// // The model was shown how it is done.
+/// let shown = &scripted.requests()[0].messages;
+/// assert!(shown.iter().any(|message| message.text().contains("Santiago")));
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Demo {

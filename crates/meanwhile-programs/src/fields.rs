@@ -100,10 +100,12 @@ impl Fields {
     ///
     /// [`ErrorKind::Output`] when they do not fit.
     pub fn into_typed<T: DeserializeOwned>(self) -> Result<T> {
-        T::deserialize(Value::Object(self.0)).map_err(|error| {
-            let message = format!("the fields do not fit the output type: {error}");
-            Error::new(ErrorKind::Output, message).with_source(error)
-        })
+        T::deserialize(Value::Object(self.0)).map_err(unfit)
+    }
+
+    /// Reads all fields as `T`, and keeps them.
+    pub(crate) fn as_typed<T: DeserializeOwned>(&self) -> Result<T> {
+        T::deserialize(&self.0).map_err(unfit)
     }
 
     /// Whether there is such a field.
@@ -145,6 +147,11 @@ impl Fields {
     pub fn into_map(self) -> Map<String, Value> {
         self.0
     }
+}
+
+fn unfit(error: serde_json::Error) -> Error {
+    let message = format!("the fields do not fit the output type: {error}");
+    Error::new(ErrorKind::Output, message).with_source(error)
 }
 
 /// What a value is, in a few words that repeat none of it.

@@ -6,8 +6,11 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use meanwhile_core::{
-    IntoObserver, Message, Moment, Observer, Part, Request, Response, Run, RunId, RunKind, Usage,
+    Attempt, ErrorKind, IntoObserver, Message, Moment, Observer, Part, Request, Response, Run,
+    RunId, RunKind, Usage,
 };
+
+use crate::{predict, react};
 
 /// Keeps the last requests of what it observes with their answers, and sums the tokens by model. Clones
 /// share what they keep.
@@ -40,6 +43,8 @@ pub struct CallHistory(Arc<Shared>);
 #[non_exhaustive]
 pub struct CallRecord {
     /// What asked: the name of the signature, prompt function or chain around; empty where there is none.
+    /// A signature that is text is called `StringSignature`; name it with
+    /// [`SignatureSpec::with_name`](crate::SignatureSpec::with_name).
     pub caller: String,
     /// Who was asked, as `provider/model`.
     pub model: String,
@@ -62,8 +67,8 @@ struct Shared {
 struct Kept {
     calls: VecDeque<CallRecord>,
     usage: BTreeMap<String, Usage>,
-    /// The chains that are under way.
-    chains: HashMap<RunId, String>,
+    /// The chains that are under way, each with the one around.
+    chains: HashMap<RunId, (String, Option<RunId>)>,
 }
 
 impl CallHistory {
@@ -80,7 +85,7 @@ impl CallHistory {
     }
 
     /// The tokens of all requests so far by `provider/model`, those of requests included that are not kept
-    /// any more. An answer out of a cache took none.
+    /// any more, and those of tries that failed. An answer out of a cache took none.
     #[must_use]
     pub fn usage(&self) -> BTreeMap<String, Usage> {
         self.0.lock().usage.clone()
@@ -111,15 +116,14 @@ impl Observer for Shared {
         let mut kept = self.lock();
         match (run.kind(), moment) {
             (RunKind::Chain, Moment::ChainStart) => {
-                kept.chains.insert(run.id(), run.name().to_owned());
+                kept.chains.insert(run.id(), (run.name().to_owned(), run.parent()));
             }
             (RunKind::Chain, ended) if ended.is_end() => {
                 kept.chains.remove(&run.id());
             }
             (RunKind::Model, Moment::ModelStart { request, .. }) => {
-                let caller = run.parent().and_then(|parent| kept.chains.get(&parent));
                 let record = CallRecord {
-                    caller: caller.cloned().unwrap_or_default(),
+                    caller: kept.caller(run.parent()),
                     model: run.name().to_owned(),
                     request: Arc::new((*request).clone()),
                     response: None,
@@ -131,8 +135,12 @@ impl Observer for Shared {
                     kept.calls.pop_front();
                 }
             }
-            (RunKind::Model, Moment::ModelEnd { response }) => kept.answer(run, response),
+            (RunKind::Model, Moment::ModelEnd { response }) => {
+                kept.charge(run, &response.attempts);
+                kept.answer(run, response);
+            }
             (RunKind::Model, Moment::Error(error)) => {
+                kept.charge(run, error.attempts());
                 if let Some(partial) = error.partial() {
                     kept.answer(run, partial);
                 }
@@ -150,6 +158,32 @@ impl Observer for Shared {
 }
 
 impl Kept {
+    /// Who asks in a chain: the signature around the calls of a predictor or agent.
+    fn caller(&self, chain: Option<RunId>) -> String {
+        let chain = chain.and_then(|id| self.chains.get(&id));
+        let signature =
+            chain.filter(|(name, _)| [predict::CALL, react::CALL].contains(&name.as_str()));
+        let around = signature.and_then(|(_, around)| self.chains.get(&(*around)?));
+        around.or(chain).map(|(name, _)| name.clone()).unwrap_or_default()
+    }
+
+    /// Adds what tries took that led to nothing. One whose answer could not be read was answered, and
+    /// counted when it was.
+    fn charge(&mut self, run: &Run, attempts: &[Attempt]) {
+        let is_new = |attempt: &&Attempt| {
+            attempt.kind != ErrorKind::Output && attempt.usage != Usage::default()
+        };
+        for attempt in attempts.iter().filter(is_new) {
+            let model = match &attempt.provider {
+                Some(provider) if !attempt.model.is_empty() => {
+                    format!("{provider}/{}", attempt.model)
+                }
+                _ => run.name().to_owned(),
+            };
+            self.usage.entry(model).or_default().add(&attempt.usage);
+        }
+    }
+
     fn call(&mut self, id: RunId) -> Option<&mut CallRecord> {
         // The newest are those under way.
         self.calls.iter_mut().rev().find(|call| call.id == id)

@@ -18,6 +18,8 @@
 //! # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
 //! ```
 
+mod setters;
+
 // What is asked.
 mod demo;
 mod fields;
@@ -40,6 +42,8 @@ mod module;
 mod parallel;
 mod react;
 mod refine;
+#[cfg(feature = "rag")]
+mod retrieval;
 mod state;
 
 // How good they are, and how they get better.
@@ -67,10 +71,12 @@ pub use overlay::{Overlay, with_overlay};
 pub use parallel::{Parallel, majority};
 pub use predict::{
     ChainOfThought, OverlayRequired, Predict, PredictionEvent, PredictionStream, Predictor,
-    PredictorId, Reasoned, Reasoning, set_registry,
+    PredictorId, Reasoned, WithReasoning,
 };
 pub use prediction::Prediction;
-pub use react::{ForcedBy, Protocol, ReAct, ReActOutput, ReActTurn, Stop, ToolStep, Transcript};
+pub use react::{
+    ForcedBy, Protocol, ReAct, ReActOutput, ReActStop, ReActTurn, ToolStep, Transcript,
+};
 pub use refine::Refine;
 pub use signature::{Dynamic, FieldSpec, FieldType, Signature, SignatureSpec};
 pub use state::{FieldState, ModelState, PredictorState, ProgramState};

@@ -2,11 +2,12 @@
 
 use std::fmt::Debug;
 
+use meanwhile_core::Schema;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::FieldType;
+use crate::{FieldSpec, FieldType};
 
 pub use crate::module::{visit_part, visit_part_mut};
 pub use meanwhile_core::{Audio, Document, Image};
@@ -27,6 +28,12 @@ impl<T: JsonSchema + Serialize + DeserializeOwned + Debug + Clone> FieldValue fo
 #[must_use]
 pub fn field_type<T: FieldValue>() -> FieldType {
     FieldType::of::<T>()
+}
+
+/// An output, with what the schema of its type says of its values beyond what they are.
+#[must_use]
+pub fn with_rules<T: JsonSchema>(field: FieldSpec) -> FieldSpec {
+    field.with_rules(&Schema::of::<T>())
 }
 
 /// A default as JSON. What does not serialise stands for nothing.

@@ -340,6 +340,22 @@ impl<F: Forward> Forward for Arc<F> {
 
 /// A module that is finished: it runs as before, but its predictors are no longer found, so that no
 /// optimiser changes them and no state is saved of them.
+///
+/// ```
+/// use meanwhile_core::{Model, Scripted};
+/// use meanwhile_programs::{ChainOfThought, Forward as _, Frozen, ProgramState, fields};
+/// # futures::executor::block_on(async {
+/// # let reply = "[[ ## reasoning ## ]]\nI know.\n\n[[ ## answer ## ]]\nLima";
+/// # let model = Model::new(Scripted::new().reply(reply), "any");
+/// let think = ChainOfThought::parse("question -> answer")?.model(model);
+/// assert_eq!(ProgramState::of(&think).predictors.len(), 1);
+/// // An optimiser finds nothing in it any more; it runs as before.
+/// let frozen = Frozen::new(think);
+/// assert!(ProgramState::of(&frozen).predictors.is_empty());
+/// let out = frozen.forward(fields! { question: "The capital of Peru?" }).await?;
+/// assert_eq!(out.text("answer"), Some("Lima"));
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Frozen<M>(M);
 

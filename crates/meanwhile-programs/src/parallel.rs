@@ -6,6 +6,7 @@ use futures_core::Stream;
 use futures_util::{FutureExt as _, StreamExt as _, stream};
 use meanwhile_core::{Error, ErrorKind, Result};
 
+use crate::evaluate::words;
 use crate::{Fields, Forward};
 
 /// Runs a program over many inputs at the same time.
@@ -38,19 +39,19 @@ use crate::{Fields, Forward};
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Parallel {
-    at_once: usize,
+    concurrency: usize,
     max_errors: Option<usize>,
 }
 
 impl Parallel {
     /// Runs so many at the same time; 0 counts as 1.
     #[must_use]
-    pub const fn new(at_once: usize) -> Self {
-        Self { at_once, max_errors: None }
+    pub const fn new(concurrency: usize) -> Self {
+        Self { concurrency, max_errors: None }
     }
 
-    /// Starts no further runs once more than so many have failed. Those that were not started are errors of
-    /// the kind [`ErrorKind::Cancelled`].
+    /// Bears so many runs that fail; after one more, no further run is started. Those that are under way are
+    /// waited for; those that were not started are errors of the kind [`ErrorKind::Cancelled`].
     #[must_use]
     pub const fn max_errors(mut self, errors: usize) -> Self {
         self.max_errors = Some(errors);
@@ -96,7 +97,7 @@ impl Parallel {
                 };
                 run.map(move |outcome| (index, outcome.map_err(|error| error.with_index(index))))
             })
-            .buffer_unordered(self.at_once.max(1))
+            .buffer_unordered(self.concurrency.max(1))
     }
 }
 
@@ -121,7 +122,7 @@ pub fn majority<'a>(
         let name = field.or_else(|| answer.names().last());
         let Some(value) = name.and_then(|name| answer.value(name)) else { continue };
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        let key = normalised(&text);
+        let key = words(&text);
         if key.is_empty() {
             // Says nothing, and counts where nobody says anything.
             empty = empty.or(Some(answer));
@@ -135,12 +136,4 @@ pub fn majority<'a>(
     // The last of the greatest would be taken: so from the end.
     let most = groups.iter().rev().max_by_key(|(_, count, _)| *count);
     most.map(|(_, _, answer)| *answer).or(empty)
-}
-
-/// Lower case, without punctuation, articles and superfluous space.
-fn normalised(text: &str) -> String {
-    let text: String =
-        text.to_lowercase().chars().filter(|letter| !letter.is_ascii_punctuation()).collect();
-    let words = text.split_whitespace().filter(|word| !["a", "an", "the"].contains(word));
-    words.collect::<Vec<_>>().join(" ")
 }

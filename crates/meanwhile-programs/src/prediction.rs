@@ -9,6 +9,20 @@ use serde::{Serialize, Serializer};
 use crate::Fields;
 
 /// What a predictor answers. Dereferences to the value: the output type of the signature, or [`Fields`].
+///
+/// ```
+/// use meanwhile_core::{Model, Scripted};
+/// use meanwhile_programs::{Dynamic, Predict, Prediction, fields};
+/// # futures::executor::block_on(async {
+/// # let model = Model::new(Scripted::new().reply("[[ ## answer ## ]]\nLima"), "any");
+/// let ask = Predict::<Dynamic>::parse("question -> answer")?.model(model);
+/// let out: Prediction = ask.call(fields! { question: "The capital of Peru?" }).await?;
+/// assert_eq!((out.text("answer"), out.requests), (Some("Lima"), 1));
+/// // A module that knows the answer itself says so.
+/// let known = Prediction::new(fields! { answer: "Lima" });
+/// assert_eq!((known.text("answer"), known.requests), (Some("Lima"), 0));
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Prediction<T = Fields> {

@@ -10,7 +10,7 @@ use crate::best_of_n::{Attempts, Reward, attempt};
 use crate::module::each;
 use crate::{
     Best, FieldSpec, FieldType, Fields, Forward, Module, Overlay, Prediction, Predictor,
-    SignatureSpec, Trace,
+    PredictorCall, SignatureSpec,
 };
 
 /// Runs a program until its output is good enough, with advice from each attempt for the next.
@@ -52,7 +52,7 @@ pub struct Refine<M, R> {
     pub module: M,
     attempts: usize,
     threshold: f64,
-    max_failures: Option<usize>,
+    max_errors: Option<usize>,
     reward: R,
     rewards: String,
     advisor: Predictor,
@@ -68,7 +68,7 @@ impl<M: Forward, R> Refine<M, R> {
             module,
             attempts: attempts.max(1),
             threshold,
-            max_failures: None,
+            max_errors: None,
             reward,
             rewards: String::new(),
             advisor: Predictor::new(advice()),
@@ -89,10 +89,11 @@ impl<M: Forward, R> Refine<M, R> {
         self
     }
 
-    /// Gives up once more than so many attempts have failed. Without it, it gives up when all have.
+    /// Bears so many attempts that fail, and gives up at one more. Without it, it gives up when all have
+    /// failed.
     #[must_use]
-    pub fn max_failures(mut self, failures: usize) -> Self {
-        self.max_failures = Some(failures);
+    pub fn max_errors(mut self, errors: usize) -> Self {
+        self.max_errors = Some(errors);
         self
     }
 }
@@ -128,15 +129,19 @@ where
     M: Forward,
 {
     /// Asks for advice about an attempt.
-    async fn advise(&self, input: &str, trace: &Trace, reward: f64) -> Result<Prediction> {
+    async fn advise(
+        &self,
+        input: &str,
+        calls: &[PredictorCall],
+        reward: f64,
+    ) -> Result<Prediction> {
         let mut predictors = String::new();
         let mut paths = BTreeMap::new();
         each(&self.module, |path, predictor| {
             paths.insert(predictor.id(), path.to_owned());
             predictors.push_str(&format!("{path}: {}\n", predictor.spec().instructions));
         });
-        let steps: Vec<_> = trace
-            .calls
+        let steps: Vec<_> = calls
             .iter()
             .filter_map(|call| {
                 let outputs = match &call.outcome {
@@ -189,19 +194,21 @@ where
     type Out = Best<M::Out>;
 
     async fn forward(&self, input: M::In) -> Result<Best<M::Out>> {
-        let mut attempts = Attempts::new(Some(self.threshold), self.max_failures);
+        let mut attempts = Attempts::new(Some(self.threshold), self.max_errors);
+        let traces = attempts.traces();
         let mut overlay = Overlay::new();
         for number in 0..self.attempts {
+            let (module, reward) = (&self.module, &self.reward);
             let attempted =
-                attempt(&self.module, &self.reward, input.clone(), number, overlay.clone()).await;
-            let trace = attempted.trace.clone();
+                attempt(&traces, module, reward, input.clone(), number, overlay.clone()).await;
+            let calls = attempted.calls();
             let reward = attempted.outcome.as_ref().ok().map(|(_, reward)| *reward);
             if attempts.add(attempted)? || number + 1 == self.attempts {
                 break;
             }
             let Some(reward) = reward else { continue };
             // Advice that cannot be had leaves the next attempt as it would be without.
-            match self.advise(&format!("{input:?}"), &trace, reward).await {
+            match self.advise(&format!("{input:?}"), &calls, reward).await {
                 Ok(advice) => {
                     attempts.charge(&advice.usage);
                     overlay = self.advised(&advice);
@@ -210,6 +217,7 @@ where
                     if let Some(partial) = error.partial() {
                         attempts.charge(&partial.usage);
                     }
+                    error.attempts().iter().for_each(|tried| attempts.charge(&tried.usage));
                 }
                 Err(error) => return Err(error),
             }

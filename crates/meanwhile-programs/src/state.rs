@@ -3,7 +3,10 @@
 
 mod dspy;
 
+use std::fs::File;
+use std::io::Write as _;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use meanwhile_core::{Error, ErrorKind, Result, Settings};
 use serde::de::{MapAccess, Visitor};
@@ -29,6 +32,7 @@ use crate::{Demo, Module, Overlay, Predictor, SignatureSpec};
 /// # Ok::<(), meanwhile_core::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ProgramState {
     /// The states by the paths of the predictors, in order.
@@ -40,8 +44,22 @@ pub struct ProgramState {
 }
 
 /// What one predictor has been taught. What is not there stays as the program has it.
+///
+/// ```
+/// use meanwhile_programs::{ChainOfThought, ModuleExt as _, PredictorState, ProgramState};
+///
+/// let taught = ChainOfThought::parse("question -> answer")?.instructions("Answer in one word.");
+/// let state = PredictorState::of(&taught.predict.predictor);
+/// assert_eq!(state.instructions.as_deref(), Some("Answer in one word."));
+///
+/// // Another program of the same shape takes it over.
+/// let mut other = ChainOfThought::parse("question -> answer")?;
+/// other.load_state(&ProgramState::default().with("predict", state))?;
+/// assert_eq!(other.predict.predictor.spec().instructions, "Answer in one word.");
+/// # Ok::<(), meanwhile_core::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct PredictorState {
     /// What the model is to do.
@@ -61,7 +79,7 @@ pub struct PredictorState {
 
 /// What is said of one field.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct FieldState {
     /// Its name.
@@ -77,6 +95,7 @@ pub struct FieldState {
 
 /// The model of a predictor.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ModelState {
     /// A `provider/model` string.
@@ -216,7 +235,7 @@ impl ProgramState {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`] when the text is neither.
+    /// [`ErrorKind::Config`] when the text is neither, and when ours has a key that means nothing.
     pub fn from_json(text: &str) -> Result<Self> {
         let wrong = |error: serde_json::Error| {
             let message = format!("the state of a program cannot be read: {error}");
@@ -229,7 +248,8 @@ impl ProgramState {
         serde_json::from_value(value).map_err(wrong)
     }
 
-    /// Writes the state to a file, as JSON. Blocks for as long as the file system takes.
+    /// Writes the state to a file, as JSON: the whole of it or nothing. Blocks for as long as the file system
+    /// takes.
     ///
     /// # Errors
     ///
@@ -237,7 +257,7 @@ impl ProgramState {
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let (path, mut text) = (path.as_ref(), self.to_json()?);
         text.push('\n');
-        std::fs::write(path, text).map_err(|error| of_file("written", path, error))
+        write_whole(path, text.as_bytes()).map_err(|error| of_file("written", path, error))
     }
 
     /// Reads the state in a file: our own JSON, or DSPy's. Blocks for as long as the file system takes.
@@ -254,6 +274,22 @@ impl ProgramState {
             error.with_message(message)
         })
     }
+}
+
+/// Writes a file that takes the place of the old one when all of it is there.
+fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}-{number}.part", std::process::id()));
+    let part = path.with_file_name(name);
+    let write = || {
+        let mut file = File::create_new(&part)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        std::fs::rename(&part, path)
+    };
+    write().inspect_err(|_| drop(std::fs::remove_file(&part)))
 }
 
 fn of_file(what: &str, path: &Path, error: std::io::Error) -> Error {
@@ -297,7 +333,9 @@ impl PredictorState {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`] when a field is described that the signature does not have.
+    /// [`ErrorKind::Config`] when a field is described that the signature does not have, and when fields
+    /// without names are not as many as the signature has, or in another order as far as their prefixes
+    /// tell.
     pub fn spec(&self, spec: &SignatureSpec) -> Result<SignatureSpec> {
         let mut spec = spec.clone();
         if let Some(instructions) = &self.instructions {
@@ -305,6 +343,7 @@ impl PredictorState {
         }
         let by_place = self.fields.iter().all(|state| state.name.is_none());
         if by_place {
+            self.check_places(&spec)?;
             for (field, state) in spec.inputs.iter_mut().chain(&mut spec.outputs).zip(&self.fields)
             {
                 state.describe(field);
@@ -323,6 +362,27 @@ impl PredictorState {
             }
         }
         Ok(spec)
+    }
+
+    /// Whether fields without names are those of the signature.
+    fn check_places(&self, spec: &SignatureSpec) -> Result<()> {
+        let (given, known) = (self.fields.len(), spec.fields().count());
+        if given != 0 && given != known {
+            let message = format!("{given} fields are described, and the signature has {known}");
+            return Err(Error::new(ErrorKind::Config, message));
+        }
+        // DSPy makes `Next Tool Name:` of `next_tool_name`.
+        let plain = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).collect::<String>();
+        let plain = |text: &str| plain(text).to_lowercase();
+        for (field, state) in spec.fields().zip(&self.fields) {
+            let Some(meant) = state.prefix.as_deref().map(plain) else { continue };
+            if plain(&field.name) != meant && spec.fields().any(|one| plain(&one.name) == meant) {
+                let name = &field.name;
+                let message = format!("`{meant}` is described where the signature has `{name}`");
+                return Err(Error::new(ErrorKind::Config, message));
+            }
+        }
+        Ok(())
     }
 
     /// Gives a predictor this state.

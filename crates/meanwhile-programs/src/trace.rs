@@ -1,6 +1,6 @@
 //! [`Trace`]: the calls of predictors that were made within a future.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use meanwhile_core::{Error, Host, Scope, Settings, Usage, scope};
 
@@ -12,6 +12,8 @@ use crate::{Fields, PredictorId, SignatureSpec};
 pub struct Trace {
     /// The calls.
     pub calls: Vec<PredictorCall>,
+    /// What attempts took that are not listed, because others counted.
+    apart: Usage,
 }
 
 impl Trace {
@@ -20,10 +22,11 @@ impl Trace {
         self.calls.iter().filter(move |call| call.predictor == id)
     }
 
-    /// The tokens of all calls.
+    /// The tokens of all calls, and of the attempts of a [`BestOfN`](crate::BestOfN) or
+    /// [`Refine`](crate::Refine) that did not count, whose calls are not listed.
     #[must_use]
     pub fn usage(&self) -> Usage {
-        let mut sum = Usage::default();
+        let mut sum = self.apart.clone();
         self.calls.iter().for_each(|call| sum.add(&call.usage));
         sum
     }
@@ -64,17 +67,51 @@ pub struct PredictorCall {
 /// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
 /// ```
 pub async fn traced<F: Future>(future: F) -> (F::Output, Trace) {
-    let outer = Scope::current().host().get::<Recorder>();
-    let recorder = Recorder { calls: Arc::default(), outer };
-    let calls = recorder.calls.clone();
+    let outer = Recorder::current(&Scope::current().host());
+    let recorder = Recorder { found: Shared::default(), outer };
+    let found = recorder.found.clone();
     let output = scope(Settings::new().host(recorder), future).await;
-    let calls = std::mem::take(&mut *calls.lock().unwrap_or_else(PoisonError::into_inner));
-    (output, Trace { calls })
+    let apart = found.apart();
+    (output, Trace { calls: std::mem::take(&mut found.lock().calls), apart })
+}
+
+/// What has been recorded.
+#[derive(Default)]
+struct Recorded {
+    calls: Vec<PredictorCall>,
+    /// What is recorded beside, and becomes a part of this only where it is kept.
+    apart: Vec<Shared>,
+    /// Whether its calls are listed in what is around, too.
+    kept: bool,
+}
+
+#[derive(Clone, Default)]
+struct Shared(Arc<Mutex<Recorded>>);
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Recorded> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The tokens of all that is recorded beside and not kept.
+    fn apart(&self) -> Usage {
+        let beside = self.lock().apart.clone();
+        beside.iter().filter(|one| !one.lock().kept).fold(Usage::default(), |mut sum, one| {
+            sum.add(&one.usage());
+            sum
+        })
+    }
+
+    fn usage(&self) -> Usage {
+        let mut sum = self.apart();
+        self.lock().calls.iter().for_each(|call| sum.add(&call.usage));
+        sum
+    }
 }
 
 /// Where calls are listed; a value of the scope.
 pub(crate) struct Recorder {
-    calls: Arc<Mutex<Vec<PredictorCall>>>,
+    found: Shared,
     outer: Option<Arc<Recorder>>,
 }
 
@@ -87,25 +124,89 @@ impl Recorder {
         if let Some(outer) = &self.outer {
             outer.record(call.clone());
         }
-        self.calls.lock().unwrap_or_else(PoisonError::into_inner).push(call);
+        self.found.lock().calls.push(call);
+    }
+
+    /// Takes the newest call of a predictor out whose error is the one that is meant: it goes on.
+    pub(crate) fn take(
+        &self,
+        predictor: PredictorId,
+        is_meant: &dyn Fn(&Error) -> bool,
+    ) -> Option<PredictorCall> {
+        if let Some(outer) = &self.outer {
+            outer.take(predictor, is_meant);
+        }
+        let mut found = self.found.lock();
+        let at = found.calls.iter().rposition(|call| {
+            call.predictor == predictor && call.outcome.as_ref().is_err_and(is_meant)
+        })?;
+        Some(found.calls.remove(at))
+    }
+
+    fn beside(&self, apart: &Shared) {
+        if let Some(outer) = &self.outer {
+            outer.beside(apart);
+        }
+        self.found.lock().apart.push(apart.clone());
     }
 }
 
-/// Runs a future and says which calls of predictors were made in it, unseen by a trace around it: for
-/// attempts of which only some count.
-pub(crate) async fn traced_apart<F: Future>(future: F) -> (F::Output, Trace) {
-    let recorder = Recorder { calls: Arc::default(), outer: None };
-    let calls = recorder.calls.clone();
-    let output = scope(Settings::new().host(recorder), future).await;
-    let calls = std::mem::take(&mut *calls.lock().unwrap_or_else(PoisonError::into_inner));
-    (output, Trace { calls })
+/// AttemptTraces of which only one counts: a trace around lists its calls, and has the tokens of all.
+#[derive(Clone)]
+pub(crate) struct AttemptTraces {
+    all: Shared,
+    around: Option<Arc<Recorder>>,
 }
 
-impl Trace {
-    /// Adds the calls to the trace that is collected around, where there is one.
-    pub(crate) fn pass_on(&self) {
-        if let Some(recorder) = Recorder::current(&Scope::current().host()) {
-            self.calls.iter().for_each(|call| recorder.record(call.clone()));
+/// What one attempt did.
+#[derive(Clone)]
+pub(crate) struct AttemptTrace(Shared);
+
+impl AttemptTraces {
+    pub(crate) fn new() -> Self {
+        let around = Recorder::current(&Scope::current().host());
+        let all = Shared::default();
+        if let Some(around) = &around {
+            around.beside(&all);
         }
+        Self { all, around }
+    }
+
+    /// Makes an attempt.
+    pub(crate) fn trace<F: Future>(
+        &self,
+        future: F,
+    ) -> impl Future<Output = (F::Output, AttemptTrace)> + use<F> {
+        let found = Shared::default();
+        self.all.lock().apart.push(found.clone());
+        async move {
+            let recorder = Recorder { found: found.clone(), outer: None };
+            let output = scope(Settings::new().host(recorder), future).await;
+            (output, AttemptTrace(found))
+        }
+    }
+
+    /// The tokens of all attempts so far, of those that were cancelled too.
+    pub(crate) fn usage(&self) -> Usage {
+        self.all.usage()
+    }
+
+    /// Makes the calls of an attempt a part of the trace around.
+    pub(crate) fn keep(&self, attempt: &AttemptTrace) {
+        let Some(around) = &self.around else { return };
+        let (calls, apart) = {
+            let mut found = attempt.0.lock();
+            found.kept = true;
+            (found.calls.clone(), found.apart.clone())
+        };
+        calls.into_iter().for_each(|call| around.record(call));
+        apart.iter().filter(|one| !one.lock().kept).for_each(|one| around.beside(one));
+    }
+}
+
+impl AttemptTrace {
+    /// The calls of the attempt.
+    pub(crate) fn calls(&self) -> Vec<PredictorCall> {
+        self.0.lock().calls.clone()
     }
 }

@@ -12,7 +12,7 @@ use meanwhile_rag::{
     Chunk, ChunkKey, Counts, Document, DocumentState, IndexedDocument, Scored, SearchBy,
     SearchQuery, Store, dimension_mismatch,
 };
-use tokio_postgres::{Config, NoTls};
+use tokio_postgres::Config;
 
 use crate::failure::{failed, no_connection};
 use crate::schema::{self, Schema};
@@ -32,6 +32,20 @@ use crate::{read, write};
 /// Postgres stores no text with the character U+0000; such a document is an error.
 ///
 /// [`approximate`]: PostgresBuilder::approximate
+///
+/// ```
+/// # use meanwhile_core::ErrorKind;
+/// # use meanwhile_rag_postgres::PostgresStore;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// # // Nobody listens there any more.
+/// # let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+/// # let url = format!("postgres://app@{closed}/knowledge");
+/// // Makes its tables where they are not; here the server is down.
+/// let error = PostgresStore::connect(&url).await.unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::Connection);
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct PostgresStore(Arc<Inner>);
 
@@ -46,12 +60,27 @@ struct Inner {
 }
 
 /// How a [`PostgresStore`] is to be opened.
+///
+/// ```
+/// # use meanwhile_core::ErrorKind;
+/// # use meanwhile_rag_postgres::PostgresStore;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let builder = PostgresStore::builder().schema("shop").language("english").connections(4);
+/// let error = builder.connect("postgres://app:s3cret@localhost:port/shop").await.unwrap_err();
+/// // The error does not quote the address.
+/// assert_eq!(error.kind(), ErrorKind::Config);
+/// assert!(!format!("{error:?}").contains("s3cret"));
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct PostgresBuilder {
     schema: String,
     language: String,
     approximate: bool,
     connections: usize,
+    #[cfg(feature = "tls")]
+    tls: Option<rustls::ClientConfig>,
 }
 
 impl PostgresBuilder {
@@ -89,8 +118,21 @@ impl PostgresBuilder {
         self
     }
 
-    /// Opens the index at a URL such as `postgres://user:password@host/database`, without TLS; makes its
-    /// tables where they are not.
+    /// Sets how TLS is spoken, in the place of the certificates that the machine trusts: with an authority of
+    /// your own, or a certificate of the client.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls(mut self, config: rustls::ClientConfig) -> Self {
+        self.tls = Some(config);
+        self
+    }
+
+    /// Opens the index at a URL such as `postgres://user:password@host/database`; makes its tables where they
+    /// are not.
+    ///
+    /// With the feature `tls`, a server that offers TLS is spoken to over it, and must have a certificate that
+    /// this machine trusts; `?sslmode=require` at the end of the URL insists on it, `?sslmode=disable` does
+    /// without. Without the feature, nothing is encrypted.
     ///
     /// # Errors
     ///
@@ -103,14 +145,17 @@ impl PostgresBuilder {
                 "the URL of Postgres cannot be read; write it like postgres://user@host:5432/database";
             Error::new(ErrorKind::Config, message)
         })?;
-        let manager = Manager::new(config, NoTls);
+        #[cfg(feature = "tls")]
+        let manager = Manager::new(config, crate::tls::connector(self.tls.clone())?);
+        #[cfg(not(feature = "tls"))]
+        let manager = Manager::new(config, tokio_postgres::NoTls);
         let pool = Pool::builder(manager).max_size(self.connections).build().map_err(|error| {
             Error::new(ErrorKind::Config, "no pool of connections could be made").with_source(error)
         })?;
         self.over(pool).await
     }
 
-    /// Opens the index over a pool of your own, with TLS or settings of your own.
+    /// Opens the index over a pool of your own, with settings of your own.
     ///
     /// # Errors
     ///
@@ -136,8 +181,7 @@ impl PostgresBuilder {
 }
 
 impl PostgresStore {
-    /// Opens the index in schema `meanwhile` of the database at `url`, without TLS; makes its tables where
-    /// they are not.
+    /// Opens the index in schema `meanwhile` of the database at `url`; makes its tables where they are not.
     ///
     /// # Errors
     ///
@@ -154,6 +198,8 @@ impl PostgresStore {
             language: "simple".to_owned(),
             approximate: false,
             connections: 8,
+            #[cfg(feature = "tls")]
+            tls: None,
         }
     }
 
@@ -257,6 +303,14 @@ impl Store for PostgresStore {
         self.fix(&transaction, given).await?;
         write::cache(&transaction, &self.0.schema, vectors).await?;
         self.commit(transaction, given).await
+    }
+
+    async fn clear_cached(&self) -> Result<u64> {
+        let mut client = self.client().await?;
+        let transaction = client.transaction().await.map_err(failed)?;
+        let cleared = write::clear_cached(&transaction, &self.0.schema).await?;
+        self.commit(transaction, None).await?;
+        Ok(cleared)
     }
 
     async fn search(&self, query: &SearchQuery) -> Result<Vec<Scored>> {

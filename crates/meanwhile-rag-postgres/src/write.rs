@@ -10,6 +10,9 @@ use crate::failure::failed;
 use crate::schema::Schema;
 use crate::words;
 
+/// Chunks that are written by one statement: what is prepared for it takes a millisecond of whoever polls.
+const PART: usize = 64;
+
 /// Writes a document in place of what there was under its id; `language` is that of the index.
 pub(crate) async fn put(
     transaction: &Transaction<'_>,
@@ -33,19 +36,34 @@ pub(crate) async fn put(
     .await?;
     let old = format!("DELETE FROM {schema}.chunks WHERE document = $1");
     execute(transaction, &old, &[&document.id]).await?;
-    if indexed.chunks.is_empty() {
-        return Ok(());
+    let mut vectors = indexed.vectors.chunks(PART);
+    for (part, first) in indexed.chunks.chunks(PART).zip((0..).step_by(PART)) {
+        let vectors = vectors.next().unwrap_or_default();
+        put_chunks(transaction, schema, language, &document.id, first, part, vectors).await?;
     }
-    let rows = Rows::of(&indexed.chunks)?;
-    let dimensions = indexed.vectors.first().map_or(0, Vec::len);
+    Ok(())
+}
+
+/// Writes some chunks of a document, the first of which stands at the place `first`.
+async fn put_chunks(
+    transaction: &Transaction<'_>,
+    schema: &Schema,
+    language: &str,
+    document: &str,
+    first: i64,
+    chunks: &[Chunk],
+    vectors: &[Vec<f32>],
+) -> Result<()> {
+    let rows = Rows::of(chunks)?;
+    let dimensions = vectors.first().map_or(0, Vec::len);
     let dimensions = i64::try_from(dimensions).unwrap_or(i64::MAX);
-    let values: Vec<f32> = indexed.vectors.concat();
+    let values: Vec<f32> = vectors.concat();
     execute(
         transaction,
         &format!(
             "INSERT INTO {schema}.chunks
                 (document, position, first_byte, end_byte, length, key, metadata, text, words, vector)
-            SELECT $1, place - 1, first_byte, end_byte, length, key, metadata, text,
+            SELECT $1, $12::int8 + place - 1, first_byte, end_byte, length, key, metadata, text,
                 to_tsvector($2::text::regconfig, plain),
                 CASE WHEN $3::int8 > 0 THEN
                     ($4::float4[])[((place - 1) * $3::int8 + 1)::int4 : (place * $3::int8)::int4]::vector
@@ -55,7 +73,7 @@ pub(crate) async fn put(
                 AS rows (first_byte, end_byte, length, key, metadata, text, plain, place)"
         ),
         &[
-            &document.id,
+            &document,
             &language,
             &dimensions,
             &values,
@@ -66,6 +84,7 @@ pub(crate) async fn put(
             &rows.metadata,
             &rows.texts,
             &rows.words,
+            &first,
         ],
     )
     .await?;
@@ -74,7 +93,7 @@ pub(crate) async fn put(
         "DELETE FROM {schema}.cached WHERE key IN (SELECT key FROM {schema}.cached
             WHERE key = ANY ($1::bytea[]) ORDER BY key FOR UPDATE SKIP LOCKED)"
     );
-    if !indexed.vectors.is_empty() {
+    if !vectors.is_empty() {
         execute(transaction, &cached, &[&rows.keys]).await?;
     }
     Ok(())
@@ -135,6 +154,20 @@ pub(crate) async fn cache(
     schema: &Schema,
     vectors: &[(ChunkKey, Vec<f32>)],
 ) -> Result<()> {
+    // Rows are locked in the order of their keys.
+    let mut sorted: Vec<&(ChunkKey, Vec<f32>)> = vectors.iter().collect();
+    sorted.sort_by_key(|(key, _)| *key);
+    for part in sorted.chunks(PART) {
+        cache_part(transaction, schema, part).await?;
+    }
+    Ok(())
+}
+
+async fn cache_part(
+    transaction: &Transaction<'_>,
+    schema: &Schema,
+    vectors: &[&(ChunkKey, Vec<f32>)],
+) -> Result<()> {
     let keys: Vec<&[u8]> = vectors.iter().map(|(key, _)| key.as_bytes().as_slice()).collect();
     let dimensions = number(vectors.first().map_or(0, |(_, vector)| vector.len()))?;
     let values: Vec<f32> = vectors.iter().flat_map(|(_, vector)| vector).copied().collect();
@@ -146,6 +179,15 @@ pub(crate) async fn cache(
         ON CONFLICT (key) DO UPDATE SET vector = excluded.vector"
     );
     execute(transaction, &sql, &[&keys, &dimensions, &values]).await.map(drop)
+}
+
+/// Deletes cached vectors but for those that somebody is writing or deleting now; returns how many there were.
+pub(crate) async fn clear_cached(transaction: &Transaction<'_>, schema: &Schema) -> Result<u64> {
+    let sql = format!(
+        "DELETE FROM {schema}.cached WHERE key IN
+            (SELECT key FROM {schema}.cached ORDER BY key FOR UPDATE SKIP LOCKED)"
+    );
+    execute(transaction, &sql, &[]).await
 }
 
 async fn execute(

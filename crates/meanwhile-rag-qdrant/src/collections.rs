@@ -7,9 +7,13 @@ use http::Method;
 use meanwhile_core::{Error, ErrorKind, Result};
 use meanwhile_rag::dimension_mismatch;
 use serde::de::IgnoredAny;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::server::Server;
+
+/// Fields of chunks that conditions are about, and what they hold.
+const INDEXED: [(&str, &str); 4] =
+    [("document", "keyword"), ("key", "keyword"), ("facts", "keyword"), ("index", "integer")];
 
 /// Names of collections, and what is known about them.
 #[derive(Debug)]
@@ -62,11 +66,21 @@ impl Collections {
         known
     }
 
-    /// Whether there are collections, and the dimensions of their vectors once there has been one.
+    /// Whether there are collections, and the dimensions of their vectors where they are known.
     pub(crate) async fn look(&self) -> Result<Option<Option<usize>>> {
+        self.look_until(|known| known.made).await
+    }
+
+    /// Whether there are collections, and the dimensions of their vectors once there has been one: asks
+    /// anew while there is none, as another program may have written it.
+    pub(crate) async fn look_for_vectors(&self) -> Result<Option<Option<usize>>> {
+        self.look_until(|known| known.dimensions.is_some()).await
+    }
+
+    async fn look_until(&self, suits: impl Fn(Known) -> bool) -> Result<Option<Option<usize>>> {
         let mut known = self.known();
-        if known.dimensions.is_none() {
-            known = self.keep(self.ask().await?);
+        if !suits(known) {
+            known = self.keep(self.ask().await?.0);
         }
         Ok(known.made.then_some(known.dimensions))
     }
@@ -78,15 +92,20 @@ impl Collections {
         let mut known = self.known();
         if !suits(known) {
             let _making = self.making.lock().await;
-            known = self.keep(self.ask().await?);
-            if !known.made {
+            let (asked, indexed) = self.ask().await?;
+            known = self.keep(asked);
+            if known.made {
+                // Whoever made the collection may not have come so far.
+                self.index(&indexed).await?;
+            } else {
                 self.create(given).await?;
-            } else if let (None, Some(given)) = (known.dimensions, given) {
+            }
+            if let (true, None, Some(given)) = (known.made, known.dimensions, given) {
                 self.add_vectors(given).await?;
             }
             if !suits(known) {
                 // What another program has made meanwhile counts.
-                known = self.keep(self.ask().await?);
+                known = self.keep(self.ask().await?.0);
             }
         }
         match (known.dimensions, given) {
@@ -95,16 +114,20 @@ impl Collections {
         }
     }
 
-    async fn ask(&self) -> Result<Known> {
+    /// What there is, and the fields of chunks that are indexed.
+    async fn ask(&self) -> Result<(Known, Vec<String>)> {
         let found: Option<Value> = self.server.find(&self.chunks()).await?;
-        let Some(found) = found else { return Ok(Known::default()) };
+        let Some(found) = found else { return Ok((Known::default(), Vec::new())) };
         let size = found.pointer("/config/params/vectors/dense/size").and_then(Value::as_u64);
-        Ok(Known { made: true, dimensions: size.and_then(|size| usize::try_from(size).ok()) })
+        let dimensions = size.and_then(|size| usize::try_from(size).ok());
+        let indexed = found.get("payload_schema").and_then(Value::as_object);
+        let indexed = indexed.into_iter().flat_map(Map::keys).cloned().collect();
+        Ok((Known { made: true, dimensions }, indexed))
     }
 
     async fn create(&self, given: Option<usize>) -> Result<()> {
         // The collection of chunks comes last: where it is, the others are.
-        self.create_one(&self.documents(), &json!({"vectors": {}}), &[]).await?;
+        self.create_one(&self.documents(), &json!({"vectors": {}})).await?;
         let mut vectors = json!({});
         if let Some(given) = given {
             self.create_cached(given).await?;
@@ -112,31 +135,31 @@ impl Collections {
         }
         let words = json!({"words": {"modifier": "idf"}});
         let chunks = json!({"vectors": vectors, "sparse_vectors": words});
-        self.create_one(&self.chunks(), &chunks, &["document", "key", "facts"]).await
+        self.create_one(&self.chunks(), &chunks).await?;
+        self.index(&[]).await
     }
 
     async fn create_cached(&self, given: usize) -> Result<()> {
         let vectors = json!({"vectors": {"dense": {"size": given, "distance": "Cosine"}}});
-        self.create_one(&self.cached(), &vectors, &[]).await
+        self.create_one(&self.cached(), &vectors).await
     }
 
-    async fn create_one(&self, path: &str, settings: &Value, indexed: &[&str]) -> Result<()> {
+    async fn create_one(&self, path: &str, settings: &Value) -> Result<()> {
         match self.server.ask::<IgnoredAny>(Method::PUT, path, settings).await {
             // Another program was first.
-            Err(error) if error.kind() == ErrorKind::Conflict => {}
-            made => {
-                made?;
+            Err(error) if error.kind() == ErrorKind::Conflict => Ok(()),
+            made => made.map(drop),
+        }
+    }
+
+    /// Makes the indexes on fields of chunks that are not there.
+    async fn index(&self, there: &[String]) -> Result<()> {
+        let path = format!("{}/index?wait=true", self.chunks());
+        for (field, kind) in INDEXED {
+            if !there.iter().any(|there| there == field) {
+                let index = json!({"field_name": field, "field_schema": kind});
+                self.server.ask::<IgnoredAny>(Method::PUT, &path, &index).await?;
             }
-        }
-        for field in indexed {
-            let path = format!("{path}/index?wait=true");
-            let index = json!({"field_name": field, "field_schema": "keyword"});
-            self.server.ask::<IgnoredAny>(Method::PUT, &path, &index).await?;
-        }
-        if !indexed.is_empty() {
-            let path = format!("{path}/index?wait=true");
-            let index = json!({"field_name": "index", "field_schema": "integer"});
-            self.server.ask::<IgnoredAny>(Method::PUT, &path, &index).await?;
         }
         Ok(())
     }

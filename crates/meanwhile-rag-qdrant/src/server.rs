@@ -4,12 +4,16 @@ use bytes::Bytes;
 use http::{Method, Request, StatusCode};
 use meanwhile_core::{Error, ErrorKind, Result};
 use meanwhile_http::{Body, Client, Endpoint, status};
-use serde::Serialize;
+use meanwhile_rag::offload;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 /// What is read of an answer that is no success.
 const SHOWN: usize = 2_000;
+
+/// Answers longer than this, in bytes, are read on a thread of their own.
+const SHORT: usize = 32 * 1024;
 
 /// The most bytes of one answer.
 const LIMIT: usize = 256 * 1024 * 1024;
@@ -27,7 +31,7 @@ impl Server {
     /// # Errors
     ///
     /// What the server says is wrong, by its status; connection errors.
-    pub(crate) async fn ask<T: DeserializeOwned>(
+    pub(crate) async fn ask<T: DeserializeOwned + Send + 'static>(
         &self,
         method: Method,
         path: &str,
@@ -37,17 +41,22 @@ impl Server {
         if !status.is_success() {
             return Err(refusal(status, &body));
         }
-        let unexpected = |error| {
+        let read = if body.len() > SHORT {
+            offload("reading of an answer", move || read(&body)).await?
+        } else {
+            read(&body)
+        };
+        read.map_err(|error| {
             let message = "the answer is not what Qdrant answers; check the URL";
             Error::new(ErrorKind::Decode, message).with_provider("qdrant").with_source(error)
-        };
-        let mut answer: Value = serde_json::from_slice(&body).map_err(unexpected)?;
-        let result = answer.get_mut("result").map_or(Value::Null, Value::take);
-        serde_json::from_value(result).map_err(unexpected)
+        })
     }
 
     /// As [`ask`](Self::ask); `None` where the server knows no such thing.
-    pub(crate) async fn find<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>> {
+    pub(crate) async fn find<T: DeserializeOwned + Send + 'static>(
+        &self,
+        path: &str,
+    ) -> Result<Option<T>> {
         match self.ask(Method::GET, path, &()).await {
             Ok(found) => Ok(Some(found)),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
@@ -83,6 +92,15 @@ impl Server {
         let (head, body) = sent.into_parts();
         Ok((head.status, whole(body).await?))
     }
+}
+
+fn read<T: DeserializeOwned>(body: &[u8]) -> serde_json::Result<T> {
+    #[derive(Deserialize)]
+    struct Answer<T> {
+        result: T,
+    }
+
+    serde_json::from_slice(body).map(|Answer { result }| result)
 }
 
 async fn whole(mut body: Body) -> Result<Vec<u8>> {

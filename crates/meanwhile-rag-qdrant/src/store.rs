@@ -1,16 +1,16 @@
 //! [`QdrantStore`], a [`Store`] in a Qdrant server.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::ops::Range;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use futures_util::lock::Mutex;
+use futures_util::lock::{Mutex, MutexGuard};
 use http::Method;
 use meanwhile_core::{Error, ErrorKind, Result};
-use meanwhile_http::{Client, Endpoint, Secret};
+use meanwhile_http::{BaseUrl, Client, Endpoint, Secret};
 use meanwhile_rag::{
     Chunk, ChunkKey, Counts, Document, DocumentState, IndexedDocument, Origin, Scored, SearchBy,
     SearchQuery, Store, dimension_mismatch,
@@ -26,8 +26,9 @@ use crate::points::{
 use crate::search::{Asked, search};
 use crate::server::Server;
 
-/// Points that are written by one request: written and read as JSON, they take less than a millisecond.
+/// Points that are written by one request, and the most numbers of their vectors.
 const WRITTEN: usize = 64;
+const NUMBERS: usize = 32 * 384;
 
 /// Points that are read by one request.
 const READ: usize = 500;
@@ -43,17 +44,36 @@ const LOCKS: usize = 64;
 /// server but for the order of texts and of whole numbers beyond 2⁵³, which is checked here, on more chunks
 /// than are wanted. Vectors come back with a length of 1.
 ///
-/// Qdrant has no transactions. A document is first marked as not done, then its chunks are written over,
-/// what is left of the old ones is deleted, and it is marked as done last: whatever ends the work on the
-/// way, the document is ingested again. A search in between may find old and new chunks. In one process,
-/// writes of one document wait for each other; **two processes must not write the same document at once**.
+/// Qdrant has no transactions. A document is first there and marked as not done, then its chunks are written
+/// over, what is left of the old ones is deleted, and it is marked as done last: whatever ends the work on
+/// the way, the document is listed, and ingested again or deleted by the next run. A deletion goes the same
+/// way back. A search in between may find old and new chunks. In one process, writes and deletions of one
+/// document wait for each other; **two processes must not write the same document at once**.
 ///
 /// [`document_ids`](Store::document_ids) reads all ids for every page: Qdrant has no order of texts. An
 /// index that began with text alone and is given vectors later needs a server that can add them to a
 /// collection.
 ///
+/// A document is written as JSON by whoever polls: one of a megabyte takes it some milliseconds.
+///
 /// There are no clocks: put a timeout around a future where you need one. Dropping it closes the
 /// connection.
+///
+/// ```
+/// # use meanwhile_core::ErrorKind;
+/// # use meanwhile_rag::{Document, Index};
+/// # use meanwhile_rag_qdrant::QdrantStore;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> meanwhile_core::Result<()> {
+/// # // Nobody listens there any more.
+/// # let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+/// # let url = format!("http://{closed}");
+/// let index = Index::new(QdrantStore::builder(url, "knowledge").build()?);
+/// // The server is down.
+/// let error = index.retrieve("Are gift cards taken back?").await.unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::Connection);
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct QdrantStore(Arc<Inner>);
 
@@ -65,9 +85,21 @@ struct Inner {
 }
 
 /// How a [`QdrantStore`] is to be opened.
+///
+/// ```
+/// use meanwhile_core::ErrorKind;
+/// use meanwhile_rag_qdrant::QdrantStore;
+///
+/// let builder = QdrantStore::builder("https://qdrant.example:6333", "knowledge");
+/// let store = builder.api_key("s3cret").approximate().build()?;
+/// assert!(!format!("{store:?}").contains("s3cret"));
+/// let error = QdrantStore::builder("not an address", "knowledge").build().unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::Config);
+/// # Ok::<(), meanwhile_core::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct QdrantBuilder {
-    url: String,
+    url: BaseUrl,
     collection: String,
     api_key: Option<Secret>,
     client: Option<Client>,
@@ -82,9 +114,9 @@ impl QdrantBuilder {
         self
     }
 
-    /// Sends through a client of your own.
+    /// Sends requests through another HTTP client than the shared one.
     #[must_use]
-    pub fn client(mut self, client: Client) -> Self {
+    pub fn http_client(mut self, client: Client) -> Self {
         self.client = Some(client);
         self
     }
@@ -122,7 +154,12 @@ struct Read {
     #[serde(default)]
     payload: Value,
     #[serde(default)]
-    vector: Option<HashMap<String, Value>>,
+    vector: Option<Dense>,
+}
+
+#[derive(Deserialize)]
+struct Dense {
+    dense: Option<Vec<f32>>,
 }
 
 #[derive(Deserialize)]
@@ -137,10 +174,14 @@ struct Count {
 }
 
 impl Read {
-    fn dense(mut self) -> Result<Option<Vec<f32>>> {
-        let dense = self.vector.as_mut().and_then(|vectors| vectors.remove("dense"));
-        dense.map(payload).transpose()
+    fn dense(self) -> Option<Vec<f32>> {
+        self.vector.and_then(|vectors| vectors.dense)
     }
+}
+
+/// How many points with vectors of these dimensions are written by one request.
+fn points_at_once(dimensions: Option<usize>) -> usize {
+    (NUMBERS / dimensions.unwrap_or(1).max(1)).clamp(1, WRITTEN)
 }
 
 impl QdrantStore {
@@ -149,7 +190,7 @@ impl QdrantStore {
     #[must_use]
     pub fn builder(url: impl Into<String>, collection: impl Into<String>) -> QdrantBuilder {
         QdrantBuilder {
-            url: url.into(),
+            url: BaseUrl::from(url),
             collection: collection.into(),
             api_key: None,
             client: None,
@@ -192,26 +233,55 @@ impl QdrantStore {
         }
     }
 
-    async fn lock(&self, id: &str) -> Option<futures_util::lock::MutexGuard<'_, ()>> {
-        let mut hasher = DefaultHasher::new();
-        id.hash(&mut hasher);
-        let place = usize::try_from(hasher.finish() % LOCKS as u64).unwrap_or_default();
-        match self.0.locks.get(place) {
-            Some(lock) => Some(lock.lock().await),
-            None => None,
+    /// Waits until nobody else in this process writes or deletes these documents.
+    async fn lock<'a>(&'a self, ids: impl IntoIterator<Item = &'a str>) -> Vec<MutexGuard<'a, ()>> {
+        let place = |id: &str| {
+            let mut hasher = DefaultHasher::new();
+            id.hash(&mut hasher);
+            usize::try_from(hasher.finish() % LOCKS as u64).unwrap_or_default()
+        };
+        // In one order, so that nobody waits in a circle.
+        let places: BTreeSet<usize> = ids.into_iter().map(place).collect();
+        let mut held = Vec::with_capacity(places.len());
+        for lock in places.into_iter().filter_map(|place| self.0.locks.get(place)) {
+            held.push(lock.lock().await);
         }
+        held
+    }
+
+    /// Marks documents as not done, those that are there.
+    async fn begin(&self, own: &[String]) -> Result<()> {
+        let path = format!("{}/points/payload?wait=true", self.0.collections.documents());
+        let begun = json!({"payload": {"done": false}, "filter": {"must": [{"has_id": own}]}});
+        self.send(Method::POST, &path, &begun).await
     }
 
     async fn write(&self, indexed: &IndexedDocument) -> Result<()> {
         let collections = &self.0.collections;
         let (chunks, documents) = (collections.chunks(), collections.documents());
         let own = document_id(&indexed.document.id);
-        let begun = json!({"payload": {"done": false}, "filter": {"must": [{"has_id": [own]}]}});
-        self.send(Method::POST, &format!("{documents}/points/payload?wait=true"), &begun).await?;
+        let point = |done| Point {
+            id: own.clone(),
+            vector: Vectors::default(),
+            payload: DocumentPayload {
+                state: indexed.state.clone(),
+                done,
+                document: indexed.document.clone(),
+            },
+        };
+        let there = json!({"filter": {"must": [{"has_id": [own]}]}, "exact": true});
+        let there: Count =
+            self.0.server.ask(Method::POST, &format!("{documents}/points/count"), &there).await?;
+        if there.count > 0 {
+            self.begin(std::slice::from_ref(&own)).await?;
+        } else {
+            // Chunks belong to a document that is listed, at any moment.
+            self.upsert(&documents, &[point(false)]).await?;
+        }
 
         let vectors = indexed.vectors.iter().map(Some).chain(std::iter::repeat(None));
         let all: Vec<(&Chunk, Option<&Vec<f32>>)> = indexed.chunks.iter().zip(vectors).collect();
-        for part in all.chunks(WRITTEN) {
+        for part in all.chunks(points_at_once(indexed.vectors.first().map(Vec::len))) {
             let mut points = Vec::with_capacity(part.len());
             for (chunk, vector) in part {
                 let words = Words::of_chunk(&chunk.text);
@@ -228,13 +298,7 @@ impl QdrantStore {
             {"key": "index", "range": {"gte": indexed.chunks.len()}},
         ]}});
         self.send(Method::POST, &format!("{chunks}/points/delete?wait=true"), &left).await?;
-        let payload = DocumentPayload {
-            state: indexed.state.clone(),
-            done: true,
-            document: indexed.document.clone(),
-        };
-        let done = Point { id: own, vector: Vectors::default(), payload };
-        self.upsert(&documents, &[done]).await?;
+        self.upsert(&documents, &[point(true)]).await?;
         if indexed.vectors.is_empty() {
             return Ok(());
         }
@@ -288,7 +352,7 @@ impl Store for QdrantStore {
     async fn put(&self, document: IndexedDocument) -> Result<()> {
         let given = document.check()?;
         self.0.collections.make(given).await?;
-        let _writing = self.lock(&document.document.id).await;
+        let _writing = self.lock([document.document.id.as_str()]).await;
         self.write(&document).await
     }
 
@@ -296,16 +360,18 @@ impl Store for QdrantStore {
         if self.0.collections.look().await?.is_none() || document_ids.is_empty() {
             return Ok(0);
         }
+        let _writing = self.lock(document_ids.iter().map(String::as_str)).await;
         let there = self.documents(document_ids).await?.len();
         let collections = &self.0.collections;
         let (chunks, documents) = (collections.chunks(), collections.documents());
         for ids in document_ids.chunks(READ) {
-            // The documents first: one whose chunks are gone must not be marked as done.
+            // One whose chunks are gone must not be marked as done, and is listed until they are.
             let own: Vec<String> = ids.iter().map(|id| document_id(id)).collect();
-            let path = format!("{documents}/points/delete?wait=true");
-            self.send(Method::POST, &path, &json!({"points": own})).await?;
+            self.begin(&own).await?;
             let of = json!({"filter": {"must": [{"key": "document", "match": {"any": ids}}]}});
             self.send(Method::POST, &format!("{chunks}/points/delete?wait=true"), &of).await?;
+            let path = format!("{documents}/points/delete?wait=true");
+            self.send(Method::POST, &path, &json!({"points": own})).await?;
         }
         Ok(u64::try_from(there).unwrap_or(u64::MAX))
     }
@@ -340,13 +406,13 @@ impl Store for QdrantStore {
 
     async fn cached_vectors(&self, keys: &[ChunkKey]) -> Result<Vec<Option<Vec<f32>>>> {
         let collections = &self.0.collections;
-        if keys.is_empty() || collections.look().await?.flatten().is_none() {
+        if keys.is_empty() || collections.look_for_vectors().await?.flatten().is_none() {
             return Ok(vec![None; keys.len()]);
         }
         let mut found: HashMap<String, Vec<f32>> = HashMap::new();
         let ids: Vec<String> = keys.iter().map(vector_id).collect();
         for read in self.retrieve(&collections.cached(), &ids, true).await? {
-            if let (Some(id), Some(vector)) = (read.id.as_str().map(str::to_owned), read.dense()?) {
+            if let (Some(id), Some(vector)) = (read.id.as_str().map(str::to_owned), read.dense()) {
                 found.insert(id, vector);
             }
         }
@@ -363,7 +429,7 @@ impl Store for QdrantStore {
             for mut read in self.scroll(&collections.chunks(), body).await? {
                 let key: Option<ChunkKey> =
                     read.payload.get_mut("key").map(Value::take).map(payload).transpose()?;
-                if let (Some(key), Some(vector)) = (key, read.dense()?) {
+                if let (Some(key), Some(vector)) = (key, read.dense()) {
                     found.insert(vector_id(&key), vector);
                 }
             }
@@ -383,7 +449,7 @@ impl Store for QdrantStore {
             ));
         }
         self.0.collections.make(Some(first.len())).await?;
-        for part in vectors.chunks(WRITTEN) {
+        for part in vectors.chunks(points_at_once(Some(first.len()))) {
             let point = |(key, vector): &'_ (ChunkKey, Vec<f32>)| json!({"id": vector_id(key), "vector": {"dense": vector}, "payload": {}});
             let points: Vec<Value> = part.iter().map(point).collect();
             self.upsert(&self.0.collections.cached(), &points).await?;
@@ -391,12 +457,30 @@ impl Store for QdrantStore {
         Ok(())
     }
 
+    async fn clear_cached(&self) -> Result<u64> {
+        let collections = &self.0.collections;
+        if collections.look_for_vectors().await?.flatten().is_none() {
+            return Ok(0);
+        }
+        // Those of stored chunks are not among them.
+        let cleared = self.count_of(&collections.cached()).await?;
+        if cleared > 0 {
+            let path = format!("{}/points/delete?wait=true", collections.cached());
+            self.send(Method::POST, &path, &json!({"filter": {}})).await?;
+        }
+        Ok(cleared)
+    }
+
     async fn search(&self, query: &SearchQuery) -> Result<Vec<Scored>> {
         let inner = &*self.0;
         if query.limit == 0 {
             return Ok(Vec::new());
         }
-        let Some(dimensions) = inner.collections.look().await? else { return Ok(Vec::new()) };
+        let looked = match &query.by {
+            SearchBy::Vector(_) => inner.collections.look_for_vectors().await?,
+            SearchBy::Text(_) => inner.collections.look().await?,
+        };
+        let Some(dimensions) = looked else { return Ok(Vec::new()) };
         let asked = match &query.by {
             SearchBy::Vector(vector) => {
                 let Some(dimensions) = dimensions else { return Ok(Vec::new()) };
@@ -437,7 +521,9 @@ impl Store for QdrantStore {
 
     async fn count(&self) -> Result<Counts> {
         let collections = &self.0.collections;
-        let Some(dimensions) = collections.look().await? else { return Ok(Counts::default()) };
+        let Some(dimensions) = collections.look_for_vectors().await? else {
+            return Ok(Counts::default());
+        };
         let documents = self.count_of(&collections.documents()).await?;
         let chunks = self.count_of(&collections.chunks()).await?;
         Ok(Counts::new(documents, chunks, dimensions))

@@ -25,7 +25,7 @@ pub(crate) fn failed(error: rusqlite::Error) -> Error {
         ),
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => (
             ErrorKind::Decode,
-            "the file is no SQLite database, or a damaged one; remove it and ingest again",
+            "the file is no SQLite database, or a damaged one; give the index another path, and ingest again",
         ),
         _ => (ErrorKind::Other, "SQLite failed"),
     };

@@ -24,8 +24,11 @@ pub(crate) struct Searcher(Arc<RwLock<Copied>>);
 #[derive(Debug, Default)]
 struct Copied {
     matrix: Matrix,
-    /// The revision of the file that this is; `None` before the first reading, and after one that failed.
-    revision: Option<i64>,
+    /// The revision of the file that this is, or of which some is here already.
+    revision: i64,
+    /// Whether all of it is here: a reading that was given up is gone on with by the next search, so that
+    /// searches with little time come to an end, too.
+    is_whole: bool,
     epoch: i64,
     last_chunk: i64,
     last_removal: i64,
@@ -74,7 +77,7 @@ impl Searcher {
             check_dimensions(&transaction, vector)?;
             let now = revision(&transaction)?;
             let copied = self.0.read().unwrap_or_else(PoisonError::into_inner);
-            if copied.revision == Some(now.0) {
+            if copied.is_whole && copied.revision == now.0 {
                 return scan(&transaction, &copied);
             }
             drop(copied);
@@ -95,15 +98,17 @@ impl Copied {
     /// unless this is a copy of a later moment.
     fn update(&mut self, transaction: &Transaction<'_>, now: (i64, i64)) -> Result<()> {
         let (revision, epoch) = now;
-        if self.revision.is_some_and(|copied| copied >= revision) {
+        if self.is_whole && self.revision >= revision {
             return Ok(());
         }
-        let resumes = self.revision.take().is_some() && self.epoch == epoch;
+        // Rows of a later moment cannot be taken back.
+        let resumes = self.epoch == epoch && self.revision <= revision;
         if !resumes || self.forgotten(transaction)? {
             *self = Self { epoch, ..Self::default() };
         }
+        (self.revision, self.is_whole) = (revision, false);
         self.read_changes(transaction).map_err(failed)?;
-        self.revision = Some(revision);
+        self.is_whole = true;
         Ok(())
     }
 

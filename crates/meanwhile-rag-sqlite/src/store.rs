@@ -28,13 +28,29 @@ const READERS: usize = 4;
 /// it begins. Only the file system must be a local one.
 ///
 /// Search by vector is exact. The first one reads all vectors into memory; later ones read what has
-/// changed. Text is searched without regard to case and accents, whole words only, scored by BM25.
+/// changed, and go on where one that was given up has stopped. Text is searched without regard to case and accents, whole words only, scored by BM25.
 /// A condition on metadata is checked against every chunk that may be found.
 ///
 /// What has been written survives the end of the process at any moment. A loss of power may take back the
 /// last few transactions, whole: those documents are then not marked as done.
 ///
 /// Dropping a future stops its work; what it was writing is rolled back.
+///
+/// ```
+/// # use meanwhile_rag::{Document, Index};
+/// # use meanwhile_rag_sqlite::SqliteStore;
+/// # futures::executor::block_on(async {
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let path = folder.path().join("knowledge.sqlite");
+/// let index = Index::new(SqliteStore::open(&path).await?);
+/// index.ingest().run_all([Document::new("gifts", "Gift cards are not taken back.")]).await?;
+/// drop(index);
+/// // Later, in another process:
+/// let index = Index::new(SqliteStore::open(&path).await?);
+/// let found = index.retrieve("Are gift cards taken back?").await?;
+/// assert_eq!(found[0].chunk.document_id, "gifts");
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Clone)]
 pub struct SqliteStore(Arc<Inner>);
 
@@ -123,6 +139,10 @@ impl Store for SqliteStore {
     async fn cache_vectors(&self, vectors: &[(ChunkKey, Vec<f32>)]) -> Result<()> {
         let vectors = vectors.to_vec();
         self.0.writer.run(move |connection, _| write::cache(connection, &vectors)).await
+    }
+
+    async fn clear_cached(&self) -> Result<u64> {
+        self.0.writer.run(|connection, _| write::clear_cached(connection)).await
     }
 
     async fn search(&self, query: &SearchQuery) -> Result<Vec<Scored>> {

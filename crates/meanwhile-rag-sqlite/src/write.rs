@@ -63,6 +63,16 @@ pub(crate) fn cache(connection: &mut Connection, vectors: &[(ChunkKey, Vec<f32>)
     })
 }
 
+/// Deletes the vectors that no chunk has; returns how many there were.
+pub(crate) fn clear_cached(connection: &mut Connection) -> Result<u64> {
+    change(connection, |transaction| {
+        let sql = "DELETE FROM vectors
+            WHERE NOT EXISTS (SELECT 1 FROM chunks WHERE chunks.vector = vectors.id)";
+        let deleted = transaction.execute(sql, []).map_err(failed)?;
+        Ok(deleted as u64)
+    })
+}
+
 fn change<T>(
     connection: &mut Connection,
     work: impl FnOnce(&Transaction<'_>) -> Result<T>,

@@ -1,16 +1,6 @@
 //! [`Ask`], the model that an engine asks, and the settings that it asks with.
 
-use std::sync::OnceLock;
-
 use meanwhile_core::{Call, Extract, Message, Prompt, Registry, Settings};
-
-static REGISTRY: OnceLock<Registry> = OnceLock::new();
-
-/// Sets where engines look up `provider/model` strings. The first one counts; the `meanwhile` facade sets its
-/// own when its registry is first used.
-pub fn set_registry(registry: &Registry) {
-    REGISTRY.get_or_init(|| registry.clone());
-}
 
 /// Whom to ask. Without a model of its own, the one of the scope or of the process is asked.
 #[derive(Debug, Clone, Default)]
@@ -28,15 +18,8 @@ impl Ask {
     ) -> Call<'static, T> {
         let mut prompt = Prompt::from(messages);
         prompt.settings = self.settings.clone();
-        let none;
-        let registry = match self.registry.as_ref().or_else(|| REGISTRY.get()) {
-            Some(registry) => registry,
-            None => {
-                none = Registry::new();
-                &none
-            }
-        };
-        Call::new(name, registry, Ok(prompt))
+        let registry = self.registry.clone().unwrap_or_else(Registry::global);
+        Call::new(name, &registry, Ok(prompt))
     }
 }
 
@@ -63,7 +46,7 @@ macro_rules! asks {
             }
 
             /// Sets where `provider/model` strings are looked up, instead of in the registry of the process
-            /// ([`set_registry`](crate::set_registry)).
+            /// ([`Registry::global`](meanwhile_core::Registry::global)).
             #[must_use = "settings are set on the value that is returned"]
             pub fn registry(mut self, registry: &meanwhile_core::Registry) -> Self {
                 self.$($place).+.registry = Some(registry.clone());

@@ -9,6 +9,23 @@ use serde::{Deserialize, Serialize};
 use crate::{ChunkKey, Document, Metadata};
 
 /// A piece of a document: what is embedded, found, and quoted.
+///
+/// ```
+/// # use meanwhile_rag::{Document, Index, MemoryStore, Store as _};
+/// # futures::executor::block_on(async {
+/// # let index = Index::new(MemoryStore::new());
+/// # index.ingest().run_all([
+/// #     Document::new("refunds", "Refunds are paid within 30 days."),
+/// #     Document::new("gifts", "Gift cards are not taken back."),
+/// # ]).await?;
+/// let found = index.retrieve("Are gift cards taken back?").top_k(1).await?;
+/// let chunk = &found[0].chunk;
+/// // It knows where it is from, to the byte.
+/// let document = index.store().document(&chunk.document_id).await?.unwrap();
+/// assert_eq!(document.text[chunk.span.clone()], chunk.text);
+/// assert_eq!((document.id.as_str(), chunk.index), ("gifts", 0));
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Chunk {
@@ -50,6 +67,32 @@ impl Chunk {
 }
 
 /// Where a splitter cuts one chunk, and what it knows about it.
+///
+/// ```
+/// use meanwhile_rag::{Cut, Document, Splitter};
+///
+/// #[derive(Debug)]
+/// struct Lines;
+///
+/// impl Splitter for Lines {
+///     fn fingerprint(&self) -> String {
+///         "lines/1".to_owned()
+///     }
+///
+///     fn split(&self, document: &Document) -> Vec<Cut> {
+///         let mut end = 0;
+///         let lines = document.text.split_inclusive('\n').map(|line| {
+///             let start = end;
+///             end += line.len();
+///             Cut::new(start..end)
+///         });
+///         lines.collect()
+///     }
+/// }
+///
+/// let cuts = Lines.split(&Document::new("numbers", "one\ntwo\n"));
+/// assert_eq!(cuts, [Cut::new(0..4), Cut::new(4..8)]);
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Cut {

@@ -115,12 +115,36 @@ macro_rules! digest {
 digest! {
     /// What a document says: its text and metadata. Two documents of one hash need not be worked on
     /// twice.
+    ///
+    /// ```
+    /// use meanwhile_rag::{ContentHash, Document};
+    ///
+    /// let document = Document::new("refunds", "Refunds are paid within 30 days.");
+    /// let hash = document.hash();
+    /// // As a store writes it down and reads it again, as bytes or as text.
+    /// assert_eq!(ContentHash::from_bytes(*hash.as_bytes()), hash);
+    /// assert_eq!(hash.to_string().parse::<ContentHash>()?, hash);
+    /// assert_ne!(document.with("lang", "en").hash(), hash);
+    /// # Ok::<(), meanwhile_core::Error>(())
+    /// ```
     ContentHash
 }
 
 digest! {
     /// What a chunk's vector is made of: the text that is embedded, how it was cut, and the embedder.
     /// Two chunks of one key have the same vector, in whatever documents they are.
+    ///
+    /// ```
+    /// use meanwhile_rag::ChunkKey;
+    ///
+    /// let key = |embedder: &str| ChunkKey::new("Refunds are paid.", "sentences/1", embedder);
+    /// let small = key("openai/text-embedding-3-small");
+    /// assert_eq!(small, key("openai/text-embedding-3-small"));
+    /// // Vectors of two models say nothing about each other.
+    /// assert_ne!(small, key("openai/text-embedding-3-large"));
+    /// assert_eq!(small.to_string().parse::<ChunkKey>()?, small);
+    /// # Ok::<(), meanwhile_core::Error>(())
+    /// ```
     ChunkKey
 }
 

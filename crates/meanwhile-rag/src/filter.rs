@@ -57,6 +57,17 @@ pub enum Filter {
 }
 
 /// What a field is compared with.
+///
+/// ```
+/// use meanwhile_rag::{Document, Filter, FilterValue, eq, ge};
+///
+/// // The functions make it of whatever stands there.
+/// assert_eq!(eq("lang", "en"), Filter::Eq("lang".into(), FilterValue::Text("en".into())));
+/// assert_eq!(ge("year", 2020), Filter::Ge("year".into(), FilterValue::Integer(2020)));
+/// // Numbers compare by value, whether whole or not.
+/// let document = Document::new("a", "…").with("year", 2020);
+/// assert!(Filter::Eq("year".into(), FilterValue::Float(2020.0)).matches(&document.metadata));
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum FilterValue {

@@ -1,18 +1,38 @@
 //! [`Index`], a store and an embedder, where ingestion, retrieval, questions and chats begin.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use meanwhile_core::{EmbedPurpose, EmbeddingModel, Error, ErrorKind, Result};
 
-use crate::Store;
+use crate::{DocumentState, Store};
+
+/// Documents that are looked at before the first search by meaning.
+const LOOKED_AT: usize = 100;
 
 /// A store and the embedder that it is filled and searched with. Cheap to clone.
 ///
 /// Without an embedder, documents are found by their words alone.
+///
+/// ```
+/// # use meanwhile_core::{Model, Scripted};
+/// # use meanwhile_rag::{Document, Index, MemoryStore};
+/// # futures::executor::block_on(async {
+/// let index = Index::new(MemoryStore::new());
+/// index.ingest().run_all([Document::new("gifts", "Gift cards are not taken back.")]).await?;
+///
+/// # let model = Model::new(Scripted::new().reply("No [1]."), "any");
+/// let answer = index.query("Are gift cards taken back?").model(model).await?;
+/// assert_eq!(answer.text, "No [1].");
+/// assert_eq!(answer.cited().next().unwrap().chunk.document_id, "gifts");
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone)]
 pub struct Index {
     store: Arc<dyn Store>,
     embedder: Option<EmbeddingModel>,
+    /// Whether the documents of the store are known to have vectors of this embedder. Clones share it.
+    is_checked: Arc<AtomicBool>,
 }
 
 impl Index {
@@ -25,14 +45,27 @@ impl Index {
     /// Makes an index over a shared store.
     #[must_use]
     pub fn of(store: Arc<dyn Store>) -> Self {
-        Self { store, embedder: None }
+        Self { store, embedder: None, is_checked: Arc::default() }
     }
 
     /// Sets what chunks and questions are embedded with. The purpose, query or document, is set by the
     /// index.
+    ///
+    /// Vectors of two models say nothing about each other. The first search by meaning looks at what up to
+    /// a hundred documents were embedded with, and is an error where that was a model of another provider
+    /// or name: see [`trust_embedder`](Self::trust_embedder).
     #[must_use]
     pub fn embedder(mut self, model: EmbeddingModel) -> Self {
         self.embedder = Some(model);
+        self.is_checked = Arc::default();
+        self
+    }
+
+    /// Takes the embedder for the one that the documents were embedded with, although it goes by another
+    /// name: the same model at another host. Set it after the embedder.
+    #[must_use]
+    pub fn trust_embedder(mut self) -> Self {
+        self.is_checked = Arc::new(AtomicBool::new(true));
         self
     }
 
@@ -54,11 +87,67 @@ impl Index {
     ///
     /// [`Config`](ErrorKind::Config) without an embedder; whatever the embedder reports.
     pub async fn embed_query(&self, text: &str) -> Result<Vec<f32>> {
+        self.query_embedder()?.embed_one(text).await
+    }
+
+    /// The embedder, for questions.
+    pub(crate) fn query_embedder(&self) -> Result<EmbeddingModel> {
         let Some(model) = &self.embedder else {
             let message =
                 "the index has no embedder: set one with `.embedder(…)`, or search by text";
             return Err(Error::new(ErrorKind::Config, message));
         };
-        model.clone().purpose(EmbedPurpose::Query).embed_one(text).await
+        Ok(model.clone().purpose(EmbedPurpose::Query))
     }
+
+    /// Checks, once, that the documents were embedded with the embedder of the index, as far as they say so.
+    pub(crate) async fn check_embedder(&self) -> Result<()> {
+        let Some(model) = &self.embedder else { return Ok(()) };
+        if self.is_checked.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let ids = self.store.document_ids(None, LOOKED_AT).await?;
+        let states = self.store.states(&ids).await?;
+        let own = embedder_name(model);
+        for (id, state) in ids.iter().zip(&states) {
+            let Some(other) = state.as_ref().and_then(embedder_of) else { continue };
+            if other != own {
+                let message = format!(
+                    "document {id:?} was embedded with `{other}`, and the index has `{own}`, whose vectors \
+                     mean something else: use the same embedder, ingest the documents again, or say \
+                     `.trust_embedder()` where the two are one model"
+                );
+                return Err(Error::new(ErrorKind::Config, message));
+            }
+        }
+        if !ids.is_empty() {
+            self.is_checked.store(true, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+}
+
+/// Names an embedder: provider, model, and dimensions where they were asked for.
+pub(crate) fn embedder_name(model: &EmbeddingModel) -> String {
+    let settings = model.settings();
+    let name = format!("{}/{}", model.provider(), settings.model);
+    match settings.dimensions {
+        Some(dimensions) => format!("{name} dimensions={dimensions}"),
+        None => name,
+    }
+}
+
+/// Parts of the fingerprint of a document that was ingested.
+pub(crate) const TEXT_ALONE: &str = "text alone";
+pub(crate) const OPTIONS: &str = " options=";
+pub(crate) const FIELDS: &str = "fields=";
+
+/// The embedder of a document that was [ingested](Index::ingest); `None` where it has none, and for one that
+/// was stored in another way.
+fn embedder_of(state: &DocumentState) -> Option<&str> {
+    let mut parts = state.fingerprint.split(" | ");
+    let fields = parts.position(|part| part.starts_with(FIELDS))?;
+    let embedder = state.fingerprint.split(" | ").nth(fields.checked_sub(1)?)?;
+    let name = embedder.split(OPTIONS).next()?;
+    (name != TEXT_ALONE).then_some(name)
 }

@@ -50,6 +50,7 @@ pub use ingest::{
     Strategy,
 };
 pub use memory::MemoryStore;
+pub use offload::offload;
 pub use retriever::{RetrievalQuery, Retriever};
 pub use scored::{Origin, Scored};
 pub use store::{
@@ -63,7 +64,6 @@ mod query;
 mod retrieve;
 mod synthesis;
 
-pub use ask::set_registry;
 pub use chat::{
     ChatEngine, ChatMode, ChatModel, ChatStore, Conversation, InMemoryChatStore, IntoMessage,
     IntoMessages, IntoRole, Memory, Summary, TokenBudget,

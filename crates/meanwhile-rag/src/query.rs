@@ -10,9 +10,29 @@ use meanwhile_core::{AnyTool, Result, Tool, ToolCall, ToolContext, ToolOutput, T
 use crate::ask::asks;
 use crate::retrieve::{Steps, parameters, question, steps};
 use crate::splitters::TokenCounter;
+use crate::synthesis::{chained, sources};
 use crate::{Answer, AnswerStream, Index, RetrievalQuery, Retriever, Synthesis, Synthesizer};
 
 /// Answers questions: finds chunks, and has a model write an answer from them. Cheap to clone.
+///
+/// ```
+/// # use meanwhile_core::{Model, Scripted};
+/// # use meanwhile_rag::{Document, Index, MemoryStore};
+/// # futures::executor::block_on(async {
+/// # let index = Index::new(MemoryStore::new());
+/// # index.ingest().run_all([
+/// #     Document::new("refunds", "Refunds are paid within 30 days."),
+/// #     Document::new("gifts", "Gift cards are not taken back."),
+/// # ]).await?;
+/// # let model = Model::new(Scripted::new().reply("Within 30 days [1].").reply("No [1]."), "any");
+/// // Configured once, asked often.
+/// let engine = index.query_engine().model(model).top_k(3);
+/// let answer = engine.query("When are refunds paid?").await?;
+/// assert_eq!(answer.text, "Within 30 days [1].");
+/// assert_eq!(answer.cited().next().unwrap().chunk.document_id, "refunds");
+/// assert_eq!(engine.query("Are gift cards taken back?").await?.text, "No [1].");
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone)]
 pub struct QueryEngine {
     retriever: Arc<dyn Retriever>,
@@ -108,8 +128,8 @@ impl QueryEngine {
         Query { retriever, query, steps, synthesizer }
     }
 
-    /// Makes a tool of the engine: a model asks it questions and reads its answers. The description tells
-    /// the model what it knows, and when to ask.
+    /// Makes a tool of the engine: a model asks it questions and reads its answers, with the names of the
+    /// documents that they cite below. The description tells the model what it knows, and when to ask.
     #[must_use]
     pub fn tool(self, name: impl Into<String>, description: impl Into<String>) -> AnyTool {
         let (name, description) = (name.into(), description.into());
@@ -128,8 +148,11 @@ impl Query {
     /// Whatever the retriever, a post-processor or the model reports until then; failures after that come as
     /// the last item of the stream.
     pub async fn stream(self) -> Result<AnswerStream> {
-        let found = self.steps.run(&self.retriever, &self.query).await?;
-        self.synthesizer.stream(&self.query.text, found).await
+        let begin = async move {
+            let found = self.steps.run(&self.retriever, &self.query).await?;
+            self.synthesizer.stream(&self.query.text, found).await
+        };
+        chained("query", begin).await
     }
 }
 
@@ -187,8 +210,17 @@ impl Tool for QueryTool {
 
     async fn call(&self, call: &ToolCall, _: &ToolContext) -> Result<ToolOutput> {
         let answer = self.engine.query(question(call)?).await?;
-        let text =
-            if answer.text.is_empty() { "Nothing was found.".to_owned() } else { answer.text };
+        if answer.text.is_empty() {
+            return Ok(ToolOutput::new("Nothing was found."));
+        }
+        // Whoever asked did not see the sources: what the numbers stand for goes with them.
+        let mut text = answer.text.clone();
+        for found in answer.cited() {
+            let place = answer.chunks.iter().position(|chunk| std::ptr::eq(chunk, found));
+            if let Some(place) = place {
+                sources::append(&mut text, &sources::name(place + 1, found));
+            }
+        }
         Ok(ToolOutput::new(text))
     }
 }

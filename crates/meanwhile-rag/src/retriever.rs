@@ -29,6 +29,20 @@ impl<R: Retriever + ?Sized> Retriever for Arc<R> {
 }
 
 /// What to look for.
+///
+/// ```
+/// # use meanwhile_rag::{Document, Index, MemoryStore, RetrievalQuery, Retriever as _, ne};
+/// # futures::executor::block_on(async {
+/// # let index = Index::new(MemoryStore::new());
+/// # index.ingest().run_all([
+/// #     Document::new("refunds", "Refunds are paid within 30 days."),
+/// #     Document::new("gifts", "Gift cards are not taken back."),
+/// # ]).await?;
+/// let query = RetrievalQuery::new("refunds for gift cards").top_k(5).filter(ne("lang", "fr"));
+/// let found = index.retriever().retrieve(&query).await?;
+/// assert_eq!(found.len(), 2);
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RetrievalQuery {

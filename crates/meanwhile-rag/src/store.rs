@@ -72,6 +72,15 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// storage reports.
     async fn cache_vectors(&self, vectors: &[(ChunkKey, Vec<f32>)]) -> Result<()>;
 
+    /// Deletes the vectors that [`cache_vectors`](Self::cache_vectors) wrote and no stored chunk has: of
+    /// documents that never came back, and of texts that have changed since. Returns how many there were.
+    /// Whoever is about to store such chunks pays for their vectors again.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the storage reports.
+    async fn clear_cached(&self) -> Result<u64>;
+
     /// Finds at most `limit` chunks that fulfil the filter, the best first; of equals, the one of the
     /// smaller document id and index first.
     ///
@@ -110,6 +119,23 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
 }
 
 /// A document that is ready to be stored.
+///
+/// ```
+/// # use meanwhile_rag::*;
+/// # futures::executor::block_on(async {
+/// // What an ingestion hands to a store; here by hand, with vectors of one's own.
+/// let text = "Refunds are paid.";
+/// let key = ChunkKey::new(text, "whole/1", "mine");
+/// let chunks = vec![Chunk::new("refunds", 0, 0..text.len(), text, key)];
+/// let vectors = vec![vec![0.6, 0.8]];
+/// let document = Document::new("refunds", text);
+/// let indexed = IndexedDocument::new(document, chunks, vectors, "whole/1 mine");
+/// assert_eq!(indexed.check()?, Some(2));
+/// let store = MemoryStore::new();
+/// store.put(indexed).await?;
+/// assert_eq!(store.cached_vectors(&[key]).await?, [Some(vec![0.6, 0.8])]);
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct IndexedDocument {
@@ -171,6 +197,17 @@ impl IndexedDocument {
 }
 
 /// What a store knows about a document that it holds.
+///
+/// ```
+/// use meanwhile_rag::{Document, DocumentState};
+///
+/// let document = Document::new("refunds", "Refunds are paid within 30 days.");
+/// let stored = DocumentState::new(document.hash(), "sentences/1 openai/text-embedding-3-small");
+/// // The same document, cut and embedded in the same way, need not be worked on again.
+/// let now = DocumentState::new(document.hash(), "sentences/1 openai/text-embedding-3-large");
+/// assert_eq!(now.hash, stored.hash);
+/// assert_ne!(now, stored);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct DocumentState {
@@ -189,6 +226,20 @@ impl DocumentState {
 }
 
 /// What to search a store for.
+///
+/// ```
+/// # use meanwhile_rag::{Document, Index, MemoryStore, SearchQuery, Store as _, eq};
+/// # futures::executor::block_on(async {
+/// let index = Index::new(MemoryStore::new());
+/// let of = |id: &str, lang: &str| Document::new(id, "Refunds are paid.").with("lang", lang);
+/// index.ingest().run_all([of("here", "en"), of("there", "fr")]).await?;
+///
+/// let query = SearchQuery::text("refunds", 10).filter(eq("lang", "fr"));
+/// let found = index.store().search(&query).await?;
+/// assert_eq!(found.len(), 1);
+/// assert_eq!(found[0].chunk.document_id, "there");
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct SearchQuery {
@@ -222,6 +273,21 @@ impl SearchQuery {
 }
 
 /// What chunks are to be near to.
+///
+/// ```
+/// use meanwhile_rag::{SearchBy, SearchQuery};
+///
+/// // What a store does with a query.
+/// fn plan(query: &SearchQuery) -> String {
+///     match &query.by {
+///         SearchBy::Vector(vector) => format!("by {} dimensions", vector.len()),
+///         SearchBy::Text(text) => format!("by the words of {text:?}"),
+///     }
+/// }
+///
+/// assert_eq!(plan(&SearchQuery::vector(vec![0.6, 0.8], 10)), "by 2 dimensions");
+/// assert_eq!(plan(&SearchQuery::text("gift cards", 10)), "by the words of \"gift cards\"");
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub enum SearchBy {
     /// A vector of the embedder that the store was filled with.
@@ -231,6 +297,20 @@ pub enum SearchBy {
 }
 
 /// How much is stored.
+///
+/// ```
+/// # use meanwhile_rag::{Counts, Document, Index, MemoryStore, Store as _};
+/// # futures::executor::block_on(async {
+/// # let index = Index::new(MemoryStore::new());
+/// # index.ingest().run_all([
+/// #     Document::new("refunds", "Refunds are paid within 30 days."),
+/// #     Document::new("gifts", "Gift cards are not taken back."),
+/// # ]).await?;
+/// let count = index.store().count().await?;
+/// // Two documents of a chunk each, found by their words: there are no vectors.
+/// assert_eq!(count, Counts::new(2, 2, None));
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Counts {
@@ -283,6 +363,10 @@ impl<S: Store + ?Sized> Store for Arc<S> {
 
     async fn cache_vectors(&self, vectors: &[(ChunkKey, Vec<f32>)]) -> Result<()> {
         (**self).cache_vectors(vectors).await
+    }
+
+    async fn clear_cached(&self) -> Result<u64> {
+        (**self).clear_cached().await
     }
 
     async fn search(&self, query: &SearchQuery) -> Result<Vec<Scored>> {

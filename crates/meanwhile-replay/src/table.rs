@@ -61,7 +61,9 @@ and options. In the `meanwhile` crate, Mistral on Vertex AI and `:invoke` are fe
 | `vertex/claude-…` | Anthropic's Messages, by `rawPredict` and `streamRawPredict` |
 | `vertex/mistral-…`, `codestral-…`, `ministral-…` and so on | Mistral's chat, by the same |
 | `bedrock/…anthropic.claude-…:invoke` | Anthropic's Messages, by `InvokeModel`; without `:invoke`, Converse |
-| `bedrock/…mistral.mistral-large-…:invoke`, `bedrock/…openai.gpt-oss-…:invoke` | Chat Completions as Bedrock has it, by the same |
+| `bedrock/…amazon.nova-…:invoke` | Nova's own body, nearly that of Converse, by the same |
+| `bedrock/…mistral.mistral-large-…:invoke`, and `openai.gpt-oss`, `qwen`, `ai21.jamba` likewise | Chat Completions as Bedrock has it, by the same |
+| `bedrock/…meta.llama3-…:invoke`, and `llama4`, `amazon.titan-text`, `mistral-7b`, `mixtral`, `deepseek.r1` likewise | one prompt, in which the vendor's marks tell the turns apart, by the same |
 | `azure/DEPLOYMENT` | by the name of the deployment: Messages, Responses or Chat Completions; `:responses` and `:completions` behind it choose |
 
 ## Hosts that speak the dialect in one place and not in another

@@ -24,6 +24,16 @@ pub const PROVIDER: ProviderInfo = ProviderInfo::new(ID, KEY_VARIABLES, || {
 .with_reranker(|| Voyage::builder().reranker());
 
 /// Voyage's API.
+///
+/// ```
+/// use meanwhile_core::EmbeddingModel;
+/// use meanwhile_voyage::Voyage;
+///
+/// let embedder = Voyage::builder().api_key("not-a-real-key").embedder()?;
+/// let model = EmbeddingModel::of(embedder, "voyage-3.5").dimensions(512);
+/// assert_eq!((model.provider(), model.settings().dimensions), ("voyage", Some(512)));
+/// # Ok::<(), meanwhile_core::Error>(())
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Voyage;
@@ -38,6 +48,29 @@ impl Voyage {
 
 /// What is being configured. Nothing is checked before [`embedder`](Self::embedder) or
 /// [`reranker`](Self::reranker).
+///
+/// ```
+/// # use meanwhile_core::EmbeddingModel;
+/// # use meanwhile_voyage::Voyage;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> meanwhile_core::Result<()> {
+/// # use std::io::{Read as _, Write as _};
+/// # let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+/// # let base_url = format!("http://{}", listener.local_addr().unwrap());
+/// # std::thread::spawn(move || {
+/// #     let (mut connection, _) = listener.accept().unwrap();
+/// #     let mut read = [0; 65536];
+/// #     let _ = connection.read(&mut read);
+/// #     let body = r#"{"object": "list", "model": "voyage-3.5", "data": [{"index": 0, "embedding": [0.5, 0.25]}], "usage": {"total_tokens": 2}}"#;
+/// #     let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length";
+/// #     write!(connection, "{head}: {}\r\n\r\n{body}", body.len()).unwrap();
+/// #     while connection.read(&mut read).is_ok_and(|more| more > 0) {}
+/// # });
+/// let embedder = Voyage::builder().base_url(base_url).api_key("not-a-real-key").embedder()?;
+/// let model = EmbeddingModel::of(embedder, "voyage-3.5");
+/// assert_eq!(model.embed_one("a cat").await?, [0.5, 0.25]);
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct Builder {
@@ -57,9 +90,21 @@ impl Builder {
         self
     }
 
-    /// Uses another client than the shared one.
-    pub fn client(mut self, client: Client) -> Self {
-        self.dialect = self.dialect.client(client);
+    /// Adds a header to every request.
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.dialect = self.dialect.header(name, value);
+        self
+    }
+
+    /// Adds a header that is never printed to every request.
+    pub fn secret_header(mut self, name: impl Into<String>, value: impl Into<Secret>) -> Self {
+        self.dialect = self.dialect.secret_header(name, value);
+        self
+    }
+
+    /// Sends requests through another HTTP client than the shared one.
+    pub fn http_client(mut self, client: Client) -> Self {
+        self.dialect = self.dialect.http_client(client);
         self
     }
 
@@ -74,7 +119,7 @@ impl Builder {
     /// # Errors
     ///
     /// [`MissingCredential`](ErrorKind::MissingCredential) when there is no key;
-    /// [`Config`](ErrorKind::Config) when the base URL or the key cannot be used.
+    /// [`Config`](ErrorKind::Config) when the base URL, the key or a header cannot be used.
     pub fn embedder(self) -> Result<Arc<dyn Embedder>> {
         let embedder = EmbeddingApi::new(self.api()?)
             .with_batch_limit(BATCH_LIMIT)

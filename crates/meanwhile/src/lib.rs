@@ -40,10 +40,16 @@
 //!
 //! A provider is a feature named by its id, the part before `/` in a model string: `openai`,
 //! `local`, `ollama`, `groq` and so on. `openai-compatible` brings all vendors that speak that
-//! dialect. On by default are `macros`, `layers`, which tries again what may yet succeed, `concurrency`,
-//! which makes many calls at once, `observe`, which tells what happens, and `blocking`, which is for
-//! synchronous programs and keeps synchronous tools off the runtime. A provider from elsewhere joins by
-//! [`registry()`]`.register(…)` and is then equal to a built-in one.
+//! dialect. A provider from elsewhere joins by [`registry()`]`.register(…)` and is then equal to a built-in
+//! one.
+//!
+//! On by default are `macros`, `layers`, which tries again what may yet succeed, `output`, which reads answers
+//! that are not quite JSON, `concurrency`, which makes many calls at once, `observe`, which tells what happens,
+//! and `blocking`, which is for synchronous programs and keeps synchronous tools off the runtime. More rooms
+//! are `programs`, for typed predictors and what optimises them; `rag`, for documents of your own, with
+//! `rag-sqlite`, `rag-postgres`, `rag-qdrant`, `rag-html` and `rag-pdf`; `mcp`, for tools of servers and as a
+//! server; `cache`, and `redis` for what several processes share; `tower`; `progress`, `terminal`, `tracing`
+//! and `opentelemetry`; `testkit`, for tests.
 
 #[doc(hidden)]
 pub mod __private;
@@ -74,8 +80,8 @@ pub use providers::{embedding_model, model, registry};
 // What comes back.
 pub use meanwhile_core::{
     Error, ErrorKind, Event, EventStream, Finish, FinishReason, Fold, InputTokens, Metadata,
-    OutputTokens, PartStart, Response, ResponseStream, Result, TimeoutPhase, Usage, Warning,
-    WarningKind, event,
+    OutputTokens, PartStart, RawJson, Response, ResponseStream, Result, TimeoutPhase, Usage,
+    Warning, WarningKind, event,
 };
 
 // What providers offer beside answers.
@@ -106,8 +112,8 @@ pub use meanwhile_core::{
 // Typed answers, read tolerantly and while they are written.
 #[cfg(feature = "output")]
 pub use meanwhile_output::{
-    CallPartials, Growing, HasPartial, JsonReader, Partial, PartialBox, PartialList, PartialReader,
-    PartialText, PartialValue, Partials, Policy,
+    CallPartials, Growing, HasPartial, JsonError, JsonErrorKind, JsonReader, Partial, PartialBox,
+    PartialList, PartialReader, PartialText, PartialValue, Partials, Policy,
 };
 
 #[cfg(all(feature = "macros", feature = "output"))]
@@ -192,8 +198,13 @@ pub mod rag {
 #[cfg(feature = "testkit")]
 pub use meanwhile_testkit as testkit;
 
+/// What the hosted providers send through: clients with a proxy or settings of one's own, and credentials.
+#[cfg(feature = "http")]
+pub use meanwhile_http as http;
+
 // What the public API and the derives of users' types refer to.
-pub use {futures_util, schemars, serde, serde_json};
+pub use async_trait::async_trait;
+pub use {bytes, futures_util, schemars, serde, serde_json};
 
 /// Prepares a call of any model without a macro; nothing is sent before the first poll.
 ///

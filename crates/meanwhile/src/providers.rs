@@ -140,10 +140,7 @@ pub fn registry() -> &'static Registry {
             .set_prices(Bundled);
         #[cfg(feature = "output")]
         registry.set_reader(meanwhile_output::JsonReader::new());
-        #[cfg(feature = "programs")]
-        meanwhile_programs::set_registry(&registry);
-        #[cfg(feature = "rag")]
-        meanwhile_rag::set_registry(&registry);
+        registry.set_global();
         registry
     });
     &REGISTRY

@@ -1,6 +1,6 @@
 """Anthropic Messages, from Anthropic, Vertex and Azure."""
 
-from answer import Answer, ToolCall, add, failed
+from answer import Answer, ToolCall, add, failed, outrank
 from frames import events
 
 FINISH = {
@@ -82,7 +82,8 @@ def read(message):
                 answer.tool_calls.append(ToolCall(block["id"], block["name"], arguments))
     answer.finish_raw = message.get("stop_reason")
     if answer.finish_raw:
-        answer.finish = FINISH.get(answer.finish_raw, "other")
+        reason = FINISH.get(answer.finish_raw, "other")
+        answer.finish = outrank(reason, bool(answer.tool_calls))
     usage = message.get("usage") or {}
     # Input that was read from the cache or written to it is counted apart.
     answer.usage_total_input = add(

@@ -1,5 +1,7 @@
 """OpenAI Chat Completions, as OpenAI and the many hosts that copy it answer."""
 
+import re
+
 from answer import Answer, ToolCall, add, failed, outrank
 from frames import events
 
@@ -15,10 +17,42 @@ FINISH = {
     "content_filter": "content_filter",
     "error": "error",
 }
+# Hosts whose documentation says that thinking stays in the text, in the tags of the model's template, unless
+# they are asked or set up to take it out.
+TAGGED = {
+    "cerebras",
+    "fireworks",
+    "gpustack",
+    "groq",
+    "huggingface",
+    "hyperbolic",
+    "llamacpp",
+    "llamafile",
+    "lmstudio",
+    "minimax",
+    "mistralrs",
+    "mlx",
+    "perplexity",
+    "portkey",
+    "sambanova",
+    "together",
+    "vllm",
+}
+TAGS = re.compile(r"\s*<think>\s*(?:(.*?)\s*</think>\s*|(.*))", re.DOTALL)
 
 
 def extract(exchange):
     """Reads one exchange."""
+    answer = read(exchange)
+    if exchange["provider"] in TAGGED and (found := TAGS.match(answer.text)):
+        answer.text = answer.text[found.end() :]
+        # Some write the same in a field of its own as well.
+        answer.thinking = answer.thinking or found[1] or found[2] or ""
+    return answer
+
+
+def read(exchange):
+    """Reads one exchange, its text as it is."""
     response = exchange["response"]
     if response["body_kind"] == "sse":
         return stream(events(response["body"]))
@@ -52,6 +86,7 @@ class Reading:
         self.answer = Answer()
         self.reasons = reasons or FINISH
         self.usage = None
+        self.google = None
         self.error = False
         self.open = {}  # index of a call on the wire -> the call that its pieces belong to
         self.function = None
@@ -81,6 +116,10 @@ class Reading:
         if isinstance(piece.get("content"), str):
             answer.text += piece["content"]
         answer.thinking += thought(piece)
+        # What Google counted, handed on by Vercel's gateway beside counters of its own.
+        vendors = piece.get("provider_metadata") or {}
+        google = vendors.get("google") or vendors.get("vertex") or {}
+        self.google = google.get("usageMetadata") or self.google
         if piece.get("refusal"):
             answer.refusal = (answer.refusal or "") + piece["refusal"]
         for call in piece.get("tool_calls") or []:
@@ -120,6 +159,11 @@ class Reading:
         if self.usage is not None:
             answer.usage_total_input = self.usage.get("prompt_tokens")
             answer.usage_total_output = written(self.usage)
+            if self.google:
+                # What is not read is written, thoughts included: the gateway leaves those out.
+                answer.usage_total_output = (
+                    self.google["totalTokenCount"] - self.google["promptTokenCount"]
+                )
         return answer
 
 

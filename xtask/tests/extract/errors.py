@@ -55,6 +55,7 @@ GOOGLE = {
     "RESOURCE_EXHAUSTED": "RateLimit",
     "INTERNAL": "Server",
     "UNAVAILABLE": "Overloaded",
+    "DEADLINE_EXCEEDED": "Timeout(FirstEvent)",
 }
 # docs.aws.amazon.com: the errors of Converse and InvokeModel, and those that all services share
 BEDROCK = {

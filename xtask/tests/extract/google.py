@@ -74,7 +74,9 @@ class Reading:
                 continue
             for part in (candidate.get("content") or {}).get("parts") or []:
                 self.part(part)
-            answer.finish_raw = candidate.get("finishReason") or answer.finish_raw
+            reason = candidate.get("finishReason")
+            if reason != "FINISH_REASON_UNSPECIFIED":  # "has not stopped"
+                answer.finish_raw = reason or answer.finish_raw
 
     def part(self, part):
         answer = self.answer
@@ -110,8 +112,11 @@ class Reading:
             reason = FINISH.get(answer.finish_raw, "other")
             answer.finish = outrank(reason, bool(answer.tool_calls))
         usage = self.usage
-        # What the server's own tools brought in is counted apart, in `toolUsePromptTokenCount`.
-        answer.usage_total_input = usage.get("promptTokenCount")
+        # Vertex documents the total as the sum of prompt, candidates, tool use and thoughts: what the
+        # server's own tools brought in was read, too, and is no part of `promptTokenCount`.
+        answer.usage_total_input = add(
+            usage.get("promptTokenCount"), usage.get("toolUsePromptTokenCount")
+        )
         answer.usage_total_output = add(
             usage.get("candidatesTokenCount"), usage.get("thoughtsTokenCount")
         )

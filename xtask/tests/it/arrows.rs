@@ -50,7 +50,8 @@ const AROUND: &[(&str, &[&str])] = &[
     ("meanwhile-rag-postgres", &[RAG]),
     // Its server speaks HTTP.
     ("meanwhile-rag-qdrant", &[RAG, HTTP]),
-    ("meanwhile-programs", &[JSON]),
+    // Retrievers are modules of programs.
+    ("meanwhile-programs", &[JSON, RAG]),
 ];
 
 /// Crates that implement a provider; everything else of ours must be named in this file.

@@ -9,6 +9,7 @@
 )]
 
 mod arrows;
+mod examples_on_types;
 mod judge;
 mod outsider;
 mod packages;

@@ -20,6 +20,12 @@ fn published() -> Vec<Package> {
 }
 
 #[test]
+fn every_plot_is_as_its_table_has_it() {
+    let status = Command::new(env!("CARGO_BIN_EXE_xtask")).args(["plots", "--check"]).status();
+    assert!(status.unwrap().success(), "see above");
+}
+
+#[test]
 fn every_readme_is_as_the_documentation_has_it() {
     let status = Command::new(env!("CARGO_BIN_EXE_xtask")).args(["readme", "--check"]).status();
 

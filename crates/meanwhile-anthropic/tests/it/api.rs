@@ -40,7 +40,7 @@ impl Server {
         let server: &'static Self = Box::leak(Box::default());
         server.answers.lock().unwrap().extend(answers.iter().rev().cloned());
         let api = Anthropic::builder().base_url("https://x.example").api_key("k-123456");
-        (api.client(Client::new(server)).api().unwrap(), server)
+        (api.http_client(Client::new(server)).api().unwrap(), server)
     }
 
     /// The next request: its method and path, its body, and whether it says who sends it.

@@ -42,7 +42,7 @@ async fn requests_carry_the_key_the_version_and_the_features() {
         .beta("one")
         .beta("two")
         .header("x-team", "t")
-        .client(Client::new(refuses))
+        .http_client(Client::new(refuses))
         .build()
         .unwrap();
     let error = refused(&anthropic).await;
@@ -63,7 +63,7 @@ async fn a_gateway_takes_another_credential() {
     let anthropic = Anthropic::builder()
         .base_url("https://gateway.example/anthropic")
         .auth(Auth::bearer("token-123456").unwrap())
-        .client(Client::new(refuses))
+        .http_client(Client::new(refuses))
         .build()
         .unwrap();
     let _ = refused(&anthropic).await;
@@ -77,8 +77,8 @@ async fn a_gateway_takes_another_credential() {
 fn capabilities_follow_the_model() {
     let anthropic = Anthropic::builder().api_key("k").build().unwrap();
     let of = |model: &str| anthropic.capabilities(model);
-    assert!(of("claude-sonnet-4-5").thinking && of("tomorrow-1").thinking);
-    assert!(!of("claude-3-5-haiku-latest").thinking && of("claude-3-5-haiku-latest").documents);
+    assert!(of("claude-sonnet-4-5").reasoning && of("tomorrow-1").reasoning);
+    assert!(!of("claude-3-5-haiku-latest").reasoning && of("claude-3-5-haiku-latest").documents);
     assert!(of("claude-3-opus-20240229").images && !of("claude-3-opus-20240229").documents);
     assert_eq!(of("claude-2.1").output, OutputSupport::Prompted);
     assert!(of("claude-sonnet-4-5").streaming && of("claude-sonnet-4-5").tools);

@@ -46,6 +46,7 @@ fn the_events_of_a_stream() {
                 model: Some(
                     "claude-sonnet-4-5-20250929",
                 ),
+                requested_model: None,
                 request_id: None,
                 created: None,
                 service_tier: None,
@@ -171,6 +172,11 @@ fn stop_reasons() {
     // A call that was cut off must not run.
     let cut = json!([{ "type": "tool_use", "id": "a", "name": "f", "input": {} }]);
     assert_eq!(whole(&cut, "max_tokens").finish_reason(), Some(FinishReason::Length));
+    // Hosts that copy the wire end their turn with a call.
+    for raw in ["end_turn", "stop_sequence"] {
+        let finish = whole(&cut, raw).finish.unwrap();
+        assert_eq!((finish.reason, finish.raw.as_deref()), (FinishReason::ToolCalls, Some(raw)));
+    }
 }
 
 #[test]
@@ -362,6 +368,74 @@ fn containers_and_edits_are_told_in_a_part_of_their_own() {
     let [Part::Opaque(data)] = response.message.parts.as_slice() else { panic!("one part") };
     assert_eq!(data.value["container"]["id"], "container_1");
     assert_eq!(data.value["context_management"], json!({ "applied_edits": [] }));
+}
+
+#[test]
+fn why_the_cache_was_missed_is_told() {
+    let diagnostics = json!({ "cache_miss_reason":
+        { "type": "system_changed", "cache_missed_input_tokens": 5 } });
+    let message = |diagnostics: &Value| json!({ "content": [text("a")], "stop_reason": "end_turn", "diagnostics": diagnostics });
+    let response = read(Framing::Whole, &message(&diagnostics).to_string()).unwrap();
+    let data = response.message.parts[1].data().unwrap();
+    assert_eq!(data.value, json!({ "diagnostics": diagnostics }));
+    let body = sse(&[
+        json!({ "type": "message_start", "message": message(&diagnostics) }),
+        json!({ "type": "message_stop" }),
+    ]);
+    let streamed = read(Framing::ServerSentEvents, &body).unwrap();
+    assert_eq!(streamed.message.parts, response.message.parts);
+    let response = read(Framing::Whole, &message(&Value::Null).to_string()).unwrap();
+    assert_eq!(response.message.parts.len(), 1);
+}
+
+#[test]
+fn the_model_that_took_over_is_named() {
+    let hop = |from: &str, to: &str| {
+        json!({ "type": "fallback", "from": { "model": from }, "to": { "model": to },
+            "trigger": { "type": "refusal", "category": null } })
+    };
+    let first = "claude-sonnet-4-5-20250929";
+    let blocks = json!([hop(first, "second"), text("a"), hop("second", "third"), text("b")]);
+    let response = whole(&blocks, "end_turn");
+    assert_eq!((&*response.model, response.text()), ("third", "ab".to_owned()));
+    let blocks: Vec<(Value, Vec<Value>)> =
+        blocks.as_array().unwrap().iter().map(|block| (block.clone(), vec![])).collect();
+    let streamed = streamed(&blocks, "end_turn");
+    assert_eq!((&streamed.model, &streamed.message), (&response.model, &response.message));
+    // Where no other model declined in this turn, only the counters tell.
+    let body = sse(&[
+        json!({ "type": "message_start", "message": { "model": first, "content": [text("a")] } }),
+        json!({ "type": "message_delta", "delta": { "stop_reason": "end_turn" }, "usage": {
+            "output_tokens": 1, "iterations": [
+                { "type": "message", "model": first, "output_tokens": 0 },
+                { "type": "fallback_message", "model": "second", "output_tokens": 1 }] } }),
+        json!({ "type": "message_stop" }),
+    ]);
+    assert_eq!(read(Framing::ServerSentEvents, &body).unwrap().model, "second");
+}
+
+#[test]
+fn pieces_without_their_block_are_kept_or_told_of() {
+    let check = |delta: Value, parts: Vec<Part>, warnings: usize| {
+        let piece = json!({ "type": "content_block_delta", "index": 3, "delta": delta });
+        let body = sse(&[
+            json!({ "type": "message_start", "message": { "content": [] } }),
+            piece.clone(),
+            piece,
+            json!({ "type": "message_stop" }),
+        ]);
+        let response = read(Framing::ServerSentEvents, &body).unwrap();
+        assert_eq!(response.message.parts, parts, "{delta}");
+        assert_eq!(response.warnings.len(), warnings, "{delta}: {:?}", response.warnings);
+    };
+    check(json_delta("{}"), vec![], 1);
+    check(json!({ "type": "tomorrow_delta", "x": 1 }), vec![], 1);
+    let mut thinking = meanwhile_core::Thinking::default();
+    thinking.data = Some(Box::new(meanwhile_core::ProviderData::new(
+        "anthropic",
+        json!({ "signature": "ss" }),
+    )));
+    check(json!({ "type": "signature_delta", "signature": "s" }), vec![thinking.into()], 0);
 }
 
 #[test]

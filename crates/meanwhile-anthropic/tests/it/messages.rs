@@ -2,8 +2,8 @@
 
 use meanwhile_anthropic::AnthropicOptions;
 use meanwhile_core::{
-    Audio, CacheMark, Citation, Document, Image, Message, Params, Part, ProviderData, Refusal,
-    Request, Text, Thinking, ToolCall, ToolResult,
+    Audio, CacheMark, Citation, Document, Image, MediaSource, Message, Params, Part, ProviderData,
+    Refusal, Request, Text, Thinking, ToolCall, ToolResult,
 };
 use serde_json::{Value, json};
 
@@ -63,6 +63,19 @@ fn parts_of_the_user() {
     );
     check(
         vec![Document::bytes(&b"PK"[..], "application/zip").into(), "x".into()],
+        json!("x"),
+        &["document"],
+    );
+    // A type is read off the first bytes or named; it is not guessed.
+    let nameless = || MediaSource::Bytes(b"abc"[..].into());
+    check(vec![Image::from_source(nameless(), None).into(), "x".into()], json!("x"), &["image"]);
+    check(
+        vec![Document::from_source(nameless(), None).into(), "x".into()],
+        json!("x"),
+        &["document"],
+    );
+    check(
+        vec![Document::bytes(&b"\xff"[..], "text/plain").into(), "x".into()],
         json!("x"),
         &["document"],
     );

@@ -1,13 +1,13 @@
 //! Structured output: the model's own, or as the arguments of a tool.
 
-use meanwhile_anthropic::MessagesCodec;
+use meanwhile_anthropic::{Host, MessagesCodec};
 use meanwhile_core::{
     Effort, FinishReason, OutputFormat, OutputSchema, OutputSupport, Request, Schema, ToolChoice,
 };
-use meanwhile_http::Framing;
+use meanwhile_http::{Codec as _, Framing};
 use serde_json::{Value, json};
 
-use crate::{answer, ask, stream, tool, written};
+use crate::{answer, ask, body, host, stream, tool, written};
 
 fn asked(model: &str, schema: Value) -> Request {
     let mut request = ask("x");
@@ -37,6 +37,19 @@ fn newer_models_keep_to_a_schema_by_themselves() {
     let (body, _) = written(&request);
     let names: Vec<&String> = body["output_config"].as_object().unwrap().keys().collect();
     assert_eq!(names, ["effort", "format"]);
+}
+
+#[test]
+fn a_host_may_hold_fewer_models_to_a_schema() {
+    for (model, elsewhere, is_native) in [
+        ("us.anthropic.claude-opus-4-1-20250805-v1:0", Host::Bedrock, false),
+        ("us.anthropic.claude-opus-4-5-20251101-v1:0", Host::Bedrock, true),
+        ("claude-opus-4-1@20250805", Host::Vertex, true),
+    ] {
+        let body = body(&host(elsewhere).encode(&asked(model, book())).unwrap());
+        assert_eq!(body.get("output_config").is_some(), is_native, "{model}");
+        assert_eq!(body.get("tools").is_some(), !is_native, "{model}");
+    }
 }
 
 #[test]

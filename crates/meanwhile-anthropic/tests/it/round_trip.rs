@@ -75,6 +75,14 @@ fn the_container_of_an_answer_is_used_again() {
     assert_eq!(body["messages"][1]["content"], "a");
     request.params = AnthropicOptions::new().container("other").apply(Params::new());
     assert_eq!(written(&request).0["container"], "other");
+    // It is on no other host.
+    request.params = Params::new();
+    for elsewhere in [Host::Vertex, Host::Bedrock] {
+        let wire = host(elsewhere).encode(&request).unwrap();
+        assert_eq!(crate::body(&wire).get("container"), None, "{elsewhere:?}");
+        let subjects: Vec<_> = wire.warnings.iter().map(|told| &*told.subject).collect();
+        assert_eq!(subjects, ["container"], "{elsewhere:?}");
+    }
 }
 
 #[test]

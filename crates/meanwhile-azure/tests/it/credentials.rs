@@ -12,12 +12,12 @@ const TOKEN: &str = r#"{"token_type":"Bearer","expires_in":3600,"access_token":"
 
 fn azure(played: &'static Played) -> AnyProvider {
     let application = ClientCredentials::new("tenant", "app", "s&cret-123")
-        .with_client(played.client())
+        .with_http_client(played.client())
         .with_authority("https://login.example/");
     Azure::builder()
         .endpoint("https://acme.openai.azure.com")
         .auth(Auth::hook(application))
-        .client(played.client())
+        .http_client(played.client())
         .build()
         .unwrap()
 }

@@ -70,7 +70,7 @@ fn builder(endpoint: &str) -> Builder {
 /// Sends one request and returns what was sent.
 async fn sent(builder: Builder, request: Request) -> Message<Bytes> {
     let played = Played::new(&[]);
-    let azure = builder.client(played.client()).build().unwrap();
+    let azure = builder.http_client(played.client()).build().unwrap();
     azure.send(request).await.unwrap_err();
     played.requests().pop().unwrap()
 }

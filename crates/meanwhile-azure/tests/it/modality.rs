@@ -10,7 +10,7 @@ const VECTOR: &str = r#"{"data":[{"index":0,"embedding":[0.5,1]}],"usage":{"prom
 
 async fn check(version: Option<&str>, surface: Option<Surface>, url: &str) {
     let played = Played::new(&[(200, VECTOR)]);
-    let mut azure = builder("https://acme.openai.azure.com").client(played.client());
+    let mut azure = builder("https://acme.openai.azure.com").http_client(played.client());
     if let Some(version) = version {
         azure = azure.api_version(version);
     }
@@ -41,7 +41,7 @@ async fn vectors_come_from_each_surface() {
 async fn refusals_are_read_as_those_of_a_chat() {
     let body = r#"{"error":{"code":"DeploymentNotFound","message":"no such deployment"}}"#;
     let played = Played::new(&[(404, body)]);
-    let azure = builder("https://acme.openai.azure.com").client(played.client());
+    let azure = builder("https://acme.openai.azure.com").http_client(played.client());
     let request = EmbedRequest::new("gone", vec!["a".to_owned()]);
     let error = azure.embedder().unwrap().embed(request).await.unwrap_err();
     assert_eq!(error.provider(), Some("azure"));

@@ -102,8 +102,8 @@ fn a_deployment_takes_the_settings_of_its_model() {
 fn capabilities_follow_the_model() {
     let azure = builder(RESOURCE).deployment("careful", "o3-mini").build().unwrap();
     assert_eq!(azure.id(), "azure");
-    assert!(azure.capabilities("careful").thinking);
-    assert!(!azure.capabilities("gpt-4o").thinking);
+    assert!(azure.capabilities("careful").reasoning);
+    assert!(!azure.capabilities("gpt-4o").reasoning);
     assert!(azure.capabilities("gpt-5-codex").documents);
     assert!(azure.capabilities("claude-sonnet-4-5").images);
     assert_eq!(azure.capabilities("grok-4").output, OutputSupport::Schema);

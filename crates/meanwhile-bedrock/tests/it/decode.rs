@@ -1,8 +1,8 @@
 //! Answers to events, whole and streamed.
 
 use meanwhile_core::{
-    Event, FinishReason, Image, OutputFormat, OutputSchema, Part, Request, Response, Schema,
-    ToolSpec,
+    Event, FinishReason, Image, Message, OutputFormat, OutputSchema, Part, Request, Response,
+    Schema, ToolSpec,
 };
 use meanwhile_http::Framing;
 use serde_json::{Value, json};
@@ -175,6 +175,15 @@ fn citations() {
     assert_eq!(cited[0].document.as_deref(), Some("1"));
     assert_eq!(cited[0].data.as_ref().unwrap().value, citation);
     assert_eq!(cited[1].url.as_deref(), Some("https://x.example/"));
+    // A search result tells where it is from.
+    let found = json!({ "source": "https://y.example/", "title": "y",
+        "location": { "searchResultLocation": { "searchResultIndex": 2, "start": 0, "end": 1 } } });
+    let content =
+        json!([{ "citationsContent": { "content": [{ "text": "y" }], "citations": [found] } }]);
+    let response = whole(&answer(content, "end_turn"));
+    let cited: Vec<_> = response.citations().collect();
+    assert_eq!(cited[0].url.as_deref(), Some("https://y.example/"));
+    assert_eq!(cited[0].document.as_deref(), Some("2"));
 }
 
 #[test]
@@ -193,6 +202,27 @@ fn pictures_and_what_is_not_known() {
         ],
         "some_day",
     );
+    // Each piece of a picture is base64 of its own.
+    let pieces = ["AQI=", "AwQF", "Bg=="].map(|bytes| json!({ "source": { "bytes": bytes } }));
+    let mut events = vec![start(0, json!({ "image": { "format": "png" } }))];
+    events.extend(pieces.iter().map(|piece| delta(0, json!({ "image": piece }))));
+    events.push(delta(0, json!({ "image": { "error": { "message": "cut short" } } })));
+    events.push(stop(0));
+    let pictured = stream_of(events, "end_turn");
+    assert_eq!(pictured.message.parts, [Image::bytes(vec![1, 2, 3, 4, 5, 6], "image/png").into()]);
+    let told: Vec<String> = pictured.warnings.iter().map(ToString::to_string).collect();
+    assert!(told.len() == 1 && told[0].ends_with("cut short"), "{told:?}");
+    // A piece that is no base64 leaves no picture.
+    let broken = stream_of(
+        vec![
+            start(0, json!({ "image": { "format": "png" } })),
+            delta(0, json!({ "image": { "source": { "bytes": "AQID" } } })),
+            delta(0, json!({ "image": { "source": { "bytes": "?" } } })),
+            stop(0),
+        ],
+        "end_turn",
+    );
+    assert!(matches!(&broken.message.parts[..], [Part::Opaque(_)]), "{broken:?}");
     let expected = [
         Image::bytes(vec![1, 2, 3], "image/png").into(),
         Part::opaque("bedrock", json!({ "hologram": { "depth": 3 } })),
@@ -287,6 +317,51 @@ fn what_is_told_about_an_answer() {
     assert_eq!(response.finish.as_ref().unwrap().stop_sequence.as_deref(), Some("END"));
     let Part::Opaque(told) = &response.message.parts[1] else { panic!("{response:?}") };
     assert_eq!(told.value["trace"]["guardrail"]["actionReason"], "none");
+
+    // With which latency the model answered is told where that was asked for, and does not go back.
+    let config = json!({ "latency": "optimized" });
+    let mut answer = self::answer(json!([{ "text": "x" }]), "end_turn");
+    answer["performanceConfig"] = config.clone();
+    let response = whole(&answer);
+    let Part::Opaque(told) = &response.message.parts[1] else { panic!("{response:?}") };
+    assert_eq!(told.value, json!({ "performanceConfig": config }));
+    let again = Request::new(CLAUDE, vec![Message::user("x"), response.message.clone()]);
+    let (body, _) = crate::body(&again);
+    assert_eq!(body["messages"][1]["content"], json!([{ "text": "x" }]));
+    let about = ("metadata", json!({ "performanceConfig": config }));
+    let streamed = streamed(&[delta(0, json!({ "text": "x" })), end("end_turn")[0].clone(), about]);
+    assert_eq!(streamed.message.parts, response.message.parts);
+}
+
+#[test]
+fn a_field_of_another_type_is_absent() {
+    for odd in [json!(5), json!(true), json!([1]), json!({ "x": 1 }), json!(1.5)] {
+        let mut body = answer(
+            json!([
+                { "text": odd },
+                odd,
+                { "toolUse": { "toolUseId": odd, "name": "f", "input": {}, "type": odd } },
+                { "reasoningContent": { "reasoningText": odd } },
+                { "text": "x" },
+            ]),
+            "end_turn",
+        );
+        body["serviceTier"] = json!({ "type": odd });
+        let response = whole(&body);
+        assert_eq!(response.text(), "x", "{odd}");
+        assert_eq!(response.tool_calls().map(|call| &*call.name).collect::<Vec<_>>(), ["f"]);
+        body["serviceTier"] = odd.clone();
+        body["stopReason"] = odd.clone();
+        assert_eq!(whole(&body).text(), "x", "{odd}");
+        let response = streamed(&[
+            ("contentBlockDelta", json!({ "contentBlockIndex": odd, "delta": { "text": "x" } })),
+            delta(1, json!({ "text": odd })),
+            end("end_turn")[0].clone(),
+        ]);
+        assert_eq!(response.text(), "x", "{odd}");
+    }
+    let response = whole(&answer(json!([{ "toolUse": 5 }, { "text": "x" }]), "end_turn"));
+    assert_eq!((response.text(), response.warnings.len()), ("x".to_owned(), 1));
 }
 
 #[test]

@@ -173,6 +173,22 @@ fn exceptions_in_streams() {
         assert_eq!((error.kind(), error.message(), error.code()), (kind, "no", Some(name)));
         assert_eq!(partial.text(), "so far");
     }
+    // What the model's own server said counts.
+    for (name, original, kind) in [
+        ("modelStreamErrorException", 429, ErrorKind::RateLimit),
+        ("modelStreamErrorException", 400, ErrorKind::InvalidRequest),
+        ("modelErrorException", 503, ErrorKind::Overloaded),
+        ("modelErrorException", 200, ErrorKind::Server),
+    ] {
+        let said = json!({ "message": "no", "originalStatusCode": original });
+        let (error, _) =
+            fold(&ask(CLAUDE).streamed(), Framing::AwsEventStream, &stream(&[(name, said)]))
+                .unwrap_err();
+        assert_eq!(error.kind(), kind, "{name} {original}");
+    }
+    // So it does behind a proxy with a status of its own.
+    let said = r#"{"message":"no","originalStatusCode":429}"#;
+    assert_eq!(refusal(502, "ModelErrorException", said).kind(), ErrorKind::RateLimit);
     let mut body = Vec::new();
     let headers = [
         (":message-type", "error"),

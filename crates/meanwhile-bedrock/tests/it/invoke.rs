@@ -71,6 +71,23 @@ fn failures() {
 }
 
 #[test]
+fn base64_may_be_escaped() {
+    let events = [
+        json!({ "contentBlockDelta": { "contentBlockIndex": 0, "delta": { "text": "~~~???" } } }),
+        json!({ "messageStop": { "stopReason": "end_turn" } }),
+    ];
+    let mut body = Vec::new();
+    for event in events {
+        let bytes = STANDARD.encode(event.to_string());
+        let chunk = json!({ "bytes": bytes }).to_string().replace('/', "\\/");
+        let headers = [(":message-type", "event"), (":event-type", "chunk")];
+        message(&headers, chunk.as_bytes(), &mut body);
+    }
+    assert!(body.windows(2).any(|pair| pair == b"\\/"), "there is something to escape");
+    assert_eq!(read(&body, 7).unwrap().text(), "~~~???");
+}
+
+#[test]
 fn requests_keep_their_wire() {
     let codec = InvokeCodec::new(ConverseCodec::default());
     let wire = codec.encode(&ask(NOVA).streamed()).unwrap();

@@ -14,9 +14,12 @@
 
 mod auth;
 mod decode;
+mod embed;
 mod encode;
 mod errors;
 mod invoke;
+#[cfg(feature = "invoke")]
+mod invoke_bodies;
 mod properties;
 mod round_trip;
 #[cfg(feature = "invoke")]

@@ -68,9 +68,10 @@ fn what_mistral_does_not_take_is_reported() {
 #[test]
 fn a_vendor_whose_wire_is_not_spoken_is_told_of() {
     for model in [
-        "amazon.nova-lite-v1:0:invoke",
-        "meta.llama3-8b-instruct-v1:0:invoke",
-        "mistral.mixtral-8x7b-instruct-v0:1:invoke",
+        "cohere.command-r-v1:0:invoke",
+        "deepseek.v3-v1:0:invoke",
+        "meta.llama2-13b-chat-v1:invoke",
+        "amazon.titan-embed-text-v2:0:invoke",
     ] {
         let error = BedrockCodec::default().encode(&ask(model)).unwrap_err();
         assert_eq!((error.kind(), error.provider()), (ErrorKind::Unsupported, Some("bedrock")));

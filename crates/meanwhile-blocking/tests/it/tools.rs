@@ -79,7 +79,7 @@ fn turn<T>(body: impl FnOnce() -> T) -> T {
 }
 
 fn double(x: u64) -> Result<ToolOutput> {
-    Double { x, wait: 1 }.run_blocking()
+    Double { x, wait: 1 }.call_blocking()
 }
 
 fn is_denied(outcome: Result<ToolOutput>) -> bool {
@@ -99,7 +99,7 @@ fn is_denied(outcome: Result<ToolOutput>) -> bool {
 fn an_async_tool_is_denied_and_a_synchronous_one_is_not() {
     turn(|| {
         assert!(is_denied(double(5)));
-        assert_eq!(Halve { x: 8 }.run_blocking().unwrap(), ToolOutput::new("4"));
+        assert_eq!(Halve { x: 8 }.call_blocking().unwrap(), ToolOutput::new("4"));
         let tools: Toolbox =
             [AnyTool::function::<Double>(), AnyTool::function::<Halve>(), AnyTool::new(Named)]
                 .into_iter()
@@ -146,7 +146,7 @@ fn allowed_everywhere_until_it_is_not() {
 #[test]
 fn what_takes_too_long_is_an_error_and_the_innermost_limit_counts() {
     turn(|| {
-        let slow = || Double { x: 1, wait: 60_000 }.run_blocking();
+        let slow = || Double { x: 1, wait: 60_000 }.call_blocking();
         let begun = Instant::now();
         let error =
             allow_async_tools(60 * SECOND, || allow_async_tools(Duration::from_millis(20), slow));
@@ -219,10 +219,10 @@ impl FunctionTool for Quadruple {
 #[test]
 fn what_is_allowed_holds_inside_of_synchronous_tools() {
     turn(|| {
-        assert!(is_denied(Quadruple { x: 2 }.run_blocking()));
-        let output = allow_async_tools(SECOND, || Quadruple { x: 2 }.run_blocking());
+        assert!(is_denied(Quadruple { x: 2 }.call_blocking()));
+        let output = allow_async_tools(SECOND, || Quadruple { x: 2 }.call_blocking());
         assert_eq!(output.unwrap(), ToolOutput::new("8"));
         // The threads are used again.
-        assert!(is_denied(Quadruple { x: 2 }.run_blocking()));
+        assert!(is_denied(Quadruple { x: 2 }.call_blocking()));
     });
 }

@@ -12,7 +12,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 async fn api(server: &MockServer) -> CohereApi {
     let client = Client::builder().no_proxy().build().unwrap();
-    Cohere::builder().base_url(server.uri()).api_key("key").client(client).api().unwrap()
+    Cohere::builder().base_url(server.uri()).api_key("key").http_client(client).api().unwrap()
 }
 
 async fn serve(server: &MockServer, at: &str, sent: Value, status: u16, answer: Value) {

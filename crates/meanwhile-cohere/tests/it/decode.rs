@@ -1,6 +1,8 @@
 //! Answers to events, whole and streamed.
 
-use meanwhile_core::{ErrorKind, Event, FinishReason, Message, Request, Response, ToolResult};
+use meanwhile_core::{
+    ErrorKind, Event, FinishReason, Message, Part, Request, Response, ToolResult,
+};
 use meanwhile_http::Framing;
 use serde_json::{Value, json};
 
@@ -198,6 +200,42 @@ fn probabilities() {
     });
     let tokens = tokens.unwrap();
     assert_eq!((&*tokens[0].token, tokens[1].logprob), ("Hi", -0.2));
+}
+
+#[test]
+fn odd_fields_are_no_failure() {
+    let response = whole(json!({ "content": "said" }), "COMPLETE");
+    assert_eq!(response.text(), "said");
+    let function = json!({ "name": "f", "arguments": { "x": 1.50 } });
+    let message = json!({ "content": ["a", { "type": "text", "text": 5 }, null, 3],
+        "tool_calls": [{ "id": 7, "function": function }, "noise"] });
+    let response = whole(message, "COMPLETE");
+    assert_eq!(response.text(), "a5");
+    let call = response.tool_calls().next().unwrap();
+    assert_eq!((&*call.id, &*call.arguments), ("7", "{\"x\":1.5}"));
+
+    let odd = json!({ "type": "content-delta", "index": "0", "id": ["x"],
+        "delta": { "message": { "content": { "text": "Hi" }, "tool_plan": {} } },
+        "logprobs": { "text": "Hi", "logprobs": [-0.5, null] } });
+    let more = json!({ "type": "content-delta", "index": 0.0, "delta": { "message": { "content": "!" } } });
+    let response = streamed(vec![odd, more], "COMPLETE");
+    assert_eq!(response.text(), "Hi!");
+    let Part::Text(text) = &response.message.parts[0] else { panic!("{response:?}") };
+    assert_eq!((text.logprobs.len(), text.logprobs[0].logprob), (1, -0.5));
+}
+
+#[test]
+fn a_field_that_is_named_twice_counts_as_it_came_last() {
+    let body = r#"{"id":"a","id":"b","message":{"content":[],"content":[{"text":"x","text":"y"}]},
+        "finish_reason":"COMPLETE","finish_reason":"MAX_TOKENS"}"#;
+    let response = fold(Framing::Whole, body).unwrap();
+    assert_eq!((response.id.as_deref(), response.text().as_str()), (Some("b"), "y"));
+    assert_eq!(response.finish_reason(), Some(FinishReason::Length));
+    let piece = r#"{"type":"content-delta","index":1,"index":0,"delta":{},
+        "delta":{"message":{"content":{"text":"z"}}}}"#
+        .replace('\n', "");
+    let body = format!("data: {piece}\n\n{}", stream(&[end("COMPLETE")]));
+    assert_eq!(fold(Framing::ServerSentEvents, &body).unwrap().text(), "z");
 }
 
 #[test]

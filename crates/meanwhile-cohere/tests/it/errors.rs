@@ -64,6 +64,42 @@ fn bodies_that_are_no_answers() {
 }
 
 #[test]
+fn failures_inside_a_stream() {
+    let text = json!({ "type": "content-delta", "index": 0,
+        "delta": { "message": { "content": { "text": "so far" } } } });
+    let named = |event: &str, failure: &str| format!("event: {event}\ndata: {failure}\n\n");
+    for (message, kind) in [
+        ("it broke", ErrorKind::Server),
+        ("too many tokens: total number of tokens cannot exceed 4081", ErrorKind::ContextLength),
+        ("invalid api token", ErrorKind::Authentication),
+        (
+            "You are using a Trial key, which is limited to 10 API calls / minute.",
+            ErrorKind::RateLimit,
+        ),
+        ("model 'x' not found, make sure the correct model ID was used", ErrorKind::ModelNotFound),
+    ] {
+        let failure = json!({ "id": "id-1", "message": message }).to_string();
+        // As an event with a name, without one, and as plain JSON behind the events.
+        let bodies = [
+            named("error", &failure),
+            format!("data: {failure}\n\n"),
+            failure.clone(),
+            named("", &failure),
+        ];
+        for body in bodies {
+            let body = format!("data: {text}\n\n{body}");
+            let (error, partial) = fold(Framing::ServerSentEvents, &body).unwrap_err();
+            assert_eq!((error.kind(), error.message()), (kind, message), "{body}");
+            assert_eq!((error.request_id(), partial.text().as_str()), (Some("id-1"), "so far"));
+        }
+    }
+    let failure = json!({ "message": "slow down", "status_code": 429, "code": "limits" });
+    let (error, _) = fold(Framing::ServerSentEvents, &format!("data: {failure}\n\n")).unwrap_err();
+    assert_eq!((error.kind(), error.status()), (ErrorKind::RateLimit, Some(429)));
+    assert_eq!(error.code(), Some("limits"));
+}
+
+#[test]
 fn keys_are_not_printed() {
     let cohere = Cohere::builder().api_key("the-secret-key").build().unwrap();
     let shown = format!("{cohere:?}");

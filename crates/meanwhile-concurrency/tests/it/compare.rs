@@ -3,9 +3,9 @@
 use meanwhile_concurrency::compare;
 use meanwhile_core::{
     AnyTool, Call, Error, ErrorKind, Message, Model, Prompt, Registry, Response, Result, Schema,
-    Scripted, Tool, ToolCall, ToolContext, ToolOutput, ToolSpec, Toolbox, Usage,
+    Scripted, Tool, ToolCall, ToolContext, ToolOutput, ToolSpec, Toolbox, Usage, Usd,
 };
-use meanwhile_layers::{Backoff, Price, Prices, Retry, Usd};
+use meanwhile_layers::{Backoff, Price, Prices, Retry};
 use tokio::time::Instant;
 
 use crate::support::{Slow, down, ms, wait};

@@ -9,11 +9,17 @@ use serde_json::Value;
 use crate::{Request, Response, Result, Warning};
 
 /// Hands over many requests at once and fetches their answers later.
+///
+/// Dropping a future cancels the request that is on its way, not what the provider has taken on: a batch
+/// runs, and is billed, until [`cancel`](Self::cancel) has been answered.
 #[async_trait]
 pub trait Batches: fmt::Debug + Send + Sync + 'static {
     /// Hands over requests, each with an id of the caller's choice, unique within the batch. A setting
     /// that a request cannot carry is told in [`Batch::warnings`], or an error where the request asks
     /// for that.
+    ///
+    /// Dropped early, it may leave a batch that runs and is billed, of which no id is known: await it to
+    /// the end.
     ///
     /// # Errors
     ///
@@ -21,7 +27,7 @@ pub trait Batches: fmt::Debug + Send + Sync + 'static {
     /// that are not unique, or an empty batch.
     async fn create(&self, requests: Vec<(String, Request)>) -> Result<Batch>;
 
-    /// Asks how far a batch is.
+    /// Asks how far a batch is. Dropping the future changes nothing.
     ///
     /// # Errors
     ///
@@ -29,7 +35,8 @@ pub trait Batches: fmt::Debug + Send + Sync + 'static {
     async fn status(&self, id: &BatchId) -> Result<Batch>;
 
     /// Fetches the answers of a batch that has ended, in the order in which the provider gives them,
-    /// which need not be that of the requests.
+    /// which need not be that of the requests. Dropping the future changes nothing; they can be fetched
+    /// again.
     ///
     /// # Errors
     ///
@@ -38,7 +45,8 @@ pub trait Batches: fmt::Debug + Send + Sync + 'static {
     /// empty id where nothing tells which request it is about.
     async fn results(&self, id: &BatchId) -> Result<Vec<BatchItem>>;
 
-    /// Asks the provider to stop; requests that are done keep their answers.
+    /// Asks the provider to stop; requests that are done keep their answers. Dropped early, it may have
+    /// stopped the batch or not: ask for its [`status`](Self::status).
     ///
     /// # Errors
     ///
@@ -47,6 +55,17 @@ pub trait Batches: fmt::Debug + Send + Sync + 'static {
 }
 
 /// Names a batch, across programs and machines: it serialises and holds no secret.
+///
+/// ```
+/// use meanwhile_core::BatchId;
+///
+/// let id = BatchId::new("openai", "batch_68f1");
+/// let stored = serde_json::to_string(&id)?;
+/// // Later, in another process:
+/// let found: BatchId = serde_json::from_str(&stored)?;
+/// assert_eq!(found, id);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct BatchId {
@@ -65,6 +84,16 @@ impl BatchId {
 }
 
 /// How far a batch is.
+///
+/// ```
+/// use meanwhile_core::{Batch, BatchId, BatchStatus};
+///
+/// let id = BatchId::new("openai", "batch_68f1");
+/// let mut batch = Batch::new(id, BatchStatus::Running);
+/// (batch.total, batch.succeeded) = (Some(100), Some(40));
+/// assert!(!batch.status.is_final());
+/// assert_eq!(batch.total.zip(batch.succeeded).map(|(all, done)| all - done), Some(60));
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Batch {
@@ -131,6 +160,18 @@ impl BatchStatus {
 }
 
 /// The answer to one request of a batch.
+///
+/// ```
+/// use meanwhile_core::{BatchItem, Error, ErrorKind, Response};
+///
+/// let refused = Error::new(ErrorKind::ContentFilter, "a filter stopped the answer");
+/// let items = [
+///     BatchItem::new("first", Ok(Response::new("openai", "gpt-4o-mini"))),
+///     BatchItem::new("second", Err(refused)),
+/// ];
+/// let failed = items.iter().filter(|item| item.response.is_err());
+/// assert_eq!(failed.map(|item| &*item.id).collect::<Vec<_>>(), ["second"]);
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct BatchItem {

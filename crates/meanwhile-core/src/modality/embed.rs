@@ -30,6 +30,31 @@ pub trait Embedder: fmt::Debug + Send + Sync + 'static {
 }
 
 /// What is to be embedded.
+///
+/// ```
+/// # use meanwhile_core::{EmbedRequest, Embedder, Embeddings, Result, Usage};
+/// # #[derive(Debug)]
+/// # struct Lengths;
+/// # #[async_trait::async_trait]
+/// # impl Embedder for Lengths {
+/// #     fn id(&self) -> &str {
+/// #         "lengths"
+/// #     }
+/// #     fn batch_limit(&self, _: &str) -> usize {
+/// #         16
+/// #     }
+/// #     async fn embed(&self, request: EmbedRequest) -> Result<Embeddings> {
+/// #         let vectors = request.inputs.iter().map(|text| vec![text.len() as f32]).collect();
+/// #         Ok(Embeddings::new("lengths", request.model, vectors, Usage::totals(2, 0)))
+/// #     }
+/// # }
+/// # futures::executor::block_on(async {
+/// # let embedder = Lengths;
+/// let request = EmbedRequest::new("any", vec!["a cat".to_owned(), "a horse".to_owned()]);
+/// let answer = embedder.embed(request).await?;
+/// assert_eq!(answer.vectors, [[5.0], [7.0]]);
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct EmbedRequest {
@@ -60,9 +85,49 @@ impl EmbedRequest {
             options: BTreeMap::new(),
         }
     }
+
+    /// Asks for vectors of this length.
+    #[must_use]
+    pub fn dimensions(mut self, dimensions: u32) -> Self {
+        self.dimensions = Some(dimensions);
+        self
+    }
+
+    /// Says what the vectors are for.
+    #[must_use]
+    pub fn purpose(mut self, purpose: EmbedPurpose) -> Self {
+        self.purpose = Some(purpose);
+        self
+    }
 }
 
+super::setters!(EmbedRequest);
+
 /// What vectors are for.
+///
+/// ```
+/// # use meanwhile_core::{EmbedPurpose, EmbedRequest, Embedder, EmbeddingModel, Embeddings, Result};
+/// # #[derive(Debug)]
+/// # struct Silent;
+/// # #[async_trait::async_trait]
+/// # impl Embedder for Silent {
+/// #     fn id(&self) -> &str {
+/// #         "silent"
+/// #     }
+/// #     fn batch_limit(&self, _: &str) -> usize {
+/// #         16
+/// #     }
+/// #     async fn embed(&self, request: EmbedRequest) -> Result<Embeddings> {
+/// #         Ok(Embeddings::new("silent", request.model, Vec::new(), Default::default()))
+/// #     }
+/// # }
+/// # let model = EmbeddingModel::new(Silent, "any");
+/// // One model, asked differently for what is stored and for what is searched.
+/// let documents = model.clone().purpose(EmbedPurpose::Document);
+/// let questions = model.purpose(EmbedPurpose::Query);
+/// assert_eq!(documents.settings().purpose, Some(EmbedPurpose::Document));
+/// assert_eq!(questions.settings().purpose, Some(EmbedPurpose::Query));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -80,6 +145,31 @@ pub enum EmbedPurpose {
 }
 
 /// Vectors, one for each input, in the order of the inputs.
+///
+/// ```
+/// # use meanwhile_core::{EmbedRequest, Embedder, EmbeddingModel, Embeddings, Result, Usage};
+/// #[derive(Debug)]
+/// struct Lengths;
+///
+/// #[async_trait::async_trait]
+/// impl Embedder for Lengths {
+/// #     fn id(&self) -> &str {
+/// #         "lengths"
+/// #     }
+/// #     fn batch_limit(&self, _: &str) -> usize {
+/// #         16
+/// #     }
+///     async fn embed(&self, request: EmbedRequest) -> Result<Embeddings> {
+///         let vectors = request.inputs.iter().map(|text| vec![text.len() as f32]).collect();
+///         Ok(Embeddings::new("lengths", request.model, vectors, Usage::default()))
+///     }
+/// }
+///
+/// # futures::executor::block_on(async {
+/// let answer = EmbeddingModel::new(Lengths, "any").embed(["a cat", "a horse"]).await?;
+/// assert_eq!((answer.dimensions(), answer.vectors.len()), (1, 2));
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Embeddings {
@@ -184,8 +274,7 @@ impl EmbeddingModel {
         name: impl Into<String>,
         value: impl Into<Value>,
     ) -> Self {
-        let options = self.settings.options.entry(provider.into()).or_default();
-        options.insert(name.into(), value.into());
+        self.settings = self.settings.option(provider, name, value);
         self
     }
 

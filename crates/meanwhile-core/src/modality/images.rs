@@ -25,6 +25,31 @@ pub trait ImageGenerator: fmt::Debug + Send + Sync + 'static {
 }
 
 /// What is to be shown.
+///
+/// ```
+/// # use meanwhile_core::{
+/// #     GeneratedImage, GeneratedImages, Image, ImageGenerator, ImageRequest, Result, Usage,
+/// # };
+/// # #[derive(Debug)]
+/// # struct Painter;
+/// # #[async_trait::async_trait]
+/// # impl ImageGenerator for Painter {
+/// #     fn id(&self) -> &str {
+/// #         "painter"
+/// #     }
+/// #     async fn generate(&self, request: ImageRequest) -> Result<GeneratedImages> {
+/// #         let image = GeneratedImage::new(Image::url("https://example.com/1.png"));
+/// #         let images = vec![image; request.count.unwrap_or(1) as usize];
+/// #         Ok(GeneratedImages::new("painter", request.model, images, Usage::default()))
+/// #     }
+/// # }
+/// # futures::executor::block_on(async {
+/// # let painter = Painter;
+/// let request = ImageRequest::new("gpt-image-1", "A cat on a mat").size(1024, 1024).count(2);
+/// let answer = painter.generate(request).await?;
+/// assert_eq!(answer.images.len(), 2);
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct ImageRequest {
@@ -91,7 +116,18 @@ impl ImageRequest {
     }
 }
 
+super::setters!(ImageRequest);
+
 /// Images that were made.
+///
+/// ```
+/// use meanwhile_core::{GeneratedImage, GeneratedImages, Image, Usage};
+///
+/// let images = vec![GeneratedImage::new(Image::bytes(&b"GIF89a"[..], "image/gif"))];
+/// let answer = GeneratedImages::new("openai", "gpt-image-1", images, Usage::default());
+/// let types = answer.images.iter().map(|one| one.image.media_type.as_deref());
+/// assert_eq!(types.collect::<Vec<_>>(), [Some("image/gif")]);
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct GeneratedImages {
@@ -119,6 +155,16 @@ impl GeneratedImages {
 }
 
 /// One image that was made.
+///
+/// ```
+/// use meanwhile_core::{GeneratedImage, Image};
+///
+/// let mut drawn = GeneratedImage::new(b"GIF89a".to_vec());
+/// drawn.revised_prompt = Some("A ginger cat on a mat".to_owned());
+/// assert_eq!(drawn.image.source.base64().as_deref(), Some("R0lGODlh"));
+/// let fetched = GeneratedImage::new(Image::url("https://example.com/1.png"));
+/// assert_eq!(fetched.revised_prompt, None);
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct GeneratedImage {

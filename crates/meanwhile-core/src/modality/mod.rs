@@ -1,5 +1,34 @@
 //! What providers offer beside answers: a trait for each, so that [`Provider`](crate::Provider) never grows.
 
+/// The setters that the requests beside answers share, as the fields do.
+macro_rules! setters {
+    ($request:ty) => {
+        impl $request {
+            /// Sets the clocks of this request.
+            #[must_use]
+            pub fn timeouts(mut self, timeouts: $crate::Timeouts) -> Self {
+                self.timeouts = timeouts;
+                self
+            }
+
+            /// Sets one vendor option of one provider, a field of its request body.
+            #[must_use]
+            pub fn option(
+                mut self,
+                provider: impl Into<String>,
+                name: impl Into<String>,
+                value: impl Into<::serde_json::Value>,
+            ) -> Self {
+                let options = self.options.entry(provider.into()).or_default();
+                options.insert(name.into(), value.into());
+                self
+            }
+        }
+    };
+}
+
+use setters;
+
 mod batch;
 mod embed;
 mod images;

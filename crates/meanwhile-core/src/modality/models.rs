@@ -21,6 +21,16 @@ pub trait ListModels: fmt::Debug + Send + Sync + 'static {
 }
 
 /// What a provider says about one of its models. What it does not say is `None`.
+///
+/// ```
+/// use meanwhile_core::ModelInfo;
+///
+/// let mut large = ModelInfo::new("gpt-4o-mini");
+/// large.input_tokens = Some(128_000);
+/// let models = [large, ModelInfo::new("whisper-1")];
+/// let roomy = models.iter().find(|model| model.input_tokens.is_some_and(|most| most >= 100_000));
+/// assert_eq!(roomy.map(|model| &*model.id), Some("gpt-4o-mini"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ModelInfo {

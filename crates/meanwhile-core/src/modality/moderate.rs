@@ -26,6 +26,34 @@ pub trait Moderator: fmt::Debug + Send + Sync + 'static {
 }
 
 /// What is to be judged.
+///
+/// ```
+/// # use meanwhile_core::{
+/// #     Moderation, ModerationCategory, ModerationRequest, Moderations, Moderator, Result, Usage,
+/// # };
+/// # #[derive(Debug)]
+/// # struct Judge;
+/// # #[async_trait::async_trait]
+/// # impl Moderator for Judge {
+/// #     fn id(&self) -> &str {
+/// #         "judge"
+/// #     }
+/// #     async fn moderate(&self, request: ModerationRequest) -> Result<Moderations> {
+/// #         let judge = |text: &String| {
+/// #             let category = ModerationCategory::new("insult", text.contains("fool"), None);
+/// #             Moderation::new(vec![category])
+/// #         };
+/// #         let results = request.texts.iter().map(judge).collect();
+/// #         Ok(Moderations::new("judge", request.model, results, Usage::default()))
+/// #     }
+/// # }
+/// # futures::executor::block_on(async {
+/// # let moderator = Judge;
+/// let texts = vec!["Good morning".to_owned(), "You fool".to_owned()];
+/// let answer = moderator.moderate(ModerationRequest::new("omni-moderation", texts)).await?;
+/// assert!(!answer.results[0].flagged && answer.results[1].flagged);
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct ModerationRequest {
@@ -62,7 +90,20 @@ impl ModerationRequest {
     }
 }
 
+super::setters!(ModerationRequest);
+
 /// Judgements, one for each text, or one for all of a request with images.
+///
+/// ```
+/// use meanwhile_core::{Moderation, ModerationCategory, Moderations, Usage};
+///
+/// let results = [false, true].map(|found| {
+///     Moderation::new(vec![ModerationCategory::new("violence", found, None)])
+/// });
+/// let answer = Moderations::new("openai", "omni-moderation", results.to_vec(), Usage::default());
+/// assert!(answer.flagged());
+/// assert_eq!(answer.results.iter().position(|result| result.flagged), Some(1));
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Moderations {
@@ -96,6 +137,17 @@ impl Moderations {
 }
 
 /// The judgement of one input.
+///
+/// ```
+/// use meanwhile_core::{Moderation, ModerationCategory};
+///
+/// let judgement = Moderation::new(vec![
+///     ModerationCategory::new("violence", true, Some(0.97)),
+///     ModerationCategory::new("self-harm", false, Some(0.01)),
+/// ]);
+/// assert!(judgement.flagged);
+/// assert_eq!(judgement.found().collect::<Vec<_>>(), ["violence"]);
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Moderation {
@@ -120,6 +172,16 @@ impl Moderation {
 }
 
 /// One category of harmful content.
+///
+/// ```
+/// use meanwhile_core::{Moderation, ModerationCategory};
+///
+/// // Below the provider's own threshold, and above that of this program.
+/// let close = ModerationCategory::new("violence", false, Some(0.4));
+/// let judgement = Moderation::new(vec![close]);
+/// let strict = judgement.categories.iter().any(|one| one.score.is_some_and(|score| score > 0.3));
+/// assert!(strict && !judgement.flagged);
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ModerationCategory {

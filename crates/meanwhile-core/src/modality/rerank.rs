@@ -24,6 +24,35 @@ pub trait Reranker: fmt::Debug + Send + Sync + 'static {
 }
 
 /// What is to be ranked.
+///
+/// ```
+/// # use meanwhile_core::{Ranked, RankedDocuments, RerankRequest, Reranker, Result, Usage};
+/// # #[derive(Debug)]
+/// # struct Words;
+/// # #[async_trait::async_trait]
+/// # impl Reranker for Words {
+/// #     fn id(&self) -> &str {
+/// #         "words"
+/// #     }
+/// #     async fn rerank(&self, request: RerankRequest) -> Result<RankedDocuments> {
+/// #         let score = |text: &String| f64::from(u8::from(text.contains(&request.query)));
+/// #         let ranked = request.documents.iter().map(score).enumerate();
+/// #         let ranked = ranked.map(|(index, score)| Ranked::new(index, score)).collect();
+/// #         let count = request.documents.len();
+/// #         let mut all = RankedDocuments::new("words", "any", count, ranked, Usage::default())?;
+/// #         all.documents.truncate(request.top.map_or(count, |top| top as usize));
+/// #         Ok(all)
+/// #     }
+/// # }
+/// # futures::executor::block_on(async {
+/// # let reranker = Words;
+/// let documents = ["dogs bark", "cats purr", "fish swim"].map(str::to_owned).to_vec();
+/// let request = RerankRequest::new("rerank-2", "purr", documents).top(1);
+/// let answer = reranker.rerank(request).await?;
+/// assert_eq!(answer.documents[0].index, 1);
+/// assert_eq!(answer.documents.len(), 1);
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct RerankRequest {
@@ -63,7 +92,19 @@ impl RerankRequest {
     }
 }
 
+super::setters!(RerankRequest);
+
 /// One ranked document.
+///
+/// ```
+/// use meanwhile_core::Ranked;
+///
+/// let documents = ["dogs bark", "cats purr"];
+/// let best = Ranked::new(1, 0.93);
+/// // The answer names documents by their place in the request.
+/// assert_eq!(documents[best.index], "cats purr");
+/// assert!(best.score > 0.5);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Ranked {
@@ -82,6 +123,17 @@ impl Ranked {
 }
 
 /// Ranked documents, the best first.
+///
+/// ```
+/// use meanwhile_core::{ErrorKind, Ranked, RankedDocuments, Usage};
+///
+/// let rank = |ranked| RankedDocuments::new("cohere", "rerank-v3.5", 3, ranked, Usage::default());
+/// let answer = rank(vec![Ranked::new(0, 0.1), Ranked::new(2, 0.9)])?;
+/// assert_eq!(answer.documents[0].index, 2);
+/// // There are three documents; there is no fifth.
+/// assert_eq!(rank(vec![Ranked::new(4, 0.9)]).unwrap_err().kind(), ErrorKind::Decode);
+/// # Ok::<(), meanwhile_core::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RankedDocuments {

@@ -37,6 +37,35 @@ pub trait SpeechSynthesizer: fmt::Debug + Send + Sync + 'static {
 }
 
 /// What is to be read aloud.
+///
+/// ```
+/// # use meanwhile_core::{
+/// #     Audio, Error, ErrorKind, Result, Speech, SpeechRequest, SpeechStream, SpeechSynthesizer,
+/// #     Usage,
+/// # };
+/// # #[derive(Debug)]
+/// # struct Voice;
+/// # #[async_trait::async_trait]
+/// # impl SpeechSynthesizer for Voice {
+/// #     fn id(&self) -> &str {
+/// #         "voice"
+/// #     }
+/// #     async fn speak(&self, request: SpeechRequest) -> Result<Speech> {
+/// #         let media_type = format!("audio/{}", request.format.as_deref().unwrap_or("mp3"));
+/// #         let audio = Audio::bytes(request.text.into_bytes(), media_type);
+/// #         Ok(Speech::new("voice", request.model, audio, Usage::default()))
+/// #     }
+/// #     async fn stream(&self, _: SpeechRequest) -> Result<SpeechStream> {
+/// #         Err(Error::new(ErrorKind::Unsupported, "not here"))
+/// #     }
+/// # }
+/// # futures::executor::block_on(async {
+/// # let voice = Voice;
+/// let request = SpeechRequest::new("gpt-4o-mini-tts", "Good morning", "alloy").format("wav");
+/// let speech = voice.speak(request).await?;
+/// assert_eq!(speech.audio.media_type.as_deref(), Some("audio/wav"));
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct SpeechRequest {
@@ -100,7 +129,20 @@ impl SpeechRequest {
     }
 }
 
+super::setters!(SpeechRequest);
+
 /// A text that was read aloud.
+///
+/// ```
+/// use meanwhile_core::{Audio, MediaSource, Speech, Usage};
+///
+/// let audio = Audio::from(b"OggS and the rest of the recording".to_vec());
+/// let speech = Speech::new("openai", "gpt-4o-mini-tts", audio, Usage::totals(4, 60));
+/// // What a program does with it: it writes the bytes to a file.
+/// let MediaSource::Bytes(bytes) = &speech.audio.source else { panic!("not by value") };
+/// assert!(bytes.starts_with(b"OggS"));
+/// assert_eq!(speech.audio.media_type.as_deref(), Some("audio/ogg"));
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Speech {
@@ -128,6 +170,21 @@ impl Speech {
 }
 
 /// The bytes of a recording while they are made. An error is the last item.
+///
+/// ```
+/// # use bytes::Bytes;
+/// # use meanwhile_core::SpeechStream;
+/// # futures::executor::block_on(async {
+/// let chunks = [Ok(Bytes::from("RIFF")), Ok(Bytes::from("WAVE"))];
+/// let media_type = Some("audio/wav".to_owned());
+/// let mut speech = SpeechStream::new(media_type, futures::stream::iter(chunks));
+/// let mut recording = Vec::new();
+/// while let Some(chunk) = speech.chunk().await {
+///     recording.extend_from_slice(&chunk?);
+/// }
+/// assert_eq!(recording, b"RIFFWAVE");
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 pub struct SpeechStream {
     /// The media type (`audio/mpeg`); `None` where it is unknown.
     pub media_type: Option<String>,

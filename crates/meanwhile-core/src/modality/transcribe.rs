@@ -25,6 +25,31 @@ pub trait Transcriber: fmt::Debug + Send + Sync + 'static {
 }
 
 /// What is to be written down.
+///
+/// ```
+/// # use meanwhile_core::{Audio, Result, Transcriber, Transcription, TranscriptionRequest};
+/// # #[derive(Debug)]
+/// # struct Listener;
+/// # #[async_trait::async_trait]
+/// # impl Transcriber for Listener {
+/// #     fn id(&self) -> &str {
+/// #         "listener"
+/// #     }
+/// #     async fn transcribe(&self, request: TranscriptionRequest) -> Result<Transcription> {
+/// #         let mut written = Transcription::new("listener", request.model, "Good morning");
+/// #         written.language = request.language;
+/// #         Ok(written)
+/// #     }
+/// # }
+/// # futures::executor::block_on(async {
+/// # let transcriber = Listener;
+/// let recording = Audio::from(b"OggS and the rest of the file".to_vec());
+/// let request = TranscriptionRequest::new("whisper-1", recording).language("en");
+/// let answer = transcriber.transcribe(request).await?;
+/// assert_eq!(answer.text, "Good morning");
+/// assert_eq!(answer.language.as_deref(), Some("en"));
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct TranscriptionRequest {
@@ -76,6 +101,13 @@ impl TranscriptionRequest {
         self
     }
 
+    /// Sets how much to vary.
+    #[must_use]
+    pub fn temperature(mut self, temperature: f64) -> Self {
+        self.temperature = Some(temperature);
+        self
+    }
+
     /// Asks for the times of words or segments.
     #[must_use]
     pub fn timestamps(mut self, unit: TimestampUnit) -> Self {
@@ -84,7 +116,19 @@ impl TranscriptionRequest {
     }
 }
 
+super::setters!(TranscriptionRequest);
+
 /// What a time is reported for.
+///
+/// ```
+/// use meanwhile_core::{Audio, TimestampUnit, TranscriptionRequest};
+///
+/// let recording = Audio::from(b"OggS and the rest of the file".to_vec());
+/// let request = TranscriptionRequest::new("whisper-1", recording)
+///     .timestamps(TimestampUnit::Word)
+///     .timestamps(TimestampUnit::Segment);
+/// assert_eq!(request.timestamps, [TimestampUnit::Word, TimestampUnit::Segment]);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -96,6 +140,15 @@ pub enum TimestampUnit {
 }
 
 /// What was said.
+///
+/// ```
+/// use meanwhile_core::{TimedText, Transcription};
+///
+/// let mut answer = Transcription::new("openai", "whisper-1", "Good morning everybody");
+/// answer.segments = vec![TimedText::new("Good morning everybody", 0.2, 1.6)];
+/// let said_at_one = answer.segments.iter().find(|one| one.start <= 1.0 && 1.0 < one.end);
+/// assert_eq!(said_at_one.map(|one| &*one.text), Some("Good morning everybody"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Transcription {
@@ -139,6 +192,15 @@ impl Transcription {
 }
 
 /// A word or a segment, and when it was said.
+///
+/// ```
+/// use meanwhile_core::TimedText;
+///
+/// let words = [TimedText::new("Good", 0.25, 0.5), TimedText::new("morning", 0.5, 1.25)];
+/// let line = |word: &TimedText| format!("{:.2} {}", word.start, word.text);
+/// assert_eq!(words.iter().map(line).collect::<Vec<_>>(), ["0.25 Good", "0.50 morning"]);
+/// assert_eq!(words[1].speaker, None);
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct TimedText {

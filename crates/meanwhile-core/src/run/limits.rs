@@ -8,6 +8,31 @@ use crate::Usd;
 /// limited, but for the turns.
 ///
 /// What several runs may cost together is limited by a budget, which is a layer.
+///
+/// ```
+/// # use meanwhile_core::*;
+/// # #[derive(Debug)]
+/// # struct Clock;
+/// # #[async_trait::async_trait]
+/// # impl Tool for Clock {
+/// #     fn spec(&self) -> ToolSpec {
+/// #         ToolSpec::new("clock", "Tells the time", serde_json::json!({"type": "object"}).into())
+/// #     }
+/// #     async fn call(&self, _: &ToolCall, _: &ToolContext) -> meanwhile_core::Result<ToolOutput> {
+/// #         Ok(ToolOutput::new("12:00"))
+/// #     }
+/// # }
+/// # futures::executor::block_on(async {
+/// let scripted = Scripted::new().tool_call("1", "clock", "{}").tool_call("2", "clock", "{}");
+/// let limits = RunLimits::new().turns(2).tokens(50_000);
+/// let call = Model::new(scripted, "any").call::<String>("What time is it?");
+/// let call = call.tools(Toolbox::new().with(AnyTool::new(Clock)));
+/// let error = call.limits(limits).await.unwrap_err();
+/// // The model asked for the clock twice and had not answered.
+/// assert_eq!(error.kind(), ErrorKind::TurnLimit);
+/// assert_eq!(error.run_state().map(|state| state.turns), Some(2));
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct RunLimits {
@@ -28,7 +53,7 @@ pub struct RunLimits {
     pub tool_errors: Option<u32>,
     /// The longest that one tool may run, where the tool itself does not say. Needs a
     /// [`Timer`](crate::Timer).
-    pub tool_time: Option<Duration>,
+    pub tool_timeout: Option<Duration>,
     /// Most tools of one turn that run at the same time; 8 where nothing is set.
     pub tool_concurrency: Option<usize>,
 }
@@ -43,7 +68,7 @@ impl RunLimits {
             cost: None,
             time: None,
             tool_errors: None,
-            tool_time: None,
+            tool_timeout: None,
             tool_concurrency: None,
         }
     }
@@ -85,8 +110,8 @@ impl RunLimits {
 
     /// Sets the longest that one tool may run.
     #[must_use]
-    pub const fn tool_time(mut self, time: Duration) -> Self {
-        self.tool_time = Some(time);
+    pub const fn tool_timeout(mut self, limit: Duration) -> Self {
+        self.tool_timeout = Some(limit);
         self
     }
 
@@ -106,7 +131,7 @@ impl RunLimits {
             cost: self.cost.or(lower.cost),
             time: self.time.or(lower.time),
             tool_errors: self.tool_errors.or(lower.tool_errors),
-            tool_time: self.tool_time.or(lower.tool_time),
+            tool_timeout: self.tool_timeout.or(lower.tool_timeout),
             tool_concurrency: self.tool_concurrency.or(lower.tool_concurrency),
         }
     }

@@ -95,8 +95,12 @@ impl<T: Extract> Machine<T> {
         if state.turns > 0 {
             free_choice(&mut request.tool_choice);
         }
-        let bench =
-            Bench { origin, scope, timer: run.timer.clone(), tool_time: run.limits.tool_time };
+        let bench = Bench {
+            origin,
+            scope,
+            timer: run.timer.clone(),
+            tool_timeout: run.limits.tool_timeout,
+        };
         Self {
             provider,
             template: request,
@@ -277,7 +281,7 @@ impl<T: Extract> Machine<T> {
     fn check_limits(&self) -> Result<()> {
         let limits = &self.settings.limits;
         let needs_timer =
-            limits.tool_time.is_some() || self.tools.iter().any(|tool| tool.timeout().is_some());
+            limits.tool_timeout.is_some() || self.tools.iter().any(|tool| tool.timeout().is_some());
         if needs_timer && self.settings.timer.is_none() {
             return sleep(None, Duration::ZERO).map(drop);
         }

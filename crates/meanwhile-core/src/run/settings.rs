@@ -9,6 +9,16 @@ use crate::{Message, OutputReader, Pricing, Timer};
 
 /// What a run with tools, and the reading of its value, are configured with; a part of
 /// [`Settings`](crate::Settings).
+///
+/// ```
+/// use meanwhile_core::{OutputMode, RunLimits, Settings};
+///
+/// let house = Settings::new().attempts(2).max_turns(20);
+/// let here = Settings::new().output_mode(OutputMode::Tool).limits(RunLimits::new().turns(3));
+/// let run = here.or(house).run.unwrap();
+/// assert_eq!((run.attempts, run.output_mode), (Some(2), Some(OutputMode::Tool)));
+/// assert_eq!(run.limits.turns, Some(3));
+/// ```
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct RunSettings {
@@ -70,6 +80,18 @@ pub(crate) fn merge(
 }
 
 /// How a typed value is asked for.
+///
+/// ```
+/// # use meanwhile_core::{Model, OutputFormat, OutputMode, Scripted};
+/// # futures::executor::block_on(async {
+/// // A model that keeps to arguments of tools better than to anything else.
+/// let scripted = Scripted::new().tool_call("1", "final_answer", r#"{"value": 42}"#);
+/// let call = Model::new(scripted.clone(), "any").call("What is six times seven?");
+/// let answer: u8 = call.output_mode(OutputMode::Tool).await?;
+/// assert_eq!(answer, 42);
+/// assert_eq!(scripted.requests()[0].output, OutputFormat::Text);
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum OutputMode {
@@ -89,6 +111,31 @@ pub enum OutputMode {
 
 /// A condition on which a run stops after a turn whose tools have run; its value is then read from the
 /// newest answer.
+///
+/// ```
+/// # use meanwhile_core::*;
+/// # #[derive(Debug)]
+/// # struct Clock;
+/// # #[async_trait::async_trait]
+/// # impl Tool for Clock {
+/// #     fn spec(&self) -> ToolSpec {
+/// #         ToolSpec::new("clock", "Tells the time", serde_json::json!({"type": "object"}).into())
+/// #     }
+/// #     async fn call(&self, _: &ToolCall, _: &ToolContext) -> meanwhile_core::Result<ToolOutput> {
+/// #         Ok(ToolOutput::new("12:00"))
+/// #     }
+/// # }
+/// # futures::executor::block_on(async {
+/// let call = ToolCall::new("1", "clock", "{}");
+/// let scripted = Scripted::new().parts([Part::text("I look at the clock."), Part::from(call)]);
+/// let mut prompt = Prompt::from("What time is it?").tools(Toolbox::new().with(AnyTool::new(Clock)));
+/// // What `.stop_when(…)` adds.
+/// let stop = StopWhen::new(|state| state.turns == 1);
+/// prompt.settings.run.get_or_insert_default().stop_when.push(stop);
+/// let answer: String = Model::new(scripted, "any").call(prompt).await?;
+/// assert_eq!(answer, "I look at the clock.");
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Clone)]
 pub struct StopWhen(Arc<dyn Fn(&RunState) -> bool + Send + Sync>);
 
@@ -111,6 +158,35 @@ impl fmt::Debug for StopWhen {
 }
 
 /// Changes the next turn before it is sent.
+///
+/// ```
+/// # use meanwhile_core::*;
+/// # #[derive(Debug)]
+/// # struct Clock;
+/// # #[async_trait::async_trait]
+/// # impl Tool for Clock {
+/// #     fn spec(&self) -> ToolSpec {
+/// #         ToolSpec::new("clock", "Tells the time", serde_json::json!({"type": "object"}).into())
+/// #     }
+/// #     async fn call(&self, _: &ToolCall, _: &ToolContext) -> meanwhile_core::Result<ToolOutput> {
+/// #         Ok(ToolOutput::new("12:00"))
+/// #     }
+/// # }
+/// # futures::executor::block_on(async {
+/// let scripted = Scripted::new().tool_call("1", "clock", "{}").reply("Noon.");
+/// let mut prompt = Prompt::from("What time is it?").tools(Toolbox::new().with(AnyTool::new(Clock)));
+/// // What `.each_turn(…)` adds: the second turn has to answer.
+/// let change = EachTurn::new(|turn| {
+///     if turn.turn == 2 {
+///         turn.tool_choice = ToolChoice::None;
+///     }
+/// });
+/// prompt.settings.run.get_or_insert_default().each_turn.push(change);
+/// let answer: String = Model::new(scripted.clone(), "any").call(prompt).await?;
+/// assert_eq!(answer, "Noon.");
+/// assert_eq!(scripted.requests()[1].tool_choice, ToolChoice::None);
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Clone)]
 pub struct EachTurn(Arc<dyn Fn(&mut NextTurn) + Send + Sync>);
 

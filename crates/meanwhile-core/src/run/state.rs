@@ -14,6 +14,34 @@ use crate::{Message, Part, Usage, Usd};
 /// form with each provider's opaque data in place; the tools, the model and the values of the
 /// program are those of the call that goes on. The calls of a turn that were answered are not run
 /// again; one that was running when the state was taken is.
+///
+/// ```
+/// # use meanwhile_core::*;
+/// # #[derive(Debug)]
+/// # struct Clock;
+/// # #[async_trait::async_trait]
+/// # impl Tool for Clock {
+/// #     fn spec(&self) -> ToolSpec {
+/// #         ToolSpec::new("clock", "Tells the time", serde_json::json!({"type": "object"}).into())
+/// #     }
+/// #     async fn call(&self, _: &ToolCall, _: &ToolContext) -> meanwhile_core::Result<ToolOutput> {
+/// #         Ok(ToolOutput::new("12:00"))
+/// #     }
+/// # }
+/// # futures::executor::block_on(async {
+/// let scripted = Scripted::new().tool_call("1", "clock", "{}").reply("Noon.");
+/// let model = Model::new(scripted, "any");
+/// let tools = || Toolbox::new().with(AnyTool::new(Clock));
+/// let call = model.call::<String>("What time is it?").tools(tools());
+/// let mut error = call.approve(approval(|_| async { Approval::Pause })).await.unwrap_err();
+/// let stored = serde_json::to_string(&error.take_run_state())?;
+/// // Later, somewhere else, once somebody has decided:
+/// let mut state: RunState = serde_json::from_str(&stored)?;
+/// assert!(state.decide("1", Approval::Allow));
+/// let answer = model.call::<String>("What time is it?").tools(tools()).resume(state).await?;
+/// assert_eq!(answer, "Noon.");
+/// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]

@@ -16,7 +16,7 @@ pub(super) struct Bench {
     pub(super) origin: Origin,
     pub(super) scope: Scope,
     pub(super) timer: Option<Arc<dyn Timer>>,
-    pub(super) tool_time: Option<Duration>,
+    pub(super) tool_timeout: Option<Duration>,
 }
 
 /// What came of a tool call.
@@ -71,7 +71,7 @@ impl Bench {
         context: &ToolContext,
     ) -> Result<ToolOutput> {
         let tool = tool?;
-        let Some(limit) = tool.timeout().or(self.tool_time) else {
+        let Some(limit) = tool.timeout().or(self.tool_timeout) else {
             return tool.call(call, context).await;
         };
         let sleep = sleep(self.timer.as_deref(), limit)?;

@@ -26,6 +26,31 @@ pub trait Approve: fmt::Debug + Send + Sync + 'static {
 }
 
 /// What was decided about a tool call.
+///
+/// ```
+/// # use meanwhile_core::*;
+/// # #[derive(Debug)]
+/// # struct Clock;
+/// # #[async_trait::async_trait]
+/// # impl Tool for Clock {
+/// #     fn spec(&self) -> ToolSpec {
+/// #         ToolSpec::new("clock", "Tells the time", serde_json::json!({"type": "object"}).into())
+/// #     }
+/// #     async fn call(&self, _: &ToolCall, _: &ToolContext) -> meanwhile_core::Result<ToolOutput> {
+/// #         Ok(ToolOutput::new("12:00"))
+/// #     }
+/// # }
+/// # futures::executor::block_on(async {
+/// let scripted = Scripted::new().tool_call("1", "clock", "{}").reply("I may not look.");
+/// let call = Model::new(scripted.clone(), "any").call::<String>("What time is it?");
+/// let deny = |_: ToolCall| async { Approval::Deny("not at work".to_owned()) };
+/// let call = call.tools(Toolbox::new().with(AnyTool::new(Clock))).approve(approval(deny));
+/// assert_eq!(call.await?, "I may not look.");
+/// // The model was told why.
+/// assert!(matches!(&scripted.requests()[1].messages[2].parts[0],
+///     Part::ToolResult(result) if result.is_error && result.text().contains("not at work")));
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]

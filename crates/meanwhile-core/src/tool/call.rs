@@ -8,6 +8,22 @@ use super::FunctionTool;
 use crate::{Error, ErrorKind, IntoParts, Part, ProviderData, Result};
 
 /// The model asks for a tool to be run.
+///
+/// ```
+/// use meanwhile_core::{ErrorKind, ToolCall};
+/// use serde::Deserialize;
+///
+/// #[derive(Deserialize)]
+/// struct Weather {
+///     city: String,
+/// }
+///
+/// let call = ToolCall::new("1", "weather", r#"{"city": "Lisbon"}"#);
+/// assert_eq!(call.parse::<Weather>()?.city, "Lisbon");
+/// let cut = ToolCall::new("2", "weather", r#"{"city": "Lis"#);
+/// assert_eq!(cut.json().unwrap_err().kind(), ErrorKind::Output);
+/// # Ok::<(), meanwhile_core::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ToolCall {
@@ -91,6 +107,22 @@ impl ToolCall {
 }
 
 /// The program's answer to a tool call.
+///
+/// ```
+/// # use meanwhile_core::{Message, Model, Scripted, ToolCall, ToolResult};
+/// # futures::executor::block_on(async {
+/// # let model = Model::new(Scripted::new().reply("Take an umbrella."), "any");
+/// let call = ToolCall::new("1", "weather", r#"{"city": "Lisbon"}"#);
+/// let conversation = vec![
+///     Message::user("What do I take to Lisbon?"),
+///     Message::assistant(call.clone()),
+///     Message::tool_results([ToolResult::new(&call, "rain")]),
+/// ];
+/// assert_eq!(model.call::<String>(conversation).await?, "Take an umbrella.");
+/// // A tool that failed says how; the model may react to it.
+/// assert!(ToolResult::error(&call, "no such city").is_error);
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ToolResult {

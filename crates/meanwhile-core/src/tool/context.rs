@@ -10,6 +10,18 @@ use crate::{Error, ErrorKind, Result, Scope};
 /// cheap to clone.
 ///
 /// Nothing of it is described or sent to a model.
+///
+/// ```
+/// use meanwhile_core::Host;
+///
+/// struct User {
+///     name: &'static str,
+/// }
+///
+/// let host = Host::new().with(User { name: "Ada" });
+/// assert_eq!(host.get::<User>().unwrap().name, "Ada");
+/// assert!(host.get::<String>().is_none());
+/// ```
 #[derive(Clone, Default)]
 pub struct Host {
     // A handful at most: a list is quicker than a map.
@@ -23,6 +35,18 @@ struct HostValue {
 }
 
 /// The type of a [`Host`] value that a tool needs.
+///
+/// ```
+/// use meanwhile_core::{Host, HostType};
+///
+/// struct Database;
+///
+/// // What a tool returns from `needs`, so that a call without it fails before anything is sent.
+/// let needed = HostType::of::<Database>();
+/// assert!(needed.name().ends_with("Database"));
+/// assert!(!Host::new().has(needed));
+/// assert!(Host::new().with(Database).has(needed));
+/// ```
 #[derive(Clone, Copy)]
 pub struct HostType {
     id: TypeId,
@@ -112,6 +136,20 @@ impl fmt::Debug for Host {
 }
 
 /// What a tool is run with beside its arguments.
+///
+/// ```
+/// # use meanwhile_core::{Error, ErrorKind, Host, ToolContext};
+/// struct User {
+///     name: &'static str,
+/// }
+///
+/// let context = ToolContext::new(Host::new().with(User { name: "Ada" }));
+/// assert_eq!(context.host::<User>()?.name, "Ada");
+/// // The error says how the call is given one.
+/// let error = context.host::<String>().unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::Config);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct ToolContext {

@@ -63,6 +63,40 @@ pub trait ToolSet: Sized + Send + 'static {
 }
 
 /// A tool call together with its typed arguments.
+///
+/// ```
+/// # use meanwhile_core::{Error, ErrorKind, Result, ToolCall, ToolContext, ToolOutput, ToolSet};
+/// # use meanwhile_core::{Toolbox, TypedCall};
+/// # #[derive(serde::Deserialize)]
+/// # struct Weather {
+/// #     city: String,
+/// # }
+/// # // What `#[tool]` writes.
+/// # impl ToolSet for Weather {
+/// #     fn toolbox() -> Toolbox {
+/// #         Toolbox::new()
+/// #     }
+/// #     fn has(name: &str) -> bool {
+/// #         name == "weather"
+/// #     }
+/// #     fn from_call(call: &ToolCall) -> Result<Self> {
+/// #         call.parse()
+/// #     }
+/// #     async fn run(self, _: &ToolContext) -> Result<ToolOutput> {
+/// #         match self.city.as_str() {
+/// #             "Lisbon" => Ok(ToolOutput::new("rain")),
+/// #             _ => Err(Error::new(ErrorKind::Tool, "no such city")),
+/// #         }
+/// #     }
+/// # }
+/// # futures::executor::block_on(async {
+/// let call = ToolCall::new("1", "weather", r#"{"city": "Lisbon"}"#);
+/// let call = TypedCall::<Weather>::new(call);
+/// assert_eq!(call.tool.as_ref().map(|weather| &*weather.city).ok(), Some("Lisbon"));
+/// let result = call.run().await;
+/// assert_eq!((&*result.call_id, &*result.text()), ("1", "rain"));
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct TypedCall<S> {

@@ -5,6 +5,21 @@ use serde::{Deserialize, Serialize};
 use crate::Schema;
 
 /// Describes one tool to the model.
+///
+/// ```
+/// use meanwhile_core::{Schema, ToolSpec};
+/// use schemars::JsonSchema;
+///
+/// #[derive(JsonSchema)]
+/// struct Weather {
+///     /// The city, in English.
+///     city: String,
+/// }
+///
+/// let spec = ToolSpec::new("weather", "Tells the weather of a city", Schema::of::<Weather>());
+/// let city = &spec.parameters.as_value()["properties"]["city"];
+/// assert_eq!(city["description"], "The city, in English.");
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ToolSpec {
@@ -29,6 +44,29 @@ impl ToolSpec {
 }
 
 /// Whether the model may, must or must not call a tool.
+///
+/// ```
+/// # use meanwhile_core::*;
+/// # #[derive(Debug)]
+/// # struct Clock;
+/// # #[async_trait::async_trait]
+/// # impl Tool for Clock {
+/// #     fn spec(&self) -> ToolSpec {
+/// #         ToolSpec::new("clock", "Tells the time", serde_json::json!({"type": "object"}).into())
+/// #     }
+/// #     async fn call(&self, _: &ToolCall, _: &ToolContext) -> meanwhile_core::Result<ToolOutput> {
+/// #         Ok(ToolOutput::new("12:00"))
+/// #     }
+/// # }
+/// # futures::executor::block_on(async {
+/// # let model = Model::new(Scripted::new(), "any");
+/// let call = model.call::<String>("What time is it?");
+/// let call = call.tools(Toolbox::new().with(AnyTool::new(Clock)));
+/// let request = call.tool_choice(ToolChoice::Tool("clock".to_owned())).request().await?;
+/// assert_eq!(request.tool_choice, ToolChoice::Tool("clock".to_owned()));
+/// assert_eq!(request.tools[0].name, "clock");
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]

@@ -48,6 +48,18 @@ pub trait Tool: fmt::Debug + Send + Sync + 'static {
 }
 
 /// What a tool answers.
+///
+/// ```
+/// use meanwhile_core::{Image, Part, ToolOutput};
+///
+/// // A picture and a word about it; anything serialisable goes as JSON.
+/// let chart = Image::bytes(&b"GIF89a"[..], "image/gif");
+/// let output = ToolOutput::new([Part::from(chart), Part::text("Sales of May")]);
+/// assert_eq!(output.parts.len(), 2);
+/// let figures = ToolOutput::json(&[("May", 12), ("June", 15)])?;
+/// assert_eq!(figures.parts, [Part::text(r#"[["May",12],["June",15]]"#)]);
+/// # Ok::<(), meanwhile_core::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Default)]
 #[non_exhaustive]
 pub struct ToolOutput {
@@ -115,6 +127,28 @@ impl IntoToolOutput<AsIs> for ToolOutput {
 }
 
 /// A shared, type-erased [`Tool`].
+///
+/// ```
+/// # use meanwhile_core::*;
+/// # #[derive(Debug)]
+/// # struct Clock;
+/// # #[async_trait::async_trait]
+/// # impl Tool for Clock {
+/// #     fn spec(&self) -> ToolSpec {
+/// #         ToolSpec::new("clock", "Tells the time", serde_json::json!({"type": "object"}).into())
+/// #     }
+/// #     async fn call(&self, _: &ToolCall, _: &ToolContext) -> meanwhile_core::Result<ToolOutput> {
+/// #         Ok(ToolOutput::new("12:00"))
+/// #     }
+/// # }
+/// # futures::executor::block_on(async {
+/// let clock = AnyTool::new(Clock);
+/// assert_eq!(clock.spec().description, "Tells the time");
+/// let call = ToolCall::new("1", "clock", "{}");
+/// let output = clock.call(&call, &ToolContext::current()).await?;
+/// assert_eq!(output, ToolOutput::new("12:00"));
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Clone)]
 pub struct AnyTool(Arc<dyn Tool>);
 
@@ -173,6 +207,31 @@ impl fmt::Debug for AnyTool {
 }
 
 /// Tools in the order they were added, found by name.
+///
+/// ```
+/// # use meanwhile_core::*;
+/// # #[derive(Debug)]
+/// # struct Clock;
+/// # #[async_trait::async_trait]
+/// # impl Tool for Clock {
+/// #     fn spec(&self) -> ToolSpec {
+/// #         ToolSpec::new("clock", "Tells the time", serde_json::json!({"type": "object"}).into())
+/// #     }
+/// #     async fn call(&self, _: &ToolCall, _: &ToolContext) -> meanwhile_core::Result<ToolOutput> {
+/// #         Ok(ToolOutput::new("12:00"))
+/// #     }
+/// # }
+/// # futures::executor::block_on(async {
+/// let tools = Toolbox::new().with(AnyTool::new(Clock));
+/// let scripted = Scripted::new().tool_call("1", "clock", "{}").reply("It is noon.");
+/// let model = Model::new(scripted, "any");
+/// let answer: String = model.call("What time is it?").tools(tools.clone()).await?;
+/// assert_eq!(answer, "It is noon.");
+/// // By hand: a call of a tool that is not there is an answer, too.
+/// let result = tools.run(&ToolCall::new("2", "calendar", "{}"), &ToolContext::current()).await;
+/// assert!(result.is_error && result.text().contains("the tools are: clock"));
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Toolbox {
     // In order, so that the same toolbox always encodes to the same bytes.
@@ -230,7 +289,7 @@ impl Toolbox {
     /// Runs one call. An unknown tool, unfit arguments or a failed tool are an error result, which
     /// the model sees and may react to; nothing here fails the conversation. Dropping cancels.
     pub async fn run(&self, call: &ToolCall, context: &ToolContext) -> ToolResult {
-        match self.try_run(call, context).await {
+        match self.call(call, context).await {
             Ok(output) => ToolResult::new(call, output.parts),
             Err(error) => ToolResult::error(call, error.message().to_owned()),
         }
@@ -241,7 +300,7 @@ impl Toolbox {
     /// # Errors
     ///
     /// The tool's own; [`ErrorKind::Output`] when there is no such tool or the arguments do not fit.
-    pub async fn try_run(&self, call: &ToolCall, context: &ToolContext) -> Result<ToolOutput> {
+    pub async fn call(&self, call: &ToolCall, context: &ToolContext) -> Result<ToolOutput> {
         self.find(call)?.call(call, context).await
     }
 

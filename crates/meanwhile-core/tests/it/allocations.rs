@@ -1,12 +1,12 @@
-//! What observers cost: nothing where there are none, and no allocation for an event.
+//! What observers and checks cost: nothing where there are none, and no allocation for an event or a value.
 #![allow(unsafe_code, reason = "an allocator cannot be had without")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use meanwhile_core::{
-    Event, EventStream, Finish, FinishReason, Model, Moment, Observer, Observers, ResponseStream,
-    Run, Scope, Scripted, chain,
+    Checks, Event, EventStream, Finish, FinishReason, Model, Moment, Observer, Observers,
+    ResponseStream, Run, Scope, Scripted, chain,
 };
 
 use crate::wait;
@@ -101,4 +101,15 @@ fn the_stream_that_folds_allocates_no_more_than_the_fold() {
     // The list of parts, and nothing else.
     let read = allocations(|| (0..101).for_each(|_| drop(wait(stream.next()))));
     assert_eq!(read, 1);
+}
+
+#[test]
+fn checks_of_values_that_hold_allocate_nothing_for_each() {
+    let checked = |count: usize| {
+        let values = vec![vec!["a/b".to_owned()]; count];
+        allocations(|| assert_eq!(Checks::of(&values).failed(), 0))
+    };
+    // The path alone, which has grown by the first ones.
+    assert!(checked(1) <= 2);
+    assert_eq!(checked(10), checked(1000));
 }

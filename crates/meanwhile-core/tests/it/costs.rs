@@ -108,6 +108,21 @@ fn the_cost_is_that_of_who_answered() {
     dated.model = Some("test-model-of-june".to_owned());
     let mut error = wait(ask(&Scripted::new().events(calls("1", 3, dated)), 3)).unwrap_err();
     assert_eq!(state(&mut error).cost, Usd::dollars(3));
+
+    // But not where a layer asked for another model: nobody knows what that one costs.
+    let mut other = Metadata::default();
+    other.model = Some("other-of-june".to_owned());
+    other.requested_model = Some("other".to_owned());
+    let mut error = wait(ask(&Scripted::new().events(calls("1", 3, other)), 3)).unwrap_err();
+    assert!(error.message().contains("`other-of-june`"), "{error}");
+    assert_eq!(state(&mut error).cost, Usd::ZERO);
+
+    // And its price is found by the name that it was asked for by.
+    let mut known = Metadata::default();
+    known.model = Some("of-june".to_owned());
+    known.requested_model = Some("test-model".to_owned());
+    let mut error = wait(ask(&Scripted::new().events(calls("1", 3, known)), 3)).unwrap_err();
+    assert_eq!(state(&mut error).cost, Usd::dollars(3));
 }
 
 #[test]

@@ -1,13 +1,18 @@
 //! Embeddings and rankings: batches, order, and what is checked before a caller sees it.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::executor::block_on;
 use meanwhile_core::{
-    EmbedRequest, Embedder, EmbeddingModel, Embeddings, Error, ErrorKind, Moderation,
-    ModerationCategory, Moderations, Ranked, RankedDocuments, Registry, Result, SpeechStream,
-    Usage,
+    Audio, EmbedPurpose, EmbedRequest, Embedder, EmbeddingModel, Embeddings, Error, ErrorKind,
+    ImageRequest, ListModels, ModelInfo, Moderation, ModerationCategory, ModerationRequest,
+    Moderations, ProviderInfo, Ranked, RankedDocuments, Registry, RerankRequest, Result, Scripted,
+    SpeechRequest, SpeechStream, Timeouts, TranscriptionRequest, Usage,
 };
+use serde_json::json;
 
 /// Embeds a text as its length, as often as asked.
 #[derive(Debug, Default)]
@@ -32,6 +37,17 @@ impl Embedder for Lengths {
         let vectors =
             request.inputs.iter().skip(skipped).map(|text| vec![text.len() as f32; size]).collect();
         Ok(Embeddings::new("lengths", "exact", vectors, Usage::totals(1, 0)))
+    }
+}
+
+/// A list of one model.
+#[derive(Debug)]
+struct One;
+
+#[async_trait]
+impl ListModels for One {
+    async fn list_models(&self) -> Result<Vec<ModelInfo>> {
+        Ok(vec![ModelInfo::new("one")])
     }
 }
 
@@ -72,7 +88,7 @@ fn rankings_are_sorted_and_checked() {
 #[test]
 fn what_a_provider_lacks_is_said() {
     let registry = Registry::new();
-    registry.insert_as("acme", meanwhile_core::Scripted::new().into());
+    registry.insert_as("acme", Scripted::new().into());
     let kind = |name: &str| registry.embedding_model(name).unwrap_err().kind();
     assert_eq!(kind("acme/x"), ErrorKind::Unsupported);
     assert_eq!(kind("other/x"), ErrorKind::UnknownProvider);
@@ -80,7 +96,9 @@ fn what_a_provider_lacks_is_said() {
     for (id, expected) in [("acme", ErrorKind::Unsupported), ("other", ErrorKind::UnknownProvider)]
     {
         let errors = [
+            registry.embedder(id).map(drop),
             registry.reranker(id).map(drop),
+            registry.models(id).map(drop),
             registry.batches(id).map(drop),
             registry.moderator(id).map(drop),
             registry.speech(id).map(drop),
@@ -91,6 +109,47 @@ fn what_a_provider_lacks_is_said() {
             assert_eq!(error.unwrap_err().kind(), expected);
         }
     }
+}
+
+/// Finds by name what was registered under it.
+#[test]
+fn a_registry_has_the_embedder_and_the_models_of_a_provider() {
+    let registry = Registry::new();
+    let acme = ProviderInfo::new("acme", &[], || Ok(Scripted::new().into()))
+        .with_embedder(|| Ok(Arc::new(Lengths::default())))
+        .with_models(|| Ok(Arc::new(One)));
+    registry.register(&acme);
+    let request = EmbedRequest::new("exact", vec!["abc".to_owned()]).dimensions(1);
+    let embeddings = block_on(registry.embedder("acme").unwrap().embed(request)).unwrap();
+    assert_eq!(embeddings.vectors, [[3.0]]);
+    let models = block_on(registry.models("acme").unwrap().list_models()).unwrap();
+    assert_eq!(models, [ModelInfo::new("one")]);
+}
+
+/// Every request beside answers carries its clocks and the options of a vendor.
+#[test]
+fn requests_beside_answers_share_their_setters() {
+    let clocks = Timeouts::default().whole(Duration::from_secs(3));
+    macro_rules! check {
+        ($($request:expr),* $(,)?) => {$(
+            let request = $request.timeouts(clocks).option("acme", "a", 1).option("acme", "b", true);
+            assert_eq!(request.timeouts, clocks);
+            assert_eq!(request.model, "m");
+            assert_eq!(json!(request.options), json!({ "acme": { "a": 1, "b": true } }));
+        )*};
+    }
+    let audio = || Audio::bytes(b"RIFF".as_slice(), "audio/wav");
+    check! {
+        EmbedRequest::new("m", Vec::new()).purpose(EmbedPurpose::Query),
+        RerankRequest::new("m", "q", Vec::new()),
+        ModerationRequest::new("m", Vec::new()),
+        SpeechRequest::new("m", "t", "v"),
+        TranscriptionRequest::new("m", audio()),
+        ImageRequest::new("m", "p"),
+    }
+    let embed = EmbedRequest::new("m", Vec::new()).purpose(EmbedPurpose::Query);
+    assert_eq!(embed.purpose, Some(EmbedPurpose::Query));
+    assert_eq!(TranscriptionRequest::new("m", audio()).temperature(0.5).temperature, Some(0.5));
 }
 
 #[test]

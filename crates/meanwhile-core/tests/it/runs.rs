@@ -341,7 +341,7 @@ fn time_is_limited_for_runs_and_for_tools() {
     assert_eq!(wait(ask(&scripted, [timed.clone()]).timer(Instantly)).unwrap(), "done");
     assert!(results(&scripted)[0].contains("did not finish within 5s"));
     let scripted = script();
-    let limits = RunLimits::new().tool_time(Duration::from_secs(7));
+    let limits = RunLimits::new().tool_timeout(Duration::from_secs(7));
     assert!(wait(ask(&scripted, [hanging.clone()]).limits(limits).timer(Instantly)).is_ok());
     assert!(results(&scripted)[0].contains("7s"));
 

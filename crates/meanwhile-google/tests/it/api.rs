@@ -45,12 +45,17 @@ fn desk(answers: impl IntoIterator<Item = Value>) -> (Arc<Desk>, Client) {
 }
 
 fn studio(client: Client) -> GoogleApi {
-    Google::builder().base_url("https://host/v1beta").api_key("key").client(client).api().unwrap()
+    Google::builder()
+        .base_url("https://host/v1beta")
+        .api_key("key")
+        .http_client(client)
+        .api()
+        .unwrap()
 }
 
 fn vertex(client: Client) -> GoogleApi {
     let vertex = Vertex::builder().base_url("https://host/v1").project("p").location("l");
-    vertex.access_token("token").client(client).api().unwrap()
+    vertex.access_token("token").http_client(client).api().unwrap()
 }
 
 /// Method, path and body of the requests.
@@ -93,13 +98,16 @@ async fn ai_studio_embeds_lists() {
 async fn vertex_embeds_by_either_endpoint() {
     let (desk, client) = desk([
         json!({ "predictions": [
-            { "embeddings": { "values": [1], "statistics": { "truncated": false, "token_count": 3 } } },
+            { "embeddings": { "values": [1], "statistics": { "truncated": true, "token_count": 3 } } },
             { "embeddings": { "values": [2], "statistics": { "token_count": 4.0 } } } ] }),
         json!({ "embedding": { "values": [3] }, "usageMetadata": { "promptTokenCount": 5 } }),
     ]);
     let api = vertex(client);
     let older = EmbeddingModel::new(api.clone(), "text-embedding-005").purpose(EmbedPurpose::Query);
     let embeddings = older.embed(["a", "b"]).await.unwrap();
+    // A text that was cut before it was read is told of.
+    let raw = embeddings.usage.raw.as_ref().unwrap().json().unwrap();
+    assert_eq!(raw["statistics"][0]["truncated"], true);
     assert_eq!(
         (embeddings.vectors, embeddings.usage.input.total),
         (vec![vec![1.0], vec![2.0]], Some(7))
@@ -181,7 +189,7 @@ async fn a_batch_comes_back_with_its_ids() {
         { "response": { "promptFeedback": { "blockReason": "SAFETY" } } },
         {} ] } });
     let file = format!(
-        "{}\n{}\n",
+        "{}\r\n  \r\n{{\"key\": oops\n{}\n",
         json!({ "key": "a", "response": response }),
         json!({ "key": "b", "error": { "code": 5, "message": "m" } })
     );
@@ -224,7 +232,12 @@ async fn a_batch_comes_back_with_its_ids() {
         (items[0].id.as_str(), items[0].response.as_ref().unwrap().text()),
         ("a", "hi".to_owned())
     );
-    assert_eq!((items[1].id.as_str(), items[1].response.is_err()), ("b", true));
+    // A line that cannot be read takes none of the others with it.
+    let error = items[1].response.as_ref().unwrap_err();
+    assert_eq!((items[1].id.as_str(), error.kind()), ("1", ErrorKind::Decode));
+    assert_eq!((error.provider(), error.body()), (Some("google"), Some("{\"key\": oops")));
+    assert_eq!((items[2].id.as_str(), items[2].response.is_err()), ("b", true));
+    assert_eq!(items.len(), 3);
     assert_eq!(api.cancel(&batch.id).await.unwrap().status, BatchStatus::Cancelled);
     assert_eq!(api.results(&batch.id).await.unwrap_err().kind(), ErrorKind::NotFound);
 

@@ -48,7 +48,7 @@ async fn ai_studio_takes_its_key_as_a_header() {
         .base_url("https://proxy.example/v1beta/")
         .api_key("s3cret-key")
         .header("x-trace", "1")
-        .client(client)
+        .http_client(client)
         .build()
         .unwrap();
     let sent = sent(&google, refuses).await;
@@ -60,7 +60,7 @@ async fn ai_studio_takes_its_key_as_a_header() {
 #[tokio::test]
 async fn vertex_names_project_and_location() {
     let (refuses, client) = refuses();
-    let builder = || Vertex::builder().client(client.clone());
+    let builder = || Vertex::builder().http_client(client.clone());
     let token = |location: &str| {
         builder().project("p").location(location).access_token("s3cret-key").build().unwrap()
     };
@@ -89,8 +89,12 @@ async fn vertex_names_project_and_location() {
 async fn claude_answers_on_vertex() {
     let (refuses, client) = refuses();
     let vertex = Vertex::builder().base_url("https://host/v1/").project("p").location("us-east5");
-    let vertex =
-        vertex.access_token("s3cret-key").header("x-trace", "1").client(client).build().unwrap();
+    let vertex = vertex
+        .access_token("s3cret-key")
+        .header("x-trace", "1")
+        .http_client(client)
+        .build()
+        .unwrap();
     for model in ["claude-sonnet-4-5@20250929", "anthropic/claude-sonnet-4-5@20250929"] {
         let request = Request::new(model, vec![Message::user("x")]);
         let error = vertex.send(request).await.unwrap_err();
@@ -116,7 +120,7 @@ async fn mistral_answers_on_vertex() {
     let (refuses, client) = refuses();
     let vertex =
         Vertex::builder().base_url("https://host/v1/").project("p").location("europe-west4");
-    let vertex = vertex.access_token("s3cret-key").client(client).build().unwrap();
+    let vertex = vertex.access_token("s3cret-key").http_client(client).build().unwrap();
     for (model, streams, path, named) in [
         ("mistral-medium-3", false, "mistral-medium-3:rawPredict", "mistral-medium-3"),
         (
@@ -173,9 +177,9 @@ fn providers_are_known_by_their_ids() {
 fn capabilities_follow_the_model() {
     let google = Google::builder().api_key("k").build().unwrap();
     let of = |model: &str| google.capabilities(model);
-    assert!(of("gemini-2.5-flash").thinking && of("gemini-2.5-flash").documents);
-    assert!(!of("gemini-2.0-flash").thinking && of("gemini-2.0-flash").tools);
-    assert!(of("tomorrow").thinking && of("tomorrow").output == OutputSupport::Schema);
+    assert!(of("gemini-2.5-flash").reasoning && of("gemini-2.5-flash").documents);
+    assert!(!of("gemini-2.0-flash").reasoning && of("gemini-2.0-flash").tools);
+    assert!(of("tomorrow").reasoning && of("tomorrow").output == OutputSupport::Schema);
     assert_eq!(of("gemini-2.5-flash-image").output, OutputSupport::Prompted);
     assert!(!of("gemini-2.5-pro-preview-tts").images && of("gemini-2.5-pro-preview-tts").streaming);
     assert!(!of("gemma-3-27b-it").tools && of("gemma-3-27b-it").images);

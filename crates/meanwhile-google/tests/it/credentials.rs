@@ -108,7 +108,7 @@ async fn authorised(credentials: &Credentials) -> Result<http::HeaderMap> {
 #[tokio::test(start_paused = true)]
 async fn a_service_account_signs_who_it_is() {
     let (desk, client) = desk();
-    let credentials = Credentials::from_json(&service_account()).unwrap().with_client(client);
+    let credentials = Credentials::from_json(&service_account()).unwrap().with_http_client(client);
     assert_eq!(credentials.project(), Some("proj"));
     assert_eq!(format!("{credentials:?}"), "Credentials(service account robot@proj.example)");
     let headers = authorised(&credentials).await.unwrap();
@@ -144,7 +144,7 @@ async fn a_service_account_signs_who_it_is() {
 #[tokio::test(start_paused = true)]
 async fn a_user_refreshes_and_names_the_project_that_pays() {
     let (desk, client) = desk();
-    let credentials = Credentials::from_json(&user()).unwrap().with_client(client);
+    let credentials = Credentials::from_json(&user()).unwrap().with_http_client(client);
     let headers = authorised(&credentials).await.unwrap();
     assert_eq!(headers["x-goog-user-project"], "quota");
     assert_eq!(credentials.project(), Some("quota"));
@@ -160,7 +160,7 @@ async fn a_user_refreshes_and_names_the_project_that_pays() {
 #[tokio::test(start_paused = true)]
 async fn one_token_serves_all_until_shortly_before_it_expires() {
     let (desk, client) = desk();
-    let credentials = Credentials::from_json(&user()).unwrap().with_client(client);
+    let credentials = Credentials::from_json(&user()).unwrap().with_http_client(client);
     let token = async || {
         let headers = authorised(&credentials).await.unwrap();
         headers["authorization"].to_str().unwrap().to_owned()
@@ -183,7 +183,7 @@ async fn one_token_serves_all_until_shortly_before_it_expires() {
 #[tokio::test(start_paused = true)]
 async fn whoever_gives_up_waiting_leaves_nothing_behind() {
     let (desk, client) = desk();
-    let credentials = Credentials::from_json(&user()).unwrap().with_client(client);
+    let credentials = Credentials::from_json(&user()).unwrap().with_http_client(client);
     let half = tokio::time::timeout(Duration::from_millis(500), authorised(&credentials)).await;
     assert!(half.is_err());
     assert!(authorised(&credentials).await.is_ok());
@@ -204,7 +204,7 @@ async fn refusals_say_what_to_do_and_show_no_secret() {
     ] {
         let (desk, client) = desk();
         *desk.refuses.lock().unwrap() = Some((status, body));
-        let credentials = Credentials::from_json(&user()).unwrap().with_client(client);
+        let credentials = Credentials::from_json(&user()).unwrap().with_http_client(client);
         let error = authorised(&credentials).await.unwrap_err();
         assert_eq!(error.kind(), kind, "{body}");
         let shown = format!("{error} {error:?} {credentials:?}");
@@ -215,7 +215,7 @@ async fn refusals_say_what_to_do_and_show_no_secret() {
 #[tokio::test(start_paused = true)]
 async fn the_metadata_server_is_asked_by_name() {
     let (desk, client) = desk();
-    let credentials = Credentials::metadata_server().with_client(client);
+    let credentials = Credentials::metadata_server().with_http_client(client);
     authorised(&credentials).await.unwrap();
     let asked = desk.asked.lock().unwrap().pop().unwrap();
     assert_eq!(
@@ -239,7 +239,7 @@ impl Transport for Nowhere {
 
 #[tokio::test]
 async fn without_any_credentials_the_message_says_where_they_belong() {
-    let credentials = Credentials::metadata_server().with_client(Client::new(Nowhere));
+    let credentials = Credentials::metadata_server().with_http_client(Client::new(Nowhere));
     let error = authorised(&credentials).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::MissingCredential);
     for place in ["GOOGLE_APPLICATION_CREDENTIALS", "gcloud auth application-default login"] {
@@ -288,7 +288,7 @@ async fn vertex_sends_the_token_along() {
     let vertex = Vertex::builder()
         .location("global")
         .credentials(credentials)
-        .client(client)
+        .http_client(client)
         .build()
         .unwrap();
     let request = meanwhile_core::Request::new("gemini-2.5-flash", vec![Message::user("x")]);

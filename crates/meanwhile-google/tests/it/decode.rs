@@ -69,6 +69,9 @@ fn a_stream_is_complete_with_its_finish_reason_alone() {
     assert_eq!(check(&format!("[{said}]"), Framing::Whole).text(), "a");
     assert_eq!(check(&format!("[{said},\n{{\"cand"), Framing::Whole).text(), "a");
     assert_eq!(check("[]", Framing::Whole).text(), "");
+    // The word for a model that has not stopped is no finish, either.
+    let going_on = chunk(&json!([{ "text": "a" }]), Some("FINISH_REASON_UNSPECIFIED"));
+    assert_eq!(check(&stream(&[going_on]), SSE).text(), "a");
     // The terminator of another wire is no finish.
     assert_eq!(check("data: [DONE]\n\n", SSE).text(), "");
     // A whole answer needs no reason.
@@ -184,6 +187,13 @@ fn usage_is_in_its_normal_form() {
             "candidatesTokensDetails": [{ "modality": "AUDIO", "tokenCount": 3 }] })],
         [Some(9), Some(4), Some(5), Some(8), none, none, none, Some(3)],
     );
+    // What tools of the server brought in was read, too, and is no part of the prompt: 19 + 36 + 31 + 83
+    // are the 169 that a recorded answer counts in all.
+    check(
+        &[json!({ "promptTokenCount": 19, "candidatesTokenCount": 36, "thoughtsTokenCount": 31,
+                "toolUsePromptTokenCount": 83, "totalTokenCount": 169 })],
+        [Some(102), none, none, none, Some(67), Some(36), Some(31), none],
+    );
     // More was cached than was read: no underflow.
     check(
         &[json!({ "promptTokenCount": 1, "cachedContentTokenCount": 5, "thoughtsTokenCount": 2 })],
@@ -258,6 +268,66 @@ fn pictures_and_sound_are_parts() {
     let response = fold(SSE, &body).unwrap();
     let [Part::Audio(speech)] = response.message.parts.as_slice() else { panic!("{response:?}") };
     assert_eq!(bytes(&speech.source), [1, 2, 3]);
+    assert_eq!(speech.data, None);
+    // What came beside a piece goes back with the whole.
+    let mut signed = piece("Aw==");
+    signed[0]["thoughtSignature"] = json!("s");
+    let body = stream(&[chunk(&piece("AQI="), None), chunk(&signed, Some("STOP"))]);
+    let response = fold(SSE, &body).unwrap();
+    let [Part::Audio(speech)] = response.message.parts.as_slice() else { panic!("{response:?}") };
+    assert_eq!(bytes(&speech.source), [1, 2, 3]);
+    assert_eq!(speech.data.as_ref().unwrap().value, json!({ "thoughtSignature": "s" }));
+}
+
+#[test]
+fn what_stands_beside_a_text_is_kept_and_does_not_cut_it() {
+    let pieces = [
+        json!([{ "text": "one ", "partMetadata": { "from": "a.txt" } }]),
+        json!([{ "text": "two" }]),
+        json!([{ "text": "", "speechMetadata": { "speaker": "Ann" } }]),
+        json!([{ "text": "hm", "thought": true }]),
+    ];
+    let chunks = pieces.iter().map(|parts| chunk(parts, None));
+    let chunks: Vec<Value> = chunks.chain([chunk(&json!([]), Some("STOP"))]).collect();
+    let response = fold(SSE, &stream(&chunks)).unwrap();
+    let [Part::Text(text), Part::Thinking(thinking)] = response.message.parts.as_slice() else {
+        panic!("{response:?}")
+    };
+    assert_eq!(text.text, "one two");
+    assert_eq!(
+        text.data.as_ref().unwrap().value,
+        json!({ "partMetadata": { "from": "a.txt" }, "speechMetadata": { "speaker": "Ann" } })
+    );
+    assert_eq!(thinking.data, None);
+}
+
+#[test]
+fn ratings_are_kept_where_they_may_be_why_the_model_stopped() {
+    let rated = |finish: &str, blocked: bool| {
+        let ratings = json!([
+            { "category": "HARM_CATEGORY_HARASSMENT", "probability": "HIGH", "blocked": blocked }]);
+        let mut first = chunk(&json!([{ "text": "a" }]), None);
+        first["candidates"][0]["safetyRatings"] = json!([]);
+        let mut last = chunk(&json!([]), Some(finish));
+        last["candidates"][0]["safetyRatings"] = ratings.clone();
+        let response = fold(SSE, &stream(&[first, last])).unwrap();
+        let kept = response.message.parts.iter().find_map(|part| match part {
+            Part::Opaque(data) => Some(data.value["candidate"]["safetyRatings"].clone()),
+            _ => None,
+        });
+        assert!(kept.as_ref().is_none_or(|kept| *kept == ratings), "{kept:?}");
+        kept.is_some()
+    };
+    for (finish, blocked, expected) in [
+        ("SAFETY", true, true),
+        ("SAFETY", false, true),
+        ("OTHER", false, true),
+        ("STOP", true, true),
+        ("STOP", false, false),
+        ("MAX_TOKENS", false, false),
+    ] {
+        assert_eq!(rated(finish, blocked), expected, "{finish} {blocked}");
+    }
 }
 
 #[test]
@@ -275,4 +345,10 @@ fn logprobs_stand_at_their_text() {
     assert_eq!((&*first.token, first.logprob), ("2", -0.5));
     assert_eq!(first.top, [("2".to_owned(), -0.5), ("4".to_owned(), -1.5)]);
     assert_eq!((&*text.logprobs[1].token, text.logprobs[1].logprob), ("+2", 0.0));
+    // Those of what is no text have no place, which is told once.
+    let mut thought = chunk(&json!([{ "text": "hm", "thought": true }]), None);
+    thought["candidates"][0]["logprobsResult"] = answer["candidates"][0]["logprobsResult"].clone();
+    let response = fold(SSE, &stream(&[thought.clone(), thought, answer])).unwrap();
+    assert_eq!(response.warnings.len(), 1, "{:?}", response.warnings);
+    assert_eq!(response.warnings[0].subject, "logprobs");
 }

@@ -223,7 +223,9 @@ fn media_go_as_bytes_or_addresses() {
         None => json!({ "fileData": { "fileUri": uri } }),
     };
     check(png().into(), inline("image/png"));
-    check(Image::from(vec![1, 2, 3]).into(), inline("image/jpeg"));
+    // The first bytes say what it is.
+    let gif = Image::from(b"GIF89a".to_vec());
+    check(gif.into(), json!({ "inlineData": { "mimeType": "image/gif", "data": "R0lGODlh" } }));
     check(Audio::bytes(vec![1, 2, 3], "audio/wav").into(), inline("audio/wav"));
     check(Document::bytes(vec![1, 2, 3], "video/mp4").into(), inline("video/mp4"));
     check(Image::url("data:image/png;base64,AQID").into(), inline("image/png"));
@@ -253,6 +255,8 @@ fn media_go_as_bytes_or_addresses() {
         (Part::from(Image::reference("openai", "file-1")), "image"),
         (png().with_detail("low").into(), "image detail"),
         (png().with_detail("odd").into(), "image detail"),
+        // What cannot be told is not guessed in silence.
+        (Image::from(vec![1, 2, 3]).into(), "media type"),
     ] {
         let (_, warnings) =
             contents("gemini-2.5-flash", vec![Message::user([Part::text("x"), part])]);
@@ -263,6 +267,7 @@ fn media_go_as_bytes_or_addresses() {
     let wire = GenerateContentCodec::vertex("p", "l").encode(&request).unwrap();
     let body: Value = serde_json::from_slice(&wire.body).unwrap();
     assert_eq!(body["contents"][0]["parts"][0]["fileData"]["mimeType"], "image/jpeg");
+    assert_eq!(wire.warnings[0].subject, "media type");
 }
 
 #[test]

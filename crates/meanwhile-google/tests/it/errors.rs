@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
-use meanwhile_core::{Error, ErrorKind};
+use meanwhile_core::{Error, ErrorKind, TimeoutPhase};
 use meanwhile_http::{Codec as _, Framing};
 use serde_json::{Value, json};
 
@@ -23,13 +23,17 @@ fn refusals_are_classified_row_by_row() {
     use ErrorKind::{
         Authentication, Cancelled, Conflict, ContentFilter, ContextLength, InsufficientFunds,
         InvalidRequest, ModelNotFound, NotFound, Overloaded, PermissionDenied, RateLimit,
-        RequestTooLarge, Server, Unsupported,
+        RequestTooLarge, Server, Timeout, Unsupported,
     };
     let none = json!([]);
     let reason = |reason: &str| json!([{ "@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": reason }]);
     let quota = |value: &str| {
         json!([{ "@type": "type.googleapis.com/google.rpc.QuotaFailure",
             "violations": [{ "quotaId": "q", "quotaValue": value }] }])
+    };
+    let limited = |value: &str| {
+        json!([{ "@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "RATE_LIMIT_EXCEEDED",
+            "metadata": { "quota_limit_value": value } }])
     };
     for (code, status, message, details, expected) in [
         (400, "INVALID_ARGUMENT", "API key not valid.", reason("API_KEY_INVALID"), Authentication),
@@ -111,6 +115,21 @@ fn refusals_are_classified_row_by_row() {
             quota("0"),
             InsufficientFunds,
         ),
+        // A reason says less than a quota of nothing does.
+        (
+            429,
+            "RESOURCE_EXHAUSTED",
+            "Quota exceeded for quota metric 'requests'.",
+            limited("60"),
+            RateLimit,
+        ),
+        (
+            429,
+            "RESOURCE_EXHAUSTED",
+            "Quota exceeded for quota metric 'requests'.",
+            limited("0"),
+            InsufficientFunds,
+        ),
         (
             429,
             "RESOURCE_EXHAUSTED",
@@ -122,7 +141,7 @@ fn refusals_are_classified_row_by_row() {
         (500, "INTERNAL", "An internal error, blocked by nothing", none.clone(), Server),
         (501, "UNIMPLEMENTED", "not here", none.clone(), Unsupported),
         (503, "UNAVAILABLE", "The model is overloaded.", none.clone(), Overloaded),
-        (504, "DEADLINE_EXCEEDED", "too slow", none.clone(), Server),
+        (504, "DEADLINE_EXCEEDED", "too slow", none.clone(), Timeout(TimeoutPhase::FirstEvent)),
         (418, "TOMORROWS_CODE", "?", none.clone(), InvalidRequest),
     ] {
         let text = body(code, status, message, &details);
@@ -167,6 +186,60 @@ fn the_body_tells_how_long_to_wait_and_what_is_wrong() {
         let error = refused(429, &body(429, "RESOURCE_EXHAUSTED", message, &retry(delay)));
         assert_eq!(error.retry_after(), expected.map(Duration::from_secs_f64), "{message} {delay}");
         assert_eq!(error.param(), Some("generation_config.seed"));
+    }
+    // A second one that cannot be read does not take the first one away.
+    let mut waits = retry("7s");
+    waits[1] = retry("soon")[0].clone();
+    let error = refused(429, &body(429, "RESOURCE_EXHAUSTED", "x", &waits));
+    assert_eq!(error.retry_after(), Some(Duration::from_secs(7)));
+}
+
+/// Google writes errors as indented JSON, also into streams of events.
+#[test]
+fn an_error_behind_events_may_lack_their_form() {
+    let details =
+        json!([{ "@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "34s" }]);
+    let refusal = body(429, "RESOURCE_EXHAUSTED", "Slow down.", &details);
+    let text = chunk(&json!([{ "text": "so far" }]), None);
+    let last = chunk(&json!([]), Some("STOP"));
+    let list = format!("[{refusal}]");
+    for chunks in [vec![text.clone()], vec![text.clone(), last.clone()]] {
+        for refusal in [&refusal, &list] {
+            for behind in ["", "\n", "\r\n\r\n"] {
+                let body = format!("{}{refusal}{behind}", stream(&chunks));
+                let (error, partial) = fold(SSE, &body).unwrap_err();
+                assert_eq!(
+                    (error.kind(), error.status()),
+                    (ErrorKind::RateLimit, Some(429)),
+                    "{body}"
+                );
+                assert_eq!(
+                    (error.code(), error.message()),
+                    (Some("RESOURCE_EXHAUSTED"), "Slow down.")
+                );
+                assert_eq!(error.retry_after(), Some(Duration::from_secs(34)));
+                assert_eq!(partial.text(), "so far");
+            }
+        }
+    }
+    // What is no error changes nothing about an answer that is complete.
+    let counters = json!({ "usageMetadata": { "promptTokenCount": 1 } });
+    let body = format!("{}{counters:#}", stream(&[text.clone(), last]));
+    assert_eq!(fold(SSE, &body).unwrap().text(), "so far");
+    // What nobody can read is at least shown.
+    for (behind, shown) in [
+        (
+            "upstream connect error or disconnect/reset before headers. reset reason: overflow",
+            "overflow",
+        ),
+        ("<html><title>Bad Gateway</title></html>", "Bad Gateway"),
+        ("{\"error\": {\"code\": 5", "error"),
+    ] {
+        let (error, partial) =
+            fold(SSE, &format!("{}{behind}", stream(std::slice::from_ref(&text)))).unwrap_err();
+        assert_eq!((error.kind(), error.body()), (ErrorKind::StreamInterrupted, Some(behind)));
+        assert!(error.message().contains(shown) && error.is_retryable(), "{error}");
+        assert_eq!(partial.text(), "so far");
     }
 }
 
@@ -217,6 +290,14 @@ fn a_blocked_prompt_is_an_error_of_the_input() {
         json!({ "promptFeedback": { "blockReason": "MODEL_ARMOR", "blockReasonMessage": "no" } });
     let (error, _) = fold(Framing::Whole, &feedback.to_string()).unwrap_err();
     assert_eq!(error.message(), "the prompt was blocked (MODEL_ARMOR): no");
+    // What was found in the prompt is told as it came.
+    let feedback = json!({ "promptFeedback": { "blockReason": "SAFETY", "safetyRatings": [
+        { "category": "HARM_CATEGORY_HARASSMENT", "probability": "HIGH", "blocked": true }] } });
+    let (error, _) = fold(Framing::Whole, &feedback.to_string()).unwrap_err();
+    assert!(
+        error.body().is_some_and(|body| body.contains("HARM_CATEGORY_HARASSMENT")),
+        "{error:?}"
+    );
     // Ratings alone block nothing.
     let mut rated = chunk(&json!([{ "text": "a" }]), Some("STOP"));
     rated["promptFeedback"] = json!({ "safetyRatings": [] });

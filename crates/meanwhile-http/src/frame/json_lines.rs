@@ -3,13 +3,28 @@
 use bytes::Bytes;
 use meanwhile_core::Result;
 
-use super::{BYTE_ORDER_MARK, FRAME_LIMIT, append, reset, too_large};
+use super::{FRAME_LIMIT, append, reset, too_large, without_mark};
 use crate::Frame;
 
 /// A push parser for bodies with one JSON value a line.
 ///
 /// Lines end with LF or CRLF; blank lines and a leading byte-order mark are skipped. The last line
 /// may lack its end, [`end`](Self::end) hands it out.
+///
+/// ```
+/// use meanwhile_http::Frame;
+/// use meanwhile_http::frame::JsonLines;
+///
+/// let mut lines = JsonLines::default();
+/// lines.push("{\"text\":".into());
+/// assert_eq!(lines.next()?, None);
+/// lines.push(" \"hi\"}\n{\"done\": true}".into());
+/// assert_eq!(lines.next()?, Some(Frame::Line(br#"{"text": "hi"}"#)));
+/// assert_eq!(lines.next()?, None);
+/// // The last line lacks its end.
+/// assert_eq!(lines.end()?, Some(Frame::Line(br#"{"done": true}"#)));
+/// # Ok::<(), meanwhile_core::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct JsonLines {
     limit: usize,
@@ -111,9 +126,5 @@ impl JsonLines {
 }
 
 fn trim(line: &[u8], first: bool) -> &[u8] {
-    let line = match line.strip_prefix(BYTE_ORDER_MARK) {
-        Some(line) if first => line,
-        _ => line,
-    };
-    line.trim_ascii()
+    if first { without_mark(line).trim_ascii() } else { line.trim_ascii() }
 }

@@ -24,6 +24,16 @@ pub const FRAME_LIMIT: usize = 64 << 20;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
+/// A body without the mark that some servers put in front of it.
+pub(crate) fn without_mark(body: &[u8]) -> &[u8] {
+    body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body)
+}
+
+/// Whether a text looks like JSON or a page.
+pub(crate) fn is_body(text: &[u8]) -> bool {
+    matches!(text.trim_ascii_start().first(), Some(b'{' | b'[' | b'<'))
+}
+
 // A buffer that one large frame made grow is not kept for the small ones after it.
 const KEPT_CAPACITY: usize = 64 << 10;
 

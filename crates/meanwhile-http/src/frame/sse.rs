@@ -5,7 +5,7 @@ use std::ops::Range;
 use bytes::Bytes;
 use meanwhile_core::Result;
 
-use super::{BYTE_ORDER_MARK, FRAME_LIMIT, append, reset, too_large};
+use super::{BYTE_ORDER_MARK, FRAME_LIMIT, append, is_body, reset, too_large};
 use crate::Frame;
 
 /// A push parser for server-sent events.
@@ -16,7 +16,8 @@ use crate::Frame;
 /// with empty data counts only if it has a name; without one it is a keep-alive.
 ///
 /// Beyond the specification, [`end`](Self::end) hands out a last event that lacks its blank line:
-/// some servers leave it out, and only reading the data tells whether it was cut.
+/// some servers leave it out, and only reading the data tells whether it was cut. And what stands behind
+/// the last event and is no field is kept, see [`other`](Self::other): failures come like that.
 ///
 /// ```
 /// use meanwhile_http::Frame;
@@ -51,9 +52,8 @@ pub struct Sse {
     after_cr: bool,
     first_line: bool,
     handed_out: bool,
-    // What came in the place of events, in lines: an answer that is not streamed, or a page.
+    // What came in the place of the next event, in lines: an answer that is not streamed, an error, a page.
     other: Vec<u8>,
-    has_begun: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,7 +88,6 @@ impl Sse {
             first_line: true,
             handed_out: false,
             other: Vec::new(),
-            has_begun: false,
         }
     }
 
@@ -130,9 +129,9 @@ impl Sse {
         Ok(None)
     }
 
-    /// What came in the place of the first event and is none, where it looks like JSON or a page. At the
-    /// [end](Self::end) it is the whole answer of a server that did not stream, or what a gateway had to
-    /// say. Empty once there was an event.
+    /// What came since the last event and is no field: JSON, a page, words. At the [end](Self::end) it is the
+    /// whole answer of a server that did not stream, or the error that a stream broke off with. The value
+    /// of a field called `error`, which some servers write, is a part of it. Empty once the next event came.
     #[must_use]
     pub fn other(&self) -> &[u8] {
         &self.other
@@ -151,7 +150,11 @@ impl Sse {
         if self.carrying && self.line < self.carry.len() {
             let end = self.carry.len();
             self.skip_mark(end);
-            self.read_line(end);
+            let cut = self.carry.get(self.line..).unwrap_or_default();
+            // The beginning of a field's name is nothing that anybody said.
+            if !FIELDS.iter().any(|field| field.starts_with(cut)) || field(cut).is_some() {
+                self.read_line(end);
+            }
         }
         Ok(if self.is_event() { Some(self.hand_out()) } else { None })
     }
@@ -221,8 +224,12 @@ impl Sse {
             }
             Some((Field::Event, value)) => self.name = Some(end - value.len()..end),
             None => {
-                if !self.has_begun && (is_other(line) || !self.other.is_empty()) {
-                    self.other.extend_from_slice(line);
+                if let Some(words) = words(line, !self.other.is_empty()) {
+                    // Something was said in front of the JSON or page that counts.
+                    if is_body(words) && !is_body(&self.other) {
+                        self.other.clear();
+                    }
+                    self.other.extend_from_slice(words);
                     self.other.push(b'\n');
                 }
                 kept = false;
@@ -293,9 +300,8 @@ impl Sse {
 
     fn hand_out(&mut self) -> Frame<'_> {
         self.handed_out = true;
-        if !self.has_begun {
-            self.has_begun = true;
-            self.other = Vec::new();
+        if !self.other.is_empty() {
+            reset(&mut self.other);
         }
         let window: &[u8] = if self.carrying { &self.carry } else { &self.chunk };
         let name = self.name.clone().and_then(|range| window.get(range));
@@ -327,9 +333,24 @@ impl Sse {
     }
 }
 
-/// Whether a line begins like a JSON object, a list of them or markup, which no field does.
-fn is_other(line: &[u8]) -> bool {
-    matches!(line.trim_ascii_start().first(), Some(b'{' | b'[' | b'<'))
+/// The fields of an event, and the one that some servers write an error in.
+const FIELDS: [&[u8]; 5] = [b"data", b"event", b"id", b"retry", b"error"];
+
+/// What a line says that is none of the fields that count: no comment, nor the like of a field that does
+/// not count, unless it goes on with what lines before it said.
+fn words(line: &[u8], goes_on: bool) -> Option<&[u8]> {
+    let colon = memchr::memchr(b':', line);
+    let (name, value) = line.split_at_checked(colon.unwrap_or(line.len()))?;
+    let is_name = |name: &[u8]| {
+        name.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    };
+    match name {
+        b"" | b"id" | b"retry" => None,
+        _ if !goes_on && line.trim_ascii().is_empty() => None,
+        b"error" if !goes_on && colon.is_some() => value.strip_prefix(b":").map(<[u8]>::trim_ascii),
+        name if !goes_on && colon.is_some() && is_name(name) => None,
+        _ => Some(line),
+    }
 }
 
 enum Field {

@@ -7,6 +7,7 @@ use hyper_util::client::proxy::matcher::Matcher;
 use meanwhile_core::Result;
 
 use super::direct::Direct;
+use super::environment::{Unusable, names_a_proxy};
 use super::proxied::{Proxied, Routed};
 use super::{Client, tls};
 
@@ -14,9 +15,26 @@ use super::{Client, tls};
 ///
 /// Without further settings: 10 s to connect, idle connections are closed after 90 s, proxies are
 /// taken from the environment (`HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`), redirects are
-/// not followed.
+/// not followed. A request that is to go through a proxy of the environment which cannot be used fails with
+/// [`ErrorKind::Config`](meanwhile_core::ErrorKind::Config), and does not go past it.
 ///
 /// Requests go over hyper, and over reqwest where a proxy is between.
+///
+/// ```
+/// # use std::time::Duration;
+/// # use bytes::Bytes;
+/// # use meanwhile_core::ErrorKind;
+/// # use meanwhile_http::Client;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # // Nobody listens there any more.
+/// # let address = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+/// let client = Client::builder().connect_timeout(Duration::from_secs(3)).no_proxy().build()?;
+/// let request = http::Request::get(format!("http://{address}/v1/models")).body(Bytes::new())?;
+/// let error = client.send(request).await.unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::Connection);
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 #[must_use]
 pub struct ClientBuilder {
@@ -87,6 +105,7 @@ impl ClientBuilder {
         Ok(match &self.proxy {
             Proxy::Environment if names_a_proxy() => Client::new(Routed {
                 proxies: Matcher::from_system(),
+                unusable: Unusable::of_environment(),
                 proxied: Proxied::new(&self, tls.clone(), None)?,
                 direct: Direct::new(&self, tls),
             }),
@@ -94,12 +113,6 @@ impl ClientBuilder {
             Proxy::Url(url) => Client::new(Proxied::new(&self, tls, Some(url))?),
         })
     }
-}
-
-fn names_a_proxy() -> bool {
-    let names =
-        ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
-    names.iter().any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
 }
 
 impl fmt::Debug for Proxy {

@@ -7,6 +7,8 @@ mod chunks;
 #[cfg(feature = "reqwest")]
 mod direct;
 #[cfg(feature = "reqwest")]
+mod environment;
+#[cfg(feature = "reqwest")]
 mod failure;
 #[cfg(feature = "reqwest")]
 mod proxied;
@@ -86,6 +88,20 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
 }
 
 /// The body of an answer: chunks of bytes, as they arrive.
+///
+/// ```
+/// # use bytes::Bytes;
+/// # use meanwhile_http::Body;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> meanwhile_core::Result<()> {
+/// let mut body = Body::from_chunks([Bytes::from("[1, 2"), Bytes::from(", 3]")]);
+/// let mut whole = Vec::new();
+/// while let Some(chunk) = body.chunk().await {
+///     whole.extend_from_slice(&chunk?);
+/// }
+/// assert_eq!(whole, b"[1, 2, 3]");
+/// # Ok(()) }
+/// ```
 pub struct Body(Pin<Box<dyn Stream<Item = Result<Bytes>> + Send>>);
 
 impl Body {
@@ -143,6 +159,32 @@ impl fmt::Debug for Body {
 }
 
 /// A shared, type-erased [`Transport`]. Clones share its connections.
+///
+/// ```
+/// # use async_trait::async_trait;
+/// # use bytes::Bytes;
+/// # use meanwhile_core::Result;
+/// # use meanwhile_http::{Body, Client, Transport};
+/// /// Answers with the path that was asked for.
+/// #[derive(Debug)]
+/// struct Echo;
+///
+/// #[async_trait]
+/// impl Transport for Echo {
+///     async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Body>> {
+///         let path = Bytes::from(request.uri().path().to_owned());
+///         Ok(http::Response::new(Body::from_chunks([path])))
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
+/// let client = Client::new(Echo);
+/// let request = http::Request::get("https://api.example.com/v1/models").body(Bytes::new())?;
+/// let mut answer = client.send(request).await?.into_body();
+/// assert_eq!(answer.chunk().await.unwrap()?, "/v1/models");
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct Client(Arc<dyn Transport>);
 

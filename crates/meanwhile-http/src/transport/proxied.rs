@@ -15,6 +15,7 @@ use rustls::ClientConfig;
 use super::builder::ClientBuilder;
 use super::chunks::Chunks;
 use super::direct::Direct;
+use super::environment::Unusable;
 use super::failure::{Peer, Stage, authority, no_answer, no_answer_through, refused_by};
 use super::{Body, Transport};
 
@@ -57,13 +58,6 @@ impl Proxied {
         Ok(Self { client, proxies })
     }
 
-    /// The proxy that a request to `uri` goes through, without credentials.
-    fn proxy(&self, uri: &Uri) -> Option<String> {
-        let proxy = self.proxies.intercept(uri)?;
-        let authority = proxy.uri().authority()?;
-        Some(format!("{}://{authority}", proxy.uri().scheme_str().unwrap_or("http")))
-    }
-
     fn no_answer(&self, error: reqwest::Error, uri: &Uri, host: &Authority) -> Error {
         let stage = match (error.is_connect(), error.is_timeout()) {
             (true, true) => Stage::TimedOut,
@@ -72,7 +66,7 @@ impl Proxied {
             (false, _) => Stage::Sent,
         };
         let error = error.without_url();
-        match self.proxy(uri) {
+        match proxy(&self.proxies, uri) {
             Some(proxy) => no_answer_through(error, stage, host, is_secure(uri), &proxy),
             None => no_answer(error, stage, Peer::Server(host)),
         }
@@ -110,6 +104,15 @@ fn not_a_proxy(source: Option<reqwest::Error>) -> Error {
     }
 }
 
+/// The proxy that a request to `uri` goes through, without credentials.
+fn proxy(proxies: &Matcher, uri: &Uri) -> Option<String> {
+    let proxy = proxies.intercept(uri)?;
+    let authority = proxy.uri().authority()?.as_str();
+    // A password with an `@` that is not escaped: only what is before the first one was taken off.
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    Some(format!("{}://{host}", proxy.uri().scheme_str().unwrap_or("http")))
+}
+
 fn is_secure(uri: &Uri) -> bool {
     uri.scheme() == Some(&Scheme::HTTPS)
 }
@@ -125,7 +128,7 @@ impl Transport for Proxied {
         let answer = Response::<reqwest::Body>::from(answer);
         // An answer of the proxy itself: a server has no business asking for its credential.
         if answer.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED
-            && let Some(proxy) = self.proxy(&uri)
+            && let Some(proxy) = proxy(&self.proxies, &uri)
         {
             return Err(refused_by(&proxy).with_status(answer.status().as_u16()));
         }
@@ -145,6 +148,7 @@ impl fmt::Debug for Proxied {
 /// Sends each request the way the environment wants it to go.
 pub(super) struct Routed {
     pub(super) proxies: Matcher,
+    pub(super) unusable: Option<Unusable>,
     pub(super) proxied: Proxied,
     pub(super) direct: Direct,
 }
@@ -158,6 +162,11 @@ impl Transport for Routed {
         'life: 'future,
         Self: 'future,
     {
+        if let Some(error) =
+            self.unusable.as_ref().and_then(|proxies| proxies.refuse(request.uri()))
+        {
+            return Box::pin(std::future::ready(Err(error)));
+        }
         match self.proxies.intercept(request.uri()) {
             Some(_) => self.proxied.send(request),
             None => self.direct.send(request),
@@ -168,5 +177,24 @@ impl Transport for Routed {
 impl fmt::Debug for Routed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Client(hyper, and reqwest through proxies)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(url: &str, expected: &str) {
+        let proxies = Matcher::builder().all(url).build();
+        let found = proxy(&proxies, &Uri::from_static("https://models.example"));
+        assert_eq!(found.as_deref(), Some(expected), "{url}");
+    }
+
+    #[test]
+    fn a_proxy_is_named_without_its_credential() {
+        check("proxy:8080", "http://proxy:8080");
+        check("http://tom:hunter2@proxy:8080", "http://proxy:8080");
+        check("http://tom:hun@ter2@proxy:8080", "http://proxy:8080");
+        check("socks5h://tom:h@u@nter2@proxy:1080", "socks5h://proxy:1080");
     }
 }

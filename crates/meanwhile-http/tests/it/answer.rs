@@ -123,9 +123,70 @@ fn what_came_in_the_place_of_events_is_read_as_a_whole_answer() {
     let page = "<html>\n<title>no</title>\n</html>";
     let error = check_error(SSE, &[page], "", ErrorKind::Decode);
     assert_eq!(error.body().map(str::trim_end), Some(page));
-    // Behind the first event it is noise, as the specification has it.
+    check(SSE, &["Warning: old PHP\n{\"text\":\"a\"}"], "a");
+    // In front of another event it is noise, as the specification has it.
     check(SSE, &["data: {\"text\":\"a\"}\n\n{\"text\":\"b\"}\n\ndata: [DONE]\n\n"], "a");
+    check(SSE, &["data: {\"text\":\"a\"}\n\n{\"error\":\"x\"}\n\ndata: [DONE]\n\n"], "a");
     check(SSE, &["<!-- hello -->\ndata: {\"text\":\"a\"}\n\ndata: [DONE]\n\n"], "a");
+}
+
+#[test]
+fn an_error_behind_events_counts_without_the_form_of_one() {
+    let text = "data: {\"text\":\"a\"}\n\n";
+    for error in [
+        "{\"error\":\"out of sorts\"}",
+        "\n{\n  \"error\":\n  \"out of sorts\"\n}\n\n: comment\n",
+        // Some servers have a field of their own for it.
+        "error: {\"error\":\"out of sorts\"}\n\n",
+    ] {
+        let body = format!("{text}{error}");
+        for size in 1..body.len() {
+            let chunks: Vec<&str> = body
+                .as_bytes()
+                .chunks(size)
+                .map(|chunk| std::str::from_utf8(chunk).unwrap())
+                .collect();
+            let error = check_error(SSE, &chunks, "a", ErrorKind::Server);
+            assert_eq!(error.message(), "out of sorts");
+        }
+        // Also where the connection breaks behind it.
+        let mut answer = Answer::new(ToyDecoder::default(), SSE);
+        answer.push(body.into());
+        answer.fail(Error::new(ErrorKind::StreamInterrupted, "cut"));
+        let (text, error) = ending(std::iter::from_fn(|| answer.next()).collect());
+        assert_eq!((text.as_str(), error.unwrap().message()), ("a", "out of sorts"));
+    }
+}
+
+#[test]
+fn words_in_the_place_of_events_are_told() {
+    let words = "upstream connect error or disconnect/reset before headers. reset reason: overflow";
+    for (before, text) in [("", ""), ("data: {\"text\":\"a\"}\n\n", "a")] {
+        let body = format!("{before}{words}");
+        let error = check_error(SSE, &[&body], text, ErrorKind::StreamInterrupted);
+        assert_eq!(error.body(), Some(words));
+        assert!(error.message().contains("overflow") && error.is_retryable(), "{error}");
+    }
+    // Neither a comment nor the beginning of a field says anything.
+    for rest in [": keep-alive\n", "dat", "id", "id: 7", "retry: 10\n", "x-mine: 1\n"] {
+        let body = format!("data: {{\"text\":\"a\"}}\n\n{rest}");
+        let error = check_error(SSE, &[&body], "a", ErrorKind::StreamInterrupted);
+        assert_eq!((error.body(), error.message()), (None, "the answer ended without its mark"));
+    }
+    let page = "<html>\n<title>Bad Gateway</title>";
+    let body = format!("data: {{\"text\":\"a\"}}\n\n{page}");
+    let error = check_error(SSE, &[&body], "a", ErrorKind::StreamInterrupted);
+    assert!(error.message().contains("titled `Bad Gateway`"), "{error}");
+    // What nobody asked for is no answer.
+    let body = "data: {\"text\":\"a\"}\n\n{\"text\":\"b\"}";
+    check_error(SSE, &[body], "a", ErrorKind::StreamInterrupted);
+}
+
+#[test]
+fn a_byte_order_mark_is_no_part_of_an_answer() {
+    for framing in [Framing::Whole, Framing::JsonLines, SSE] {
+        check(framing, &["\u{feff}{\"text\":\"a\",\"done\":true}"], "a");
+    }
 }
 
 #[test]

@@ -126,6 +126,8 @@ async fn refusals() {
         (Some(401), Some("r-2"), Some(body))
     );
     check(reply("404 Not Found", &[JSON], "{}"), ErrorKind::NotFound, "{}").await;
+    let marked = reply("401 Unauthorized", &[JSON], "\u{feff}{\"error\": \"bad key\"}");
+    check(marked, ErrorKind::Authentication, "bad key").await;
     let limited =
         reply("429 Too Many Requests", &[JSON, "retry-after: 1.5"], r#"{"error": "slow down"}"#);
     let error = check(limited, ErrorKind::RateLimit, "slow down").await;
@@ -198,9 +200,13 @@ async fn answers_that_are_not_what_was_asked_for() {
     check("content-type: application/vnd.x+json; charset=utf-8", json, streamed(), Ok("hi")).await;
     check("content-type: text/event-stream", sse, whole(), Ok("hi")).await;
     // No or a wrong content type: the body tells.
-    for content_type in
-        ["x-none: 1", "content-type: text/plain", "content-type: application/octet-stream"]
-    {
+    for content_type in [
+        "x-none: 1",
+        "content-type: text/plain",
+        "content-type: application/octet-stream",
+        // What PHP calls whatever nobody named.
+        "content-type: text/html; charset=UTF-8",
+    ] {
         for request in [streamed(), whole()] {
             check(content_type, json, request.clone(), Ok("hi")).await;
             check(content_type, sse, request, Ok("hi")).await;
@@ -219,6 +225,11 @@ async fn answers_that_are_not_what_was_asked_for() {
         check("content-type: text/plain", "upstream is down", request, Err("`text/plain`")).await;
     }
     check(JSON, "not json", whole(), Err("not JSON")).await;
+    // A mark in front of it is no part of an answer.
+    for content_type in [JSON, "x-none: 1"] {
+        check(content_type, &format!("\u{feff}{json}"), whole(), Ok("hi")).await;
+        check(content_type, &format!("\u{feff}{json}"), streamed(), Ok("hi")).await;
+    }
 }
 
 #[tokio::test]

@@ -5,10 +5,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use meanwhile_core::{Error, ErrorKind, Result, Warning, WarningKind};
+use meanwhile_core::{Error, ErrorKind, Result, Usd, Warning, WarningKind};
 use tokio::time::Instant;
-
-use crate::Usd;
 
 /// Accounts that are over are looked for when there are more than this, and then whenever their number
 /// has doubled.

@@ -7,11 +7,10 @@ use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
 use meanwhile_core::{
-    Attempt, Error, Event, EventStream, Metadata, Result, Usage, Warning, WarningKind,
+    Attempt, Error, Event, EventStream, Metadata, Result, Usage, Usd, Warning, WarningKind,
 };
 
 use super::{Budget, Spent};
-use crate::Usd;
 
 /// Counts what one request comes to. Dropping it settles what it has counted so far.
 pub(super) struct Meter {
@@ -79,28 +78,31 @@ impl Meter {
         // The last who was asked need not be the first one.
         let told = &mut self.metadata;
         told.provider = told.provider.take().or_else(|| error.provider().map(str::to_owned));
-        told.model = told.model.take().or_else(|| error.model().map(str::to_owned));
+        let partial = error.partial().and_then(|partial| partial.requested_model.clone());
+        let asked = partial.or_else(|| error.model().map(str::to_owned));
+        told.requested_model = told.requested_model.take().or(asked);
         error.attempts().iter().for_each(|attempt| self.count_attempt(attempt));
         self.settle();
     }
 
     fn count_attempt(&mut self, attempt: &Attempt) {
         let provider = attempt.provider.as_deref().unwrap_or(&self.provider);
-        let cost = self.budget.prices.cost(provider, &attempt.model, &attempt.usage);
+        let cost = self.budget.prices.cost(provider, &attempt.model, None, &attempt.usage);
         self.attempts.requests += 1;
         self.attempts.tokens = self.attempts.tokens.saturating_add(tokens(&attempt.usage));
         // What failed is seldom told the price of; then it costs what was told: nothing.
         self.attempts.money += cost.map_or(Usd::ZERO, |cost| cost.total());
     }
 
-    /// What the answer cost; `None` where that is not known.
+    /// What the answer cost; `None` where that is not known. A name of the answer that has no price costs
+    /// what the model costs that was asked for, which need not be the request's.
     fn cost(&self) -> Option<Usd> {
-        let prices = &self.budget.prices;
-        let provider = self.metadata.provider.as_deref().unwrap_or(&self.provider);
-        let named = self.metadata.model.as_deref();
-        let named = named.and_then(|model| prices.price(provider, model));
-        let price = named.or_else(|| prices.price(provider, &self.model))?;
-        let cost = price.cost(&self.usage, self.metadata.service_tier.as_deref())?;
+        let Metadata { provider, model, requested_model, service_tier, .. } = &self.metadata;
+        let provider = provider.as_deref().unwrap_or(&self.provider);
+        let price = |model: &str| self.budget.prices.price(provider, model);
+        let named = model.as_deref().and_then(price);
+        let asked = requested_model.as_deref().unwrap_or(&self.model);
+        let cost = named.or_else(|| price(asked))?.cost(&self.usage, service_tier.as_deref())?;
         Some(cost.total())
     }
 
@@ -117,7 +119,9 @@ impl Meter {
             match self.cost() {
                 Some(cost) => spent.money += cost,
                 None if self.budget.limits.money.is_some() => {
-                    let model = self.metadata.model.as_deref().unwrap_or(&self.model);
+                    let Metadata { model, requested_model, .. } = &self.metadata;
+                    let model = model.as_deref().or(requested_model.as_deref());
+                    let model = model.unwrap_or(&self.model);
                     let message = format!(
                         "what the answer of `{model}` cost is not known, and is not counted; the table \
                          of prices or the provider's counts lack it"

@@ -10,16 +10,31 @@ use std::time::Duration;
 use async_trait::async_trait;
 use meanwhile_core::{
     AnyProvider, Capabilities, Error, ErrorKind, EventStream, Layer, Provider, Request, Result,
-    Usage,
+    Usage, Usd,
 };
 
 use self::account::{Accounts, Limits};
 use self::meter::Meter;
-use crate::{Prices, Usd, estimate_tokens};
+use crate::{Prices, estimate_tokens};
 
 pub use account::Spent;
 
 /// What to do about a model whose price is not known, where money is limited.
+///
+/// ```
+/// use meanwhile_core::{ErrorKind, Model, Response, Scripted, Usd};
+/// use meanwhile_layers::{Budget, UnknownPrice};
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> meanwhile_core::Result<()> {
+/// // Nobody knows what this model costs.
+/// let model = Model::new(Scripted::new().reply("hello"), "any");
+/// let strict = Budget::money(Usd::dollars(2));
+/// let error = model.call::<Response>("Hello").layer(strict).await.unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::Budget);
+/// let lenient = Budget::money(Usd::dollars(2)).unknown_price(UnknownPrice::Warn);
+/// let answer = model.call::<Response>("Hello").layer(lenient).await?;
+/// assert_eq!(answer.warnings.len(), 1);
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum UnknownPrice {
@@ -44,8 +59,8 @@ pub enum UnknownPrice {
 ///
 /// ```
 /// use std::time::Duration;
-/// use meanwhile_core::{ErrorKind, Model, Scripted};
-/// use meanwhile_layers::{Budget, Price, Prices, Usd};
+/// use meanwhile_core::{ErrorKind, Model, Scripted, Usd};
+/// use meanwhile_layers::{Budget, Price, Prices};
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> meanwhile_core::Result<()> {
 /// // Scripted answers read one token and write one a word.
 /// let prices = Prices::bundled()
@@ -231,7 +246,7 @@ impl Budget {
         if let Some(estimate) = &self.estimate {
             let usage = estimate(request);
             wanted.tokens = usage.total().unwrap_or(0);
-            let cost = self.prices.cost(provider, &request.model, &usage);
+            let cost = self.prices.cost(provider, &request.model, None, &usage);
             wanted.money = cost.map_or(Usd::ZERO, |cost| cost.total());
         }
         let key: Arc<str> = (self.key)(request).into();

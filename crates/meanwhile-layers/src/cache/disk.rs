@@ -26,6 +26,23 @@ const WRITING: Duration = Duration::from_secs(60 * 60);
 /// damaged all the same is found out by its digest, and counts as none. On Unix the folder and the
 /// files are for their owner only. Nothing is removed by itself: see [`prune`](Self::prune). Reading and
 /// writing happens on the threads that tokio keeps for work that blocks.
+///
+/// ```
+/// use std::time::Duration;
+/// use meanwhile_core::{Model, Response, Scripted};
+/// use meanwhile_layers::{Cache, DiskCache};
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> meanwhile_core::Result<()> {
+/// # let folder = tempfile::tempdir().unwrap();
+/// let store = DiskCache::new(folder.path());
+/// let model = Model::new(Scripted::new().reply("42"), "any");
+/// for _ in ["first", "again"] {
+///     let call = model.call::<Response>("What is six times seven?");
+///     assert_eq!(call.layer(Cache::new(store.clone())).await?.text(), "42");
+/// }
+/// // Nothing in the folder is older than a day.
+/// assert_eq!(store.prune(Duration::from_secs(24 * 60 * 60)).await?, 0);
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone)]
 pub struct DiskCache {
     folder: Arc<Path>,

@@ -13,6 +13,20 @@ use sha2::{Digest as _, Sha256};
 const VERSION: u64 = 1;
 
 /// Names an answer in a cache: a SHA-256 digest, written as 64 hexadecimal digits.
+///
+/// ```
+/// use meanwhile_core::{Capabilities, Message, Request};
+/// use meanwhile_layers::CacheKey;
+///
+/// let key = |request: &Request| CacheKey::of("", "house", Capabilities::text(), request);
+/// let request = Request::new("small", vec![Message::user("Hello")]);
+/// let (whole, other) = (key(&request)?, Request::new("large", request.messages.clone()));
+/// assert_ne!(whole, key(&other)?);
+/// // Whether an answer is streamed changes nothing about it.
+/// assert_eq!(whole, key(&request.streamed())?);
+/// assert_eq!(whole.to_string().len(), 64);
+/// # Ok::<(), meanwhile_core::Error>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CacheKey([u8; 32]);
 

@@ -17,6 +17,22 @@ const OVERHEAD: usize = 512;
 const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 /// Keeps answers in memory: at most so many bytes, those used least going first. Clones share them.
+///
+/// ```
+/// use std::time::Duration;
+/// use meanwhile_core::{Model, Response, Scripted};
+/// use meanwhile_layers::{Cache, MemoryCache};
+/// # futures::executor::block_on(async {
+/// // 64 MiB, each answer for ten minutes.
+/// let store = MemoryCache::expiring(64 << 20, Duration::from_secs(600));
+/// let model = Model::new(Scripted::new().reply("42").reply("forty-two"), "any");
+/// let ask = || model.call::<Response>("Six times seven?").layer(Cache::new(store.clone()));
+/// assert_eq!(ask().await?.text(), "42");
+/// assert!(ask().await?.cached);
+/// store.clear();
+/// assert_eq!(ask().await?.text(), "forty-two");
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Clone)]
 pub struct MemoryCache(Cache<CacheKey, Arc<CachedAnswer>>);
 

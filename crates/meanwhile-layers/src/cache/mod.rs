@@ -37,6 +37,20 @@ pub use store::{CacheStore, CachedAnswer};
 pub const CACHE_TAG: &str = "meanwhile.cache";
 
 /// What a request wants of the cache.
+///
+/// ```
+/// use meanwhile_core::{Model, Response, Scripted};
+/// use meanwhile_layers::{Cache, CachePolicy, LayerSettings as _, MemoryCache};
+/// # futures::executor::block_on(async {
+/// let cache = Cache::new(MemoryCache::new(1 << 20));
+/// let model = Model::new(Scripted::new().reply("sun").reply("rain"), "any");
+/// let ask = || model.call::<Response>("What is the weather like?").layer(cache.clone());
+/// assert_eq!(ask().await?.text(), "sun");
+/// // Not out of the cache, and not kept in it.
+/// assert_eq!(ask().cache(CachePolicy::Bypass).await?.text(), "rain");
+/// assert_eq!(ask().await?.text(), "sun");
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum CachePolicy {

@@ -20,6 +20,23 @@ const LONG: usize = 64 << 10;
 /// the server cannot be asked, answers come from the provider, with a warning. How much is kept, and
 /// what goes first, is the server's business (`maxmemory`). Answers are written and long ones read on the
 /// threads that tokio keeps for work that blocks.
+///
+/// ```
+/// use std::time::Duration;
+/// use meanwhile_core::{Model, Response, Scripted};
+/// use meanwhile_layers::{Cache, RedisCache};
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> meanwhile_core::Result<()> {
+/// # // Nobody listens there any more.
+/// # let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+/// # let url = format!("redis://{closed}");
+/// let store = RedisCache::new(&url)?.with_prefix("shop:").expiring(Duration::from_secs(3600));
+/// let model = Model::new(Scripted::new().reply("42"), "any");
+/// let answer = model.call::<Response>("Six times seven?").layer(Cache::new(store)).await?;
+/// // The server is down: the answer comes from the provider, and says so.
+/// assert_eq!(answer.text(), "42");
+/// assert!(!answer.warnings.is_empty());
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone)]
 pub struct RedisCache {
     server: RedisServer,

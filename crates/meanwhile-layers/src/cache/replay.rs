@@ -18,6 +18,7 @@ fn events(answer: &CachedAnswer) -> Vec<Event> {
     let mut metadata = Metadata::default();
     metadata.provider = Some(response.provider.clone());
     metadata.model = Some(response.model.clone());
+    metadata.requested_model.clone_from(&response.requested_model);
     metadata.id.clone_from(&response.id);
     metadata.request_id.clone_from(&response.request_id);
     metadata.created = response.created;

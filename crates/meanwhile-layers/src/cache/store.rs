@@ -40,6 +40,19 @@ pub trait CacheStore: fmt::Debug + Send + Sync + 'static {
 }
 
 /// An answer in a cache.
+///
+/// ```
+/// use meanwhile_core::{ErrorKind, Response};
+/// use meanwhile_layers::CachedAnswer;
+///
+/// // What a store does that keeps bytes.
+/// let answer = CachedAnswer::new(Response::new("house", "small"));
+/// let bytes = answer.to_bytes()?;
+/// assert_eq!(CachedAnswer::from_bytes(&bytes)?, answer);
+/// let cut = CachedAnswer::from_bytes(&bytes[..bytes.len() - 1]).unwrap_err();
+/// assert_eq!(cut.kind(), ErrorKind::Decode);
+/// # Ok::<(), meanwhile_core::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct CachedAnswer {

@@ -92,7 +92,7 @@ impl Hedge {
 
     /// Sends at most this many requests besides the first, each after the same delay again.
     #[must_use]
-    pub fn at_most(mut self, hedges: usize) -> Self {
+    pub fn max_hedges(mut self, hedges: usize) -> Self {
         self.most = hedges;
         self
     }
@@ -140,6 +140,21 @@ impl fmt::Debug for Hedge {
 }
 
 /// Bounds the hedges of all layers that share it to a share of the requests. Clones share it.
+///
+/// ```
+/// use std::time::Duration;
+/// use meanwhile_core::{Model, Scripted};
+/// use meanwhile_layers::{Hedge, HedgeBudget};
+/// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(async {
+/// // One request in twenty may be sent again, of whatever model: the budget is shared.
+/// let budget = HedgeBudget::percent(5);
+/// let hedge = Hedge::after(Duration::from_secs(2)).budget(budget.clone());
+/// let slow = Scripted::new().silence_after([]).reply("in time");
+/// let model = Model::new(slow.clone(), "any");
+/// assert_eq!(model.call::<String>("Hello?").layer(hedge).await?, "in time");
+/// assert_eq!(slow.requests().len(), 2);
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone)]
 pub struct HedgeBudget(Option<Arc<Share>>);
 

@@ -6,11 +6,10 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use meanwhile_core::{Error, ErrorKind, Pricing, Response, Result, Usage};
+use meanwhile_core::{Error, ErrorKind, Pricing, Response, Result, Usage, Usd};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-pub use meanwhile_core::Usd;
 pub use price::{Cost, Price, PriceAbove};
 
 /// The table that comes with the crate; it names its date and sources.
@@ -24,16 +23,16 @@ const BUNDLED: &str = include_str!("../../data/prices.json");
 /// are of tokens only: what a provider charges for a search or for storage is not in them.
 ///
 /// ```
-/// use meanwhile_core::Usage;
-/// use meanwhile_layers::{Price, Prices, Usd};
+/// use meanwhile_core::{Usage, Usd};
+/// use meanwhile_layers::{Price, Prices};
 ///
 /// let prices = Prices::bundled()
 ///     .with("acme", "smart-1", Price::new(Usd::dollars(2), Usd::dollars(8)));
 ///
 /// // 1,000 tokens at $0.15 and 500 at $0.60 for a million.
-/// let cost = prices.cost("openai", "gpt-4o-mini-2024-07-18", &Usage::totals(1_000, 500)).unwrap();
+/// let cost = prices.cost("openai", "gpt-4o-mini-2024-07-18", None, &Usage::totals(1_000, 500)).unwrap();
 /// assert_eq!(cost.total(), "0.00045".parse()?);
-/// assert_eq!(prices.cost("acme", "smart-2", &Usage::totals(1, 1)), None);
+/// assert_eq!(prices.cost("acme", "smart-2", None, &Usage::totals(1, 1)), None);
 /// # Ok::<(), meanwhile_core::Error>(())
 /// ```
 #[derive(Debug, Clone, Default)]
@@ -127,12 +126,13 @@ impl Prices {
     ///
     /// ```
     /// # use meanwhile_core::Usage;
-    /// # use meanwhile_layers::{Prices, Usd};
+    /// # use meanwhile_core::Usd;
+    /// # use meanwhile_layers::Prices;
     /// let prices = Prices::bundled().with_json(r#"{"providers": {"acme": {"rows": [
     ///     {"models": ["smart-1", "smart-1-preview"], "input": 2, "cache_read": 0.5, "output": 8,
     ///      "above": [{"tokens": 200000, "input": 4, "cache_read": 1, "output": 12}]}
     /// ]}}}"#)?;
-    /// let cost = prices.cost("acme", "smart-1", &Usage::totals(1_000_000, 0)).unwrap();
+    /// let cost = prices.cost("acme", "smart-1", None, &Usage::totals(1_000_000, 0)).unwrap();
     /// assert_eq!(cost.total(), Usd::dollars(4));
     /// # Ok::<(), meanwhile_core::Error>(())
     /// ```
@@ -186,11 +186,17 @@ impl Prices {
         std::iter::once(rows).chain(then).find_map(|rows| rows.find(&model))
     }
 
-    /// What an answer of `model` with these counts cost at the standard tier of service; `None` where
-    /// a price or a count that is needed is not known.
+    /// What an answer of `model` with these counts cost, in its parts, at the tier of service that gave
+    /// it, or else the standard one; `None` where a price or a count that is needed is not known.
     #[must_use]
-    pub fn cost(&self, provider: &str, model: &str, usage: &Usage) -> Option<Cost> {
-        self.price(provider, model)?.cost(usage, None)
+    pub fn cost(
+        &self,
+        provider: &str,
+        model: &str,
+        service_tier: Option<&str>,
+        usage: &Usage,
+    ) -> Option<Cost> {
+        self.price(provider, model)?.cost(usage, service_tier)
     }
 
     /// What an answer cost at the tier of service that gave it. An answer out of a cache cost
@@ -200,8 +206,8 @@ impl Prices {
         if response.cached {
             return Some(Cost::default());
         }
-        let price = self.price(&response.provider, &response.model)?;
-        price.cost(&response.usage, response.service_tier.as_deref())
+        let tier = response.service_tier.as_deref();
+        self.cost(&response.provider, &response.model, tier, &response.usage)
     }
 }
 
@@ -213,7 +219,7 @@ impl Pricing for Prices {
         service_tier: Option<&str>,
         usage: &Usage,
     ) -> Option<Usd> {
-        Some(self.price(provider, model)?.cost(usage, service_tier)?.total())
+        Some(self.cost(provider, model, service_tier, usage)?.total())
     }
 }
 

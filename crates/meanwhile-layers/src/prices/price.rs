@@ -2,14 +2,24 @@
 
 use std::collections::BTreeMap;
 
-use meanwhile_core::Usage;
+use meanwhile_core::{Usage, Usd};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::Usd;
-
 /// What a million tokens of one model cost. What is `None` is not known, and tokens of that kind make
 /// the cost of an answer unknown.
+///
+/// ```
+/// use meanwhile_core::{Usage, Usd};
+/// use meanwhile_layers::{Price, Prices};
+///
+/// // Dollars for a million tokens: read, written, read from the cache.
+/// let price = Price::new(Usd::cents(15), Usd::cents(60)).with_cache_read(Usd::cents(7));
+/// let prices = Prices::bundled().with("house", "small-*", price);
+/// let usage = Usage::totals(2_000_000, 1_000_000);
+/// let cost = prices.price("house", "small-7b").and_then(|price| price.cost(&usage, None));
+/// assert_eq!(cost.map(|cost| cost.total()), Some(Usd::cents(90)));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
@@ -73,6 +83,16 @@ impl TryFrom<Map<String, Value>> for PriceAbove {
 }
 
 /// What an answer cost, by what was paid for.
+///
+/// ```
+/// use meanwhile_core::{Usage, Usd};
+/// use meanwhile_layers::Price;
+///
+/// let price = Price::new(Usd::dollars(1), Usd::dollars(4));
+/// let cost = price.cost(&Usage::totals(1_000_000, 500_000), None).unwrap();
+/// assert_eq!((cost.input, cost.output), (Usd::dollars(1), Usd::dollars(2)));
+/// assert_eq!(cost.total(), Usd::dollars(3));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Cost {

@@ -95,6 +95,22 @@ return 1
 /// asked, calls fail with [`ErrorKind::Connection`](meanwhile_core::ErrorKind::Connection), unless the layer
 /// [fails open](super::RateLimit::fail_open). Corrections are sent in the background and are lost when
 /// that fails, so that a request then counts as it was estimated. Clones share the connection.
+///
+/// ```
+/// use meanwhile_core::{ErrorKind, Model, Scripted};
+/// use meanwhile_layers::{RateLimit, RedisRateStore};
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> meanwhile_core::Result<()> {
+/// # // Nobody listens there any more.
+/// # let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+/// # let url = format!("redis://{closed}");
+/// let store = RedisRateStore::new(&url)?.with_prefix("shop:");
+/// let limit = RateLimit::new().requests_per_minute(500).store(store);
+/// // The server is down, and the limit does not fail open.
+/// let model = Model::new(Scripted::new().reply("hello"), "any");
+/// let error = model.call::<String>("Hello").layer(limit).await.unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::Connection);
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone)]
 pub struct RedisRateStore {
     server: RedisServer,

@@ -13,6 +13,18 @@ use super::window::{Window, slot_length};
 use crate::room::Room;
 
 /// How much may be let through in any stretch of time as long as the window.
+///
+/// ```
+/// use std::time::Duration;
+/// use meanwhile_layers::{Booked, Limits, MemoryRateStore, RateStore as _};
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> meanwhile_core::Result<()> {
+/// // One request in any minute, however large.
+/// let limits = Limits::new(Some(1), None, Duration::from_secs(60));
+/// let store = MemoryRateStore::new();
+/// assert!(matches!(store.book("house/small", &limits, 900).await?, Booked::Now(_)));
+/// assert!(matches!(store.book("house/small", &limits, 1).await?, Booked::Wait(_)));
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
@@ -65,6 +77,20 @@ pub trait RateStore: Debug + Send + Sync + 'static {
 }
 
 /// Keeps what was let through in this process. Clones share it.
+///
+/// ```
+/// use meanwhile_core::{ErrorKind, Model, Scripted};
+/// use meanwhile_layers::{MemoryRateStore, RateLimit};
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> meanwhile_core::Result<()> {
+/// // Two layers count in one place.
+/// let store = MemoryRateStore::new();
+/// let limit = || RateLimit::new().requests_per_minute(1).fail_fast().store(store.clone());
+/// let model = Model::new(Scripted::new().reply("one").reply("two"), "any");
+/// assert_eq!(model.call::<String>("first").layer(limit()).await?, "one");
+/// let error = model.call::<String>("second").layer(limit()).await.unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::RateLimit);
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone)]
 pub struct MemoryRateStore(Arc<Memory>);
 

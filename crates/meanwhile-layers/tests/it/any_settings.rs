@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use meanwhile_core::{AnyProvider, Error, ErrorKind, Layer, Model, Scripted};
+use meanwhile_core::{AnyProvider, Error, ErrorKind, Layer, Model, Scripted, Usd};
 use meanwhile_layers::{
     Backoff, Budget, CircuitBreaker, Concurrency, Deployment, Hedge, HedgeBudget, RateLimit, Retry,
-    RetryBudget, Router, Timeout, Usd,
+    RetryBudget, Router, Timeout,
 };
 use proptest::prelude::*;
 
@@ -82,7 +82,7 @@ proptest! {
             let breaker = CircuitBreaker::new().failures(small(n)).cooldown(a).long_cooldown(b);
             let breaker = breaker.failure_share(part, small(m));
             check(breaker.clone(), a).await;
-            let hedge = Hedge::after(a).at_most(large(n.min(9))).budget(HedgeBudget::unlimited());
+            let hedge = Hedge::after(a).max_hedges(large(n.min(9))).budget(HedgeBudget::unlimited());
             check(hedge, b).await;
             let percent = u8::try_from(n % 256).unwrap();
             let hedge = Hedge::after_percentile(percent, a).budget(HedgeBudget::percent(percent));
@@ -100,7 +100,7 @@ proptest! {
             let fail = Error::new(ErrorKind::RateLimit, "as the test says").with_retry_after(a);
             let scripted = Scripted::new().error(fail).reply_with(|_| "ok".to_owned());
             let places = Deployment::new(scripted.clone().into(), "m");
-            let places = places.weight(small(n)).max_concurrency(large(m));
+            let places = places.weight(small(n)).concurrency(large(m));
             let other = Deployment::new(scripted.into(), "n").weight(u32::MAX);
             let router = Router::new("r").circuit_breaker(&breaker);
             let router = router.deployment(places).deployment(other);

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use meanwhile_core::{
     AnyProvider, Error, ErrorKind, Event, Finish, FinishReason, Metadata, Model, Provider as _,
-    Request, Response, Result, Scripted, Usage,
+    Request, Response, Result, Scripted, Usage, Usd,
 };
-use meanwhile_layers::{Budget, Fallback, Price, Prices, Retry, UnknownPrice, Usd};
+use meanwhile_layers::{Budget, Fallback, Price, Prices, Retry, UnknownPrice};
 
 use crate::paced::{Paced, Step, words};
 
@@ -184,6 +184,44 @@ async fn a_failed_fallback_has_its_own_price() {
     call.layer(fallback).layer(budget.clone()).await.unwrap_err();
     // 5 × $1, then 5 × $3.
     assert_eq!(budget.spent("").money, Usd::dollars(20));
+}
+
+/// An answer under a name without a price costs what the model costs that was asked for it, not the one
+/// that the call named.
+#[tokio::test(start_paused = true)]
+async fn a_fallback_without_a_price_is_not_counted_at_another_one() {
+    let named = |name: &str| {
+        let mut metadata = Metadata::default();
+        metadata.model = Some(name.to_owned());
+        [Step::Event(Event::Metadata(Box::new(metadata)))].into_iter().chain(words(
+            0,
+            10,
+            "one two three",
+        ))
+    };
+    let price = |dollars| Price::new(Usd::dollars(dollars), Usd::dollars(dollars));
+    let prices =
+        Prices::none().with("slow", "m", price(1_000_000)).with("slow", "two", price(2_000_000));
+    for (asked, money, warnings) in [("two", Usd::dollars(26), 0), ("three", Usd::ZERO, 1)] {
+        let budget = Budget::money(Usd::dollars(100)).prices(prices.clone());
+        let fallback = Fallback::to(Paced::new("slow").answer(named("of-june")).model(asked));
+        let busy = Paced::new("slow").answer([Step::Fail(ErrorKind::Server)]).model("m");
+        let call = busy.call::<Response>("Hi!").layer(fallback).layer(budget.clone());
+        let response = call.await.unwrap();
+        assert_eq!(response.model, "of-june");
+        assert_eq!(response.requested_model.as_deref(), Some(asked));
+        assert_eq!((budget.spent("").money, response.warnings.len()), (money, warnings), "{asked}");
+
+        // One that fails once it told its counts, too.
+        let counts = [Step::Event(Event::usage(Usage::totals(10, 3)))];
+        let failing = counts.into_iter().chain([Step::Fail(ErrorKind::InvalidRequest)]);
+        let budget = Budget::money(Usd::dollars(100)).prices(prices.clone());
+        let fallback = Fallback::to(Paced::new("slow").answer(failing).model(asked));
+        let busy = Paced::new("slow").answer([Step::Fail(ErrorKind::Server)]).model("m");
+        let call = busy.call::<Response>("Hi!").layer(fallback).layer(budget.clone());
+        call.await.unwrap_err();
+        assert_eq!(budget.spent("").money, money, "{asked}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -77,16 +77,16 @@ async fn losers_are_closed_at_once() {
 #[tokio::test(start_paused = true)]
 async fn no_more_are_sent_than_allowed() {
     let one = slow(60_000);
-    let hedge = Hedge::after(SECOND).at_most(3);
+    let hedge = Hedge::after(SECOND).max_hedges(3);
     ask(&one.model("one"), &hedge).await.unwrap();
     assert_eq!(one.requests().len(), 4);
 
     let [one, two, three] = ["a", "b", "c"].map(|id| Paced::new(id).answer(words(10_000, 0, "x")));
-    let hedge = Hedge::after(SECOND).to(two.model("b")).to(three.model("c")).at_most(3);
+    let hedge = Hedge::after(SECOND).to(two.model("b")).to(three.model("c")).max_hedges(3);
     ask(&one.model("a"), &hedge).await.unwrap();
     let sent = [&one, &two, &three].map(|paced| paced.requests().len());
     assert_eq!(sent, [1, 2, 1], "in turn");
-    let none = Hedge::after(Duration::ZERO).at_most(0);
+    let none = Hedge::after(Duration::ZERO).max_hedges(0);
     let one = slow(10);
     ask(&one.model("one"), &none).await.unwrap();
     assert_eq!(one.requests().len(), 1);

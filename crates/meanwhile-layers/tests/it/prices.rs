@@ -1,7 +1,7 @@
 //! The table of prices and its arithmetic.
 
-use meanwhile_core::{Response, Usage};
-use meanwhile_layers::{Cost, Price, Prices, Usd};
+use meanwhile_core::{Response, Usage, Usd};
+use meanwhile_layers::{Cost, Price, Prices};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -25,7 +25,7 @@ fn usage(input: serde_json::Value, output: serde_json::Value) -> Usage {
 
 #[track_caller]
 fn check(provider: &str, model: &str, usage: &Usage, expected: Option<&str>) {
-    let cost = Prices::bundled().cost(provider, model, usage).map(|cost| cost.total());
+    let cost = Prices::bundled().cost(provider, model, None, usage).map(|cost| cost.total());
     assert_eq!(cost, expected.map(usd), "{provider}/{model}");
 }
 
@@ -143,13 +143,13 @@ fn rows_are_added_and_overridden() {
         .with("house", "*", Price::free())
         .with("house", "big-*", Price::new(usd("1"), usd("1")));
     let million = |provider: &str, model: &str| {
-        prices.cost(provider, model, &Usage::totals(1_000_000, 0)).map(|cost| cost.total())
+        prices.cost(provider, model, None, &Usage::totals(1_000_000, 0)).map(|cost| cost.total())
     };
     assert_eq!(million("openai", "gpt-4o-2024-08-06"), Some(usd("7")));
     assert_eq!(million("openai", "gpt-4o-mini"), Some(usd("0.15")));
     assert_eq!(million("house", "small"), Some(Usd::ZERO));
     assert_eq!(million("house", "big-one"), Some(usd("1")));
-    let untouched = Prices::bundled().cost("openai", "gpt-4o", &Usage::totals(1_000_000, 0));
+    let untouched = Prices::bundled().cost("openai", "gpt-4o", None, &Usage::totals(1_000_000, 0));
     assert_eq!(untouched.map(|cost| cost.total()), Some(usd("2.5")));
 
     let folder = tempfile::tempdir().unwrap();

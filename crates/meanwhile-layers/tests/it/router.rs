@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use meanwhile_core::{
     AnyProvider, Capabilities, Error, ErrorKind, Event, Model, OutputSupport, Provider as _,
-    Response, Scripted, TimeoutPhase,
+    Response, Scripted, TimeoutPhase, Usd,
 };
-use meanwhile_layers::{CircuitBreaker, CircuitState, Deployment, Price, Prices, Router, Usd};
+use meanwhile_layers::{CircuitBreaker, CircuitState, Deployment, Price, Prices, Router};
 use tokio::time::{Instant, advance, timeout};
 
 use crate::all;
@@ -77,6 +77,7 @@ async fn a_failure_goes_to_the_next_until_the_answer_has_begun() {
             match answer {
                 Ok(answer) => {
                     let [attempt] = &answer.attempts[..] else { panic!("{:?}", answer.attempts) };
+                    assert_eq!(answer.requested_model.as_deref(), Some("second"));
                     assert_eq!((attempt.kind, attempt.model.as_str()), (kind, "first"));
                     assert_eq!(attempt.provider.as_deref(), Some("scripted"));
                 }
@@ -126,8 +127,8 @@ async fn circuits_open_and_say_for_how_long() {
 async fn places_are_bounded_and_waited_for() {
     let [one, two] = ["one", "two"].map(|id| Paced::new(id).answer(words(100, 0, "ok")));
     let router = Router::new("r")
-        .deployment(Deployment::new(one.provider(), "m").max_concurrency(1))
-        .deployment(Deployment::new(two.provider(), "m").max_concurrency(2));
+        .deployment(Deployment::new(one.provider(), "m").concurrency(1))
+        .deployment(Deployment::new(two.provider(), "m").concurrency(2));
     let model = model(&router);
     let start = Instant::now();
     let answers = all((0..9).map(|n| model.call::<String>(n.to_string()))).await;
@@ -222,7 +223,7 @@ async fn a_queue_that_times_out_tells_what_failed_before() {
     let bad = Scripted::new().error(error(ErrorKind::Server).with_status(500));
     let busy = Paced::new("busy").answer(words(600_000, 0, "ok"));
     let router = Router::new("r")
-        .deployment(Deployment::new(busy.provider(), "busy").max_concurrency(1).weight(0))
+        .deployment(Deployment::new(busy.provider(), "busy").concurrency(1).weight(0))
         .deployment(deployment(&bad, "bad").serves("all"));
     // Takes the only place.
     let held = model(&router).call::<Response>("hi").stream().await.unwrap();

@@ -184,8 +184,8 @@ impl Order {
         }
         match self.job.clocks.expired(self.asked, None) {
             None => Some(self),
-            Some(clock) => {
-                _ = self.reply.send(Err(LocalError::Timeout { clock }));
+            Some(phase) => {
+                _ = self.reply.send(Err(LocalError::Timeout { phase }));
                 None
             }
         }
@@ -269,7 +269,7 @@ impl<E: Engine, L: FnMut() -> Result<E, LocalError>> Bench<E, L> {
             }
             let outcome = match seat.clocks.expired(seat.asked, None) {
                 _ if seat.is_read() && seat.waiting.is_empty() => Ok(()),
-                Some(clock) => Err(LocalError::Timeout { clock }),
+                Some(phase) => Err(LocalError::Timeout { phase }),
                 None => seat.read(&*engine),
             };
             match outcome {
@@ -339,8 +339,9 @@ impl<E: Engine, L: FnMut() -> Result<E, LocalError>> Bench<E, L> {
 mod tests {
     use std::time::Duration;
 
+    use meanwhile_core::TimeoutPhase;
+
     use super::*;
-    use crate::sequence::Clock;
 
     /// A token for each byte, of which `!` cannot be computed; the vector is how many there were.
     struct Lengths;
@@ -426,7 +427,10 @@ mod tests {
     fn nothing_is_loaded_for_a_job_whose_time_is_over() {
         let over = Clocks { whole: Some(Duration::ZERO), ..Clocks::default() };
         let (told, loads) = failing(&[over]);
-        assert!(matches!(told[..], [LocalError::Timeout { clock: Clock::Whole }]), "{told:?}");
+        assert!(
+            matches!(told[..], [LocalError::Timeout { phase: TimeoutPhase::Whole }]),
+            "{told:?}"
+        );
         assert_eq!(loads, 0);
     }
 }

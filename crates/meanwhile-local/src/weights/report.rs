@@ -6,6 +6,14 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// When fetching shows how far it is, on the standard error stream.
+///
+/// ```
+/// use meanwhile_local::{Local, LocalError, Progress};
+///
+/// // A service whose standard error is a log.
+/// let local = Local::builder().progress(Progress::Hide).weights("models/mine.gguf").build();
+/// assert!(matches!(local.fetch(), Err(LocalError::Weights { .. })));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Progress {

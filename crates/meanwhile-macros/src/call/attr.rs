@@ -15,7 +15,7 @@ use syn::{
 use crate::common::{Errors, Root, camel_case, did_you_mean, duration, listed, plain};
 
 /// The keys in the order in which messages list them.
-const KEYS: [&str; 25] = [
+const KEYS: [&str; 24] = [
     "model",
     "client",
     "temperature",
@@ -39,7 +39,6 @@ const KEYS: [&str; 25] = [
     "timeout",
     "strict",
     "tag",
-    "tags",
     "crate",
 ];
 
@@ -165,14 +164,14 @@ impl Attr {
                 format!("unknown key `{name}` of `#[call]`{suggestion} (the keys are {keys})"),
             ));
         }
-        let repeats = matches!(name.as_str(), "tag" | "tags" | "option");
+        let repeats = matches!(name.as_str(), "tag" | "option");
         if !repeats && !seen.insert(name.clone()) {
             return Err(syn::Error::new_spanned(&key, format!("`{name}` is set twice; keep one")));
         }
         match name.as_str() {
             "crate" => self.root = Root::parse_value(input)?,
             "strict" => self.strict(input)?,
-            "tag" | "tags" => self.tags(&key, input)?,
+            "tag" => self.tags(&key, input)?,
             "option" => self.option(&key, input)?,
             _ => {
                 input.parse::<Token![=]>().map_err(|error| {

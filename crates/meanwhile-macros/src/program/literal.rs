@@ -86,6 +86,7 @@ pub(crate) fn signature(input: TokenStream) -> TokenStream {
             description: None,
             constraints: Vec::new(),
             default: None,
+            has_rules: false,
         };
         fields.iter().map(member).collect()
     };
@@ -119,11 +120,30 @@ impl Type {
         let at = Span::mixed_site().located_at(span);
         match self {
             // The choices hold in the prompt and in the reading; the value is one of the texts.
-            Self::Choice(choices) => match choices.first() {
-                Some(Choice::Number(_)) => quote_spanned!(at=> ::core::primitive::i64),
-                Some(Choice::Truth(_)) => quote_spanned!(at=> ::core::primitive::bool),
-                _ => quote_spanned!(at=> ::std::string::String),
-            },
+            Self::Choice(choices) => {
+                let all = |is: fn(&Choice) -> bool| {
+                    choices.iter().filter(|one| **one != Choice::Nothing).all(is)
+                };
+                let value = if choices.iter().all(|one| *one == Choice::Nothing) {
+                    None
+                } else if all(|one| matches!(one, Choice::Text(_))) {
+                    Some(quote_spanned!(at=> ::std::string::String))
+                } else if all(|one| matches!(one, Choice::Number(_))) {
+                    Some(quote_spanned!(at=> ::core::primitive::i64))
+                } else if all(|one| matches!(one, Choice::Truth(_))) {
+                    Some(quote_spanned!(at=> ::core::primitive::bool))
+                } else {
+                    None
+                };
+                match value {
+                    // Of several kinds.
+                    None => quote_spanned!(at=> #root::programs::macro_support::Value),
+                    Some(value) if choices.contains(&Choice::Nothing) => {
+                        quote_spanned!(at=> ::core::option::Option<#value>)
+                    }
+                    Some(value) => value,
+                }
+            }
             Self::Text => quote_spanned!(at=> ::std::string::String),
             Self::Simple(name, _) => {
                 let name = Ident::new(name, at);
@@ -183,6 +203,9 @@ impl Type {
                     }
                     Choice::Truth(truth) => {
                         quote_spanned!(at=> ::core::convert::From::from(#truth))
+                    }
+                    Choice::Nothing => {
+                        quote_spanned!(at=> #root::programs::macro_support::Value::Null)
                     }
                 });
                 quote_spanned! {at=>

@@ -13,7 +13,7 @@ use super::write::{Member, Typed, Value};
 use crate::common::{Errors, Root, did_you_mean, doc_text, is_doc, listed, plain};
 
 /// The keys of `#[input]` and `#[output]`, in the order in which messages list them.
-const KEYS: [&str; 4] = ["desc", "constraint", "default", "history"];
+const KEYS: [&str; 5] = ["description", "desc", "constraint", "default", "history"];
 
 /// Types that travel beside the text of a message.
 const MEDIA: [&str; 3] = ["Image", "Audio", "Document"];
@@ -159,7 +159,7 @@ fn said(attribute: &Attribute, errors: &mut Errors) -> Said {
     let read = attribute.parse_nested_meta(|meta| {
         let key = meta.path.get_ident().map(ToString::to_string).unwrap_or_default();
         match key.as_str() {
-            "desc" => said.description = Some(text(&meta)?),
+            "description" | "desc" => said.description = Some(text(&meta)?),
             "constraint" => said.constraints.push(text(&meta)?),
             "default" if meta.input.peek(Token![=]) => {
                 said.default = Some(Some(meta.value()?.parse()?));
@@ -222,6 +222,7 @@ fn member<'a>(
         description: said.description.or_else(|| doc_text(&field.attrs)),
         constraints: said.constraints,
         default,
+        has_rules: !is_input && !is_named(ty, "String") && media(root, ty).is_none(),
     })
 }
 

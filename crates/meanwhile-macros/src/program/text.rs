@@ -35,6 +35,8 @@ pub(super) enum Choice {
     Text(String),
     Number(i64),
     Truth(bool),
+    /// `None`.
+    Nothing,
 }
 
 /// Numbers and truth values: as they are written, in Rust, and as a `FieldType`.
@@ -73,8 +75,11 @@ impl Line {
             }]);
         };
         let mut mistakes = Vec::new();
-        let inputs = side("input", inputs, &mut mistakes);
-        let outputs = side("output", outputs, &mut mistakes);
+        let inputs = side(inputs, &mut mistakes);
+        if split(outputs).iter().all(|part| part.trim().is_empty()) {
+            mistakes.push("there is no output field".into());
+        }
+        let outputs = side(outputs, &mut mistakes);
         let mut seen: Vec<&str> = Vec::new();
         for (name, _) in inputs.iter().chain(&outputs) {
             if seen.contains(&name.as_str()) {
@@ -88,11 +93,10 @@ impl Line {
     }
 }
 
-fn side(what: &str, text: &str, mistakes: &mut Vec<String>) -> Vec<(String, Type)> {
+fn side(text: &str, mistakes: &mut Vec<String>) -> Vec<(String, Type)> {
     let mut fields = Vec::new();
     let parts = split(text);
     if parts.iter().all(|part| part.trim().is_empty()) {
-        mistakes.push(format!("there is no {what} field"));
         return fields;
     }
     for part in parts {
@@ -277,6 +281,7 @@ impl Reader<'_> {
         match word.as_str() {
             "True" | "true" => Ok(Choice::Truth(true)),
             "False" | "false" => Ok(Choice::Truth(false)),
+            "None" => Ok(Choice::Nothing),
             word => word.parse().map(Choice::Number).map_err(|_| {
                 "a choice is a text in quotes, a whole number or a boolean".to_owned()
             }),
@@ -329,12 +334,13 @@ mod tests {
             ("a: dspy.Image", Type::Media("Image")),
             ("a: my::Book", Type::Named("my::Book".into())),
             (
-                "a: Literal['x, y', \"b\", -1, True]",
+                "a: Literal['x, y', \"b\", -1, True, None]",
                 Type::Choice(vec![
                     Choice::Text("x, y".into()),
                     Choice::Text("b".into()),
                     Choice::Number(-1),
                     Choice::Truth(true),
+                    Choice::Nothing,
                 ]),
             ),
         ] {
@@ -349,7 +355,6 @@ mod tests {
         for (text, mistakes) in [
             ("question", &["no `->`"][..]),
             ("a -> b -> c", &["second `->`"]),
-            (" -> a", &["no input field"]),
             ("a ->", &["no output field"]),
             ("a b, 1c -> a, a: list[int", &["`a b`", "`1c`", "`]` is missing"]),
             ("a -> a", &["two fields `a`"]),

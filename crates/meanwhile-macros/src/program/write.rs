@@ -39,6 +39,8 @@ pub(super) struct Member<'a> {
     pub(super) constraints: Vec<String>,
     /// An expression of the type `Value`.
     pub(super) default: Option<TokenStream>,
+    /// Whether the schema of its type may say more of it than its `FieldType`.
+    pub(super) has_rules: bool,
 }
 
 impl Value<'_> {
@@ -62,12 +64,17 @@ impl Member<'_> {
         let description = self.description.iter();
         let constraints = &self.constraints;
         let default = self.default.iter();
-        quote_spanned! {Span::mixed_site()=>
+        let field = quote_spanned! {Span::mixed_site()=>
             #root::programs::FieldSpec::new(#name, #field_type)
                 #(.description(#description))*
                 #(.constraint(#constraints))*
                 #(.default_value(#default))*
+        };
+        if !self.has_rules {
+            return field;
         }
+        let ty = &self.ty;
+        quote_spanned!(Span::mixed_site()=> #root::programs::macro_support::with_rules::<#ty>(#field))
     }
 }
 
@@ -117,7 +124,7 @@ impl Typed<'_> {
 
                 fn spec() -> #root::programs::SignatureSpec {
                     // Where strings that name models are looked up.
-                    #root::programs::set_registry(#root::registry());
+                    let _ = #root::registry();
                     #spec
                 }
             }

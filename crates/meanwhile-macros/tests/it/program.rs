@@ -43,7 +43,7 @@ pub struct Judge {
     mood: Mood,
     #[output]
     places: Vec<Place>,
-    #[output(default = "none")]
+    #[output(description = "a note", default = "none")]
     note: String,
     #[output(default)]
     words: u32,
@@ -74,6 +74,7 @@ fn a_struct_is_a_signature() {
     );
     assert_eq!(spec.inputs[0].description.as_deref(), Some("The letter, as it was sent."));
     assert_eq!(spec.outputs[0].description.as_deref(), Some("how it sounds"));
+    assert_eq!(spec.outputs[2].description.as_deref(), Some("a note"));
     assert_eq!(spec.outputs[0].constraints, ["nothing in between", "no doubt"]);
     assert_eq!(spec.outputs[2].default, Some(Value::from("none")));
     assert_eq!(spec.outputs[3].default, Some(Value::from(0)));
@@ -164,6 +165,12 @@ fn text_is_a_signature() {
         ),
         "t -> m: list[Mood], p: Optional[Place], a: Any, o: bool, l: Literal[1, -2, True]",
     );
+    // Nothing is asked, a choice may be nothing, and choices of several kinds are one.
+    check(signature!(" -> idea"), " -> idea");
+    check(
+        signature!("t -> a: Literal['x', None], b: Literal['a', 1], c: Literal[None]"),
+        "t -> a: Literal['x', None], b: Literal['a', 1], c: Literal[None]",
+    );
     assert_eq!(signature!("a -> b", "Be brief.").instructions, "Be brief.");
     assert_eq!((&*Where::spec().name, &*Where::spec().instructions), ("Where", "Say where."));
     assert_eq!(Shorten::spec().instructions, "Be brief.");
@@ -175,6 +182,54 @@ fn text_is_a_signature() {
     assert_eq!(serde_json_keys(&output), ["places", "moods", "sure"]);
     let input = Where::input(String::from("llamas"), 1_u8);
     assert_eq!((&*input.thing, input.k), ("llamas", 1));
+}
+
+signature! { Choose = " -> maybe: Literal['x', None], any: Literal['a', 1], number: Literal[1, 2]" }
+
+#[test]
+fn choices_are_the_types_that_they_can_be() {
+    let check = |maybe: &str, any: &str, wanted: (Option<&str>, Value)| {
+        let reply = format!(
+            "[[ ## maybe ## ]]\n{maybe}\n\n[[ ## any ## ]]\n{any}\n\n[[ ## number ## ]]\n2"
+        );
+        let scripted = Scripted::new().reply(reply);
+        let choose = Predict::<Choose>::new().model(Model::new(scripted.clone(), "any"));
+        let out = block_on(choose.call(Choose::input())).unwrap();
+        assert_eq!((out.maybe.as_deref(), out.any.clone()), wanted);
+        assert_eq!((out.number, scripted.requests().len()), (2_i64, 1));
+    };
+    check("x", "a", (Some("x"), "a".into()));
+    check("None", "1", (None, 1.into()));
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+struct Day(#[schemars(regex(pattern = "^[0-9-]+$"))] String);
+
+/// What holds of the values of a type is said of its field.
+#[derive(Signature)]
+#[allow(dead_code, reason = "only its signature is looked at")]
+struct Ruled {
+    #[input]
+    least: u8,
+    #[output(constraint = "no more than needed")]
+    share: u8,
+    #[output]
+    days: Vec<Day>,
+    #[output]
+    number: i64,
+    #[output]
+    note: Option<u16>,
+}
+
+#[test]
+fn rules_of_a_type_are_said_in_words() {
+    let spec = Ruled::spec();
+    let constraints = |name: &str| spec.field(name).unwrap().constraints.join("; ");
+    assert_eq!(constraints("least"), "");
+    assert_eq!(constraints("share"), "no more than needed; at least 0; at most 255");
+    assert_eq!(constraints("days"), "each as the regular expression `^[0-9-]+$` says");
+    assert_eq!(constraints("number"), "");
+    assert_eq!(constraints("note"), "at least 0; at most 65535");
 }
 
 #[derive(Module)]

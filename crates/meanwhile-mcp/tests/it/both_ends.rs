@@ -79,7 +79,7 @@ async fn what_fails_in_a_tool_is_a_failed_tool() {
     let client = joined(tools).await;
     let tools = client.tools().await.unwrap();
     for (name, said) in [("fails", "no paper"), ("panics", "out of ink"), ("reads", "do not fit")] {
-        let error = tools.try_run(&call(name, &json!({})), &context()).await.unwrap_err();
+        let error = tools.call(&call(name, &json!({})), &context()).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Tool, "{name}");
         assert!(error.message().contains(said), "{error}");
         let whole = client.call_tool(name, Map::new()).await.unwrap();
@@ -144,7 +144,7 @@ async fn a_client_that_goes_ends_its_calls_and_its_server() {
     let client = Client::over(here).connect().await.unwrap();
     let tools = client.tools().await.unwrap();
     let asked =
-        tokio::spawn(async move { tools.try_run(&call("waits", &json!({})), &context()).await });
+        tokio::spawn(async move { tools.call(&call("waits", &json!({})), &context()).await });
     soon("the beginning", begun.notified()).await;
     client.close().await;
     let error = asked.await.unwrap().unwrap_err();

@@ -64,7 +64,7 @@ async fn a_structured_result_is_kept() {
     for (content, shown) in cases {
         let client = answering(json!({"content": content, "structuredContent": structured})).await;
         let tools = client.tools().await.unwrap();
-        let output = tools.try_run(&call("it", &json!({})), &context()).await.unwrap();
+        let output = tools.call(&call("it", &json!({})), &context()).await.unwrap();
         assert_eq!(output.parts.iter().filter_map(Part::as_text).collect::<Vec<_>>(), shown);
         let whole = client.call_tool("it", Map::new()).await.unwrap();
         assert_eq!(whole.structured.as_ref(), Some(&structured));
@@ -78,7 +78,7 @@ async fn a_failed_tool_says_everything_it_said() {
         {"type": "image", "data": "AQID", "mimeType": "image/png"}]}))
     .await;
     let tools = client.tools().await.unwrap();
-    let error = tools.try_run(&call("it", &json!({})), &context()).await.unwrap_err();
+    let error = tools.call(&call("it", &json!({})), &context()).await.unwrap_err();
     assert_eq!((error.kind(), error.body()), (ErrorKind::Tool, Some(r#"{"line":3}"#)));
     assert_eq!(error.message(), "bad\nworse (image left out)");
     let result = tools.run(&call("it", &json!({})), &context()).await;
@@ -100,7 +100,7 @@ async fn arguments_that_are_no_object_are_not_sent() {
     let client = answering(json!({"content": []})).await;
     let tools = client.tools().await.unwrap();
     for arguments in [json!([1]), json!("x"), json!(3)] {
-        let error = tools.try_run(&call("it", &arguments), &context()).await.unwrap_err();
+        let error = tools.call(&call("it", &arguments), &context()).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Output, "{arguments}");
     }
 }

@@ -142,9 +142,10 @@ async fn what_a_server_repeats_of_a_credential_is_taken_out() {
     let serving = tokio::spawn(server.serve_http(listener));
     let builder = Client::http(url).header("authorization", format!("basic {basic}"));
     // A short value says nothing, and is found everywhere.
-    let builder = builder.header("x-key", SECRET).header("x-version", "9").header("x-in", "en");
+    let builder =
+        builder.secret_header("x-key", SECRET).header("x-version", "9").header("x-in", "en");
     let tools = builder.connect().await.unwrap().tools().await.unwrap();
-    let error = tools.try_run(&call("fail", &json!({})), &context()).await.unwrap_err();
+    let error = tools.call(&call("fail", &json!({})), &context()).await.unwrap_err();
     assert_eq!(error.message(), "GET failed at 9 with ***, Basic ***, *** in en");
     serving.abort();
 }

@@ -25,10 +25,10 @@ async fn a_process_serves_its_tools() {
         call("math_divide", &json!({"dividend": dividend, "divisor": divisor}))
     };
     assert_eq!(tools.run(&divided(1.0, 4.0), &context()).await.text(), "0.25");
-    let failed = tools.try_run(&divided(1.0, 0.0), &context()).await.unwrap_err();
+    let failed = tools.call(&divided(1.0, 0.0), &context()).await.unwrap_err();
     assert_eq!(failed.message(), "nothing can be divided by zero");
     client.close().await;
-    let error = tools.try_run(&divided(1.0, 4.0), &context()).await.unwrap_err();
+    let error = tools.call(&divided(1.0, 4.0), &context()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Connection);
 }
 

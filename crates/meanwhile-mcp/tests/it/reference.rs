@@ -33,7 +33,7 @@ async fn tools_of_the_reference_server_run() {
     check("every_trigger-long-running-operation", json!({"duration": 1, "steps": 2}), "1").await;
 
     let image = call("every_get-tiny-image", &json!({}));
-    let image = tools.try_run(&image, &context()).await.unwrap();
+    let image = tools.call(&image, &context()).await.unwrap();
     let Some(Part::Image(picture)) = image.parts.iter().find(|part| part.kind() == "image") else {
         panic!("{image:?}")
     };
@@ -48,7 +48,7 @@ async fn tools_of_the_reference_server_run() {
 
     let reference = json!({"resourceType": "Text", "resourceId": 1});
     let reference = call("every_get-resource-reference", &reference);
-    let reference = tools.try_run(&reference, &context()).await.unwrap();
+    let reference = tools.call(&reference, &context()).await.unwrap();
     assert!(reference.parts.iter().any(|part| matches!(part, Part::Document(_))), "{reference:?}");
     let links = call("every_get-resource-links", &json!({"count": 2}));
     assert!(tools.run(&links, &context()).await.text().contains("demo://"));

@@ -25,7 +25,7 @@ fn what_models_can_do() {
     ] {
         let known = provider.capabilities(model);
         assert_eq!(
-            (known.thinking, known.images, known.audio),
+            (known.reasoning, known.images, known.audio),
             (thinking, images, audio),
             "{model}"
         );
@@ -74,7 +74,7 @@ async fn models_and_stored_agents_are_asked_at_their_places() {
         (Mistral::agents(), "/v1/agents/completions", "agent_id"),
     ] {
         let builder = builder.base_url("https://box.example/v1").api_key("k-123456");
-        let mistral = builder.client(Client::new(answers)).build().unwrap();
+        let mistral = builder.http_client(Client::new(answers)).build().unwrap();
         let request = Request::new("some-id", vec![Message::user("x")]);
         assert!(mistral.send(request).await.is_ok());
         let sent = answers.asked.lock().unwrap().pop().unwrap();
@@ -91,7 +91,7 @@ fn answering(body: &'static str) -> (meanwhile_mistral::Builder, &'static Answer
         body,
         asked: Mutex::default(),
     }));
-    (Mistral::builder().api_key("k-123456").client(Client::new(answers)), answers)
+    (Mistral::builder().api_key("k-123456").http_client(Client::new(answers)), answers)
 }
 
 fn body(answers: &Answers) -> serde_json::Value {

@@ -38,7 +38,7 @@ async fn times_tokens_and_parents_are_kept() {
 
 #[tokio::test]
 async fn content_is_kept_where_that_is_asked_for() {
-    let history = History::with_content(100);
+    let history = History::new(100).with_content();
     ask(Model::new(with_tool(r#"{"x":2}"#), "any")).observe(history.clone()).await.unwrap();
     let runs = history.runs();
     let model = &by_name(&runs, "scripted/any").content;
@@ -94,7 +94,7 @@ async fn only_the_last_runs_are_kept() {
 #[tokio::test]
 async fn messages_of_errors_count_as_content() {
     for (history, words) in
-        [(History::new(9), "overloaded (status 529)"), (History::with_content(9), SECRET)]
+        [(History::new(9), "overloaded (status 529)"), (History::new(9).with_content(), SECRET)]
     {
         let busy = || Error::new(ErrorKind::Overloaded, SECRET).with_status(529);
         let inner = AnyProvider::new(Scripted::new().error(busy()).error(busy()));

@@ -83,7 +83,7 @@ impl AsyncObserver for Log {
 
 fn queued<O: AsyncObserver>(observer: O) -> (Arc<O>, CallbackQueue) {
     let observer = Arc::new(observer);
-    (Arc::clone(&observer), CallbackQueue::shared(observer))
+    (Arc::clone(&observer), CallbackQueue::of(observer))
 }
 
 #[tokio::test]
@@ -433,7 +433,7 @@ fn a_flush_outlives_the_runtime_of_the_callbacks() {
     let gate =
         Arc::new(Gate { open: Semaphore::new(0), told: Log::default(), dropped: Mutex::default() });
     let (first, second) = (runtime("first"), runtime("second"));
-    let queue = CallbackQueue::shared(Arc::clone(&gate));
+    let queue = CallbackQueue::of(Arc::clone(&gate));
     first.block_on(greet(&queue));
     let flushing = second.spawn({
         let queue = queue.clone();

@@ -150,7 +150,7 @@ fn runs_are_spans_with_the_attributes_of_the_conventions() {
 
 #[test]
 fn content_is_recorded_where_that_is_asked_for() {
-    let spans = observe(TracingObserver::with_content(), async |observer| {
+    let spans = observe(TracingObserver::new().with_content(), async |observer| {
         ask(Model::new(with_tool(r#"{"x":2}"#), "any")).observe(observer).await.unwrap();
     });
     let (_, tool) = spans.named("execute_tool double");
@@ -238,7 +238,7 @@ fn what_is_inside_of_a_span_that_is_filtered_out_belongs_to_the_one_around() {
 #[test]
 fn messages_of_errors_count_as_content() {
     for (observer, is_written) in
-        [(TracingObserver::new(), false), (TracingObserver::with_content(), true)]
+        [(TracingObserver::new(), false), (TracingObserver::new().with_content(), true)]
     {
         let spans = observe(observer, async |observer| {
             let busy = || Error::new(ErrorKind::Overloaded, SECRET).with_provider("bedrock");

@@ -142,6 +142,21 @@ fn odd_fields_are_no_failure() {
 }
 
 #[test]
+fn fields_of_look_alikes_are_no_failure() {
+    let parts = json!([{ "type": "text", "text": "one " }, "two", 3, null]);
+    for (content, text) in [(parts, "one two3"), (json!(5), "5"), (json!(true), "")] {
+        let body = json!({ "message": { "content": content, "tool_calls": {} }, "done": true,
+            "done_reason": "tool_calls", "logprobs": [{ "token": null, "logprob": -1 }] });
+        let response = fold(Framing::Whole, &body.to_string()).unwrap();
+        assert_eq!(response.text(), text, "{body}");
+        assert_eq!(response.finish.unwrap().reason, FinishReason::ToolCalls);
+    }
+    // Of a field that is named twice, the last counts.
+    let body = r#"{"message":{},"message":{"content":"a","content":"b"},"done":false,"done":true}"#;
+    assert_eq!(fold(Framing::Whole, body).unwrap().text(), "b");
+}
+
+#[test]
 fn logprobs_and_pictures() {
     let body = json!({ "message": { "content": "Hi", "images": ["aGk=", "?"] }, "done": true,
         "logprobs": [{ "token": "Hi", "logprob": -0.5, "bytes": [72, 105],

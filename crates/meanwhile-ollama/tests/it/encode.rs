@@ -39,6 +39,25 @@ fn a_question() {
 }
 
 #[test]
+fn texts_that_stand_for_themselves_are_kept_apart() {
+    let call = ToolCall::new("1", "f", "{}");
+    let messages = vec![
+        Message::user([
+            Part::text("Summarise this:"),
+            Document::text("All is well.").with_name("report.txt").into(),
+        ]),
+        // The model's own go on where the last one ended.
+        Message::assistant([Part::text("All "), Part::text("well."), call.clone().into()]),
+        Message::tool_results([ToolResult::new(&call, [Part::text("4"), Part::text("2")])]),
+    ];
+    let wire = OllamaCodec::new().encode(&Request::new("m", messages)).unwrap();
+    let body: serde_json::Value = serde_json::from_slice(&wire.body).unwrap();
+    let texts: Vec<_> =
+        (0..3).map(|at| body["messages"][at]["content"].as_str().unwrap()).collect();
+    assert_eq!(texts, ["Summarise this:\n\nreport.txt:\n\nAll is well.", "All well.", "4\n\n2"]);
+}
+
+#[test]
 fn every_setting() {
     let mut request = ask("Hi");
     request.params = Params::new()
@@ -182,7 +201,7 @@ fn a_whole_conversation() {
     );
     let expected = concat!(
         r#"{"model":"m","messages":[{"role":"system","content":"Be brief."},"#,
-        r#"{"role":"user","content":"Look herenotes:\n\nwords","images":["aGk="]},"#,
+        r#"{"role":"user","content":"Look \n\nhere\n\nnotes:\n\nwords","images":["aGk="]},"#,
         r#"{"role":"assistant","content":"I look.","thinking":"hm","tool_calls":["#,
         r#"{"id":"call_0","type":"function","function":{"name":"look","arguments":{"a": 1}}},"#,
         r#"{"id":"call_1","type":"function","function":{"name":"look","arguments":{}}}]},"#,

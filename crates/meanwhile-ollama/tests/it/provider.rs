@@ -62,7 +62,7 @@ async fn requests_go_to_the_native_api() {
             asked: Mutex::default(),
         }));
         let builder = Ollama::builder().host("box.example:1234/v1").api_key("k-123456");
-        let ollama = builder.client(Client::new(answers)).build().unwrap();
+        let ollama = builder.http_client(Client::new(answers)).build().unwrap();
         for streamed in [true, false] {
             let request = Request::new("m", vec![Message::user("x")]);
             let request = if streamed { request.streamed() } else { request };
@@ -90,7 +90,7 @@ fn answering(body: &'static str) -> (meanwhile_ollama::OllamaApi, &'static Answe
         asked: Mutex::default(),
     }));
     let builder = Ollama::builder().host("box.example:1234");
-    (builder.client(Client::new(answers)).api().unwrap(), answers)
+    (builder.http_client(Client::new(answers)).api().unwrap(), answers)
 }
 
 #[tokio::test]

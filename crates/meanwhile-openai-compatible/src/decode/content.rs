@@ -1,4 +1,4 @@
-//! What a message holds beside plain text: thinking, lists of parts, references, probabilities, speech.
+//! What a message holds beside plain text: lists of parts, references, probabilities, speech.
 
 use std::borrow::Cow;
 
@@ -6,50 +6,15 @@ use meanwhile_core::{Event, Part, Warning, WarningKind};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::{ChatDecoder, Events, Kind, value};
-use crate::wire::{self, Delta};
-use crate::{details, logprobs, media, sources};
+use super::{ChatDecoder, Events, Kind};
+use crate::{details, logprobs, media, sources, wire};
 
 impl ChatDecoder {
-    /// Adds thinking, which many servers send in several fields at once.
-    pub(super) fn thinking(&mut self, delta: &Delta<'_>, events: &mut Events) {
-        let plain = delta.reasoning_content.given().or(delta.reasoning.given());
-        let details = delta.reasoning_details.and_then(value);
-        let details: Vec<Value> = match details {
-            Some(Value::Array(details)) => {
-                details.into_iter().filter(details::is_substantial).collect()
-            }
-            _ => Vec::new(),
-        };
-        match plain {
-            Some(text) => self.text(Kind::Thinking, Cow::Borrowed(text), events),
-            None => self.text(Kind::Thinking, Cow::Owned(details::text(&details)), events),
-        }
-        if !details.is_empty() {
-            self.begin(Kind::Thinking, events);
-            details::append(&mut self.details, details);
-        }
-    }
-
-    /// Whether a call is of a kind that has no counterpart here, which is told once for each, or a later
-    /// piece of one.
-    pub(super) fn foreign_call(&self, call: &wire::Call<'_>, events: &mut Events) -> bool {
-        match call.r#type.given() {
-            None | Some("function") => call.id.0.is_empty() && call.extra_content.is_none(),
-            Some(kind) => {
-                let message = format!("a tool call of type `{kind}` cannot be read and is missing");
-                let warning = Warning::new(WarningKind::Unreadable, "tool call", message);
-                events.push_back(Event::warning(warning));
-                true
-            }
-        }
-    }
-
     /// Adds one part of a list of content.
     pub(super) fn content_part(&mut self, part: Value, events: &mut Events) {
         let text = |name: &str| part.get(name).and_then(Value::as_str);
         match (text("type"), &part) {
-            (_, Value::String(text)) => self.text(Kind::Text, Cow::Borrowed(text), events),
+            (_, Value::String(text)) => self.said(Cow::Borrowed(text), events),
             (Some("thinking" | "reasoning"), _) => {
                 let inner = ["thinking", "text", "summary"];
                 let inner = inner.iter().find_map(|name| part.get(name));
@@ -59,16 +24,19 @@ impl ChatDecoder {
                     _ => String::new(),
                 };
                 self.text(Kind::Thinking, Cow::Owned(thoughts), events);
-                let inner = inner.and_then(Value::as_array).into_iter().flatten();
-                let asides = inner.filter(|inner| inner.get("text").is_none()).cloned();
-                let before = self.asides.len();
-                self.asides.extend(asides);
-                if self.asides.len() > before {
+                let inner = inner.and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+                let asides = inner.iter().filter(|inner| inner.get("text").is_none()).cloned();
+                let asides: Vec<Value> = asides.collect();
+                if !asides.is_empty() {
                     self.begin(Kind::Thinking, events);
+                    self.keep_list("thinking", asides);
                 }
-                if let Some(signature) = part.get("signature").filter(|value| !value.is_null()) {
+                // Databricks writes it beside the text in the list.
+                let mut signed = std::iter::once(&part).chain(inner);
+                let signature = signed.find_map(|signed| signed.get("signature"));
+                if let Some(signature) = signature.filter(|value| !value.is_null()) {
                     self.begin(Kind::Thinking, events);
-                    self.signature = Some(signature.clone());
+                    self.kept.insert("signature".to_owned(), signature.clone());
                     // The next thought may have a signature of its own.
                     self.close(events);
                 }
@@ -84,7 +52,7 @@ impl ChatDecoder {
             (Some("reference" | "tool_reference"), _) => self.reference(part, events),
             (Some("text" | "output_text") | None, _) if text("text").is_some() => {
                 let text = text("text").unwrap_or_default();
-                self.text(Kind::Text, Cow::Borrowed(text), events);
+                self.said(Cow::Borrowed(text), events);
             }
             _ => self.opaque(part, events),
         }
@@ -110,8 +78,9 @@ impl ChatDecoder {
         self.close(events);
     }
 
-    pub(super) fn logprobs(&mut self, raw: &RawValue, events: &mut Events) {
-        let tokens = logprobs::read(raw);
+    /// Adds the probabilities of the tokens of the text, or of the one `token` that came with them.
+    pub(super) fn logprobs(&mut self, raw: &RawValue, token: Option<&str>, events: &mut Events) {
+        let tokens = logprobs::read(raw, token);
         let unplaced = match (tokens, self.latest_text) {
             (None, _) => true,
             (Some(tokens), Some(index)) => {

@@ -5,7 +5,10 @@
 //! even follow the finish reason. The finish is pushed at `[DONE]`, or at the end of the body once a
 //! finish reason has come.
 
+mod calls;
+mod choice;
 mod content;
+mod thinking;
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -14,18 +17,19 @@ use std::sync::Arc;
 
 use meanwhile_core::{
     Error, ErrorKind, Event, Finish, FinishReason, Metadata, Part, ProviderData, Request, Result,
-    Warning,
 };
-use meanwhile_http::{CallFragment, Decoder, Frame, ToolCalls};
+use meanwhile_http::{Decoder, Frame, ToolCalls};
 use serde_json::value::RawValue;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::fields::Content;
+use crate::halves::Halves;
 use crate::media::Spoken;
 use crate::sources::Sources;
+use crate::tags::Tags;
 use crate::text_chunk::TextChunk;
-use crate::usage::Counted;
-use crate::wire::{Choice, Chunk, Delta};
+use crate::usage::{Beside, Counted};
+use crate::wire::{Chunk, Delta};
 use crate::{Quirks, error, usage, wire};
 
 /// The decoding state of one Chat Completions answer.
@@ -40,15 +44,23 @@ pub struct ChatDecoder {
     open: Option<(Kind, u32)>,
     /// The latest text part, open or ended.
     latest_text: Option<u32>,
-    /// The details of the thinking part that is open.
-    details: Vec<Value>,
-    /// The signature of the thinking part that is open (Mistral).
-    signature: Option<Value>,
-    /// What the thinking part that is open holds beside text (Mistral).
-    asides: Vec<Value>,
+    /// What goes back with the part that is open.
+    kept: Map<String, Value>,
+    /// Google's marks that came while no part was open.
+    loose: Option<Value>,
+    /// Tells thinking in the text from the answer.
+    tags: Tags,
     calls: ToolCalls,
+    /// The calls of tools that take free text, whose JSON string is still open.
+    custom: Vec<Option<u64>>,
     audio: Option<Spoken>,
     sources: Sources,
+    /// Which alternative is kept.
+    alternative: Option<u64>,
+    seen: Seen,
+    halves: Halves,
+    /// What the vendor behind a router counted.
+    beside: Option<Beside>,
     /// The text of the last counters, because many servers repeat them.
     counters: String,
     finish: Option<Finish>,
@@ -66,6 +78,19 @@ enum Kind {
     Refusal,
 }
 
+/// What of the answer has come, so that a message that repeats it adds nothing.
+#[derive(Debug, Default)]
+struct Seen {
+    /// The answer comes in messages, each with a piece of it.
+    messages: bool,
+    /// There was thinking, and whether it came in a field of its own.
+    thinking: bool,
+    thinking_field: bool,
+    refusal: bool,
+    images: bool,
+    annotations: bool,
+}
+
 type Events = VecDeque<Event>;
 
 /// After so many chunks in a row that are more than text, text alone is not looked for any more.
@@ -80,12 +105,17 @@ impl ChatDecoder {
             next_part: 0,
             open: None,
             latest_text: None,
-            details: Vec::new(),
-            signature: None,
-            asides: Vec::new(),
+            kept: Map::new(),
+            loose: None,
+            tags: Tags::new(quirks.thinking_tags),
             calls: ToolCalls::after(request),
+            custom: Vec::new(),
             audio: None,
             sources: Sources::default(),
+            alternative: None,
+            seen: Seen::default(),
+            halves: Halves::default(),
+            beside: None,
             counters: String::new(),
             finish: None,
             started: false,
@@ -97,13 +127,7 @@ impl ChatDecoder {
 
     /// Reads the JSON of a whole answer.
     fn body(&mut self, body: &[u8], events: &mut Events) -> Result<()> {
-        let chunk = self.parse(body)?;
-        if chunk.choices.first.is_none() {
-            self.fail(&chunk, body, events)?;
-            let message = "the answer has no choices; the server may not speak this dialect";
-            return Err(error::decode(message, body));
-        }
-        self.chunk(chunk, body, true, events)?;
+        self.read(body, true, events)?;
         self.complete(events);
         Ok(())
     }
@@ -127,8 +151,7 @@ impl ChatDecoder {
                 if self.text_chunk(data, events) {
                     return Ok(());
                 }
-                let chunk = self.parse(data)?;
-                self.chunk(chunk, data, false, events)
+                self.read(data, false, events)
             }
             Some(b"error") => Err(error::in_answer(data, &self.quirks)),
             // An event of another name counts only if it holds what a chunk holds (not a ping).
@@ -143,14 +166,17 @@ impl ChatDecoder {
     fn text_chunk(&mut self, data: &[u8], events: &mut Events) -> bool {
         let known = &self.metadata;
         let introduced = known.id.is_some() && known.model.is_some() && known.created.is_some();
-        if !introduced || self.other_chunks >= OTHER_CHUNKS {
+        if !introduced || self.other_chunks >= OTHER_CHUNKS || self.halves.is_waiting() {
             return false;
         }
         let same = |tier: &str| known.service_tier.as_deref() == Some(tier);
         match TextChunk::read(data) {
-            Some(chunk) if chunk.service_tier().is_none_or(same) => {
+            Some(chunk)
+                if chunk.service_tier().is_none_or(same)
+                    && self.alternative == Some(chunk.index()) =>
+            {
                 self.other_chunks = 0;
-                self.text(Kind::Text, chunk.into_text(), events);
+                self.said(chunk.into_text(), events);
                 true
             }
             _ => {
@@ -160,24 +186,45 @@ impl ChatDecoder {
         }
     }
 
-    fn parse<'a>(&self, data: &'a [u8]) -> Result<Chunk<'a>> {
-        wire::read(data).map_err(|source| {
-            // Some gateways wrap an error in a list.
-            if data.starts_with(b"[") && error::is_error(data) {
-                return error::in_answer(data, &self.quirks);
+    /// Reads JSON, mended where it holds half characters.
+    fn read(&mut self, data: &[u8], whole: bool, events: &mut Events) -> Result<()> {
+        if !self.halves.is_waiting() {
+            match wire::read(data) {
+                Ok(chunk) => return self.chunk(chunk, data, whole, events),
+                // Some gateways wrap an error in a list.
+                Err(_) if data.starts_with(b"[") && error::is_error(data) => {
+                    return Err(error::in_answer(data, &self.quirks));
+                }
+                Err(_) => {}
             }
+        }
+        let mended = self.halves.mend(data, whole);
+        let data = mended.as_deref().unwrap_or(data);
+        let chunk = wire::read(data).map_err(|source| {
             error::decode("the answer is not JSON of this dialect", data).with_source(source)
-        })
+        })?;
+        self.chunk(chunk, data, whole, events)
     }
 
     fn chunk(
         &mut self,
-        chunk: Chunk<'_>,
+        mut chunk: Chunk<'_>,
         data: &[u8],
         whole: bool,
         events: &mut Events,
     ) -> Result<()> {
-        self.fail(&chunk, data, events)?;
+        if let Some(failure) = self.failure(&chunk, data) {
+            // What came with the error is handed on before it.
+            if let Some(choice) = self.pick(take(&mut chunk.choices), events) {
+                self.choice(choice, whole, events);
+            }
+            self.usage(chunk.usage, events);
+            return Err(failure);
+        }
+        if whole && chunk.choices.first.is_none() {
+            let message = "the answer has no choices; the server may not speak this dialect";
+            return Err(error::decode(message, data));
+        }
         self.started |= chunk.choices.present || chunk.usage.is_some();
         self.metadata(&chunk, whole, events);
         let venice = chunk.venice_parameters.0.unwrap_or_default().web_search_citations;
@@ -190,120 +237,86 @@ impl ChatDecoder {
                 self.sources.list(name, raw);
             }
         }
-        if chunk.choices.others && !self.warned_choices {
-            self.warned_choices = true;
-            let message = "only the first of several alternatives is kept";
-            events.push_back(Event::warning(Warning::dropped("n", message)));
+        for (name, raw) in chunk.extras {
+            self.sources.list(name, raw);
         }
         let groq = chunk.x_groq.0.and_then(|groq| groq.usage);
         let mut counters = chunk.usage.or(groq);
-        if let Some(choice) = chunk.choices.first {
+        let mut failure = None;
+        if let Some(choice) = self.pick(chunk.choices, events) {
             counters = counters.or(choice.usage);
-            let failed = self.choice(choice, whole, events);
-            self.usage(counters, events);
-            return failed;
+            failure = self.choice(choice, whole, events);
         }
         self.usage(counters, events);
-        Ok(())
+        failure.map_or(Ok(()), Err)
     }
 
-    /// Returns the failure that a chunk reports, with its counters pushed before.
-    fn fail(&mut self, chunk: &Chunk<'_>, data: &[u8], events: &mut Events) -> Result<()> {
+    /// The failure that a chunk reports.
+    fn failure(&self, chunk: &Chunk<'_>, data: &[u8]) -> Option<Error> {
         let groq = chunk.x_groq.0.as_ref();
         let raw = chunk.error.or_else(|| groq.and_then(|groq| groq.error));
         let reported = raw.is_some_and(error::is_truthy);
-        let status = chunk.base_resp.0.as_ref().and_then(|response| response.status_code.0);
-        let refused = status.is_some_and(|status| status != 0);
+        let refused = chunk.base_resp.and_then(value).is_some_and(|base| error::is_refusal(&base));
         let bare = !chunk.choices.present && chunk.usage.is_none() && error::is_error(data);
-        if reported || refused || bare {
-            self.usage(chunk.usage, events);
-            return Err(error::in_answer(data, &self.quirks));
-        }
-        Ok(())
-    }
-
-    fn choice(&mut self, mut choice: Choice<'_>, whole: bool, events: &mut Events) -> Result<()> {
-        // Some servers answer a request for a stream with whole messages; beside a delta, a
-        // message repeats what was said so far.
-        let (delta, whole) = match (&mut choice.delta.0, &mut choice.message.0) {
-            (delta, Some(message)) if whole || delta.is_none() => (Some(&mut **message), true),
-            (delta, _) => (delta.as_mut(), whole),
-        };
-        if let Some(delta) = delta {
-            self.delta(delta, whole, events);
-        }
-        if let Some(raw) = choice.logprobs {
-            self.logprobs(raw, events);
-        }
-        if let Some(raw) = choice.error.filter(|raw| error::is_truthy(raw)) {
-            let error = format!("{{\"error\":{}}}", raw.get());
-            return Err(error::in_answer(error.as_bytes(), &self.quirks));
-        }
-        if let Some(raw) = choice.finish_reason.given().or_else(|| choice.stop_reason.given()) {
-            let reason = usage::finish_reason(raw);
-            let cut = [FinishReason::Length, FinishReason::ContentFilter];
-            // A later reason is the better one, except that a cut answer stays cut.
-            match &self.finish {
-                Some(finish) if cut.contains(&finish.reason) && !cut.contains(&reason) => {}
-                _ => self.finish = Some(Finish::new(reason).with_raw(raw)),
-            }
-        }
-        Ok(())
+        (reported || refused || bare).then(|| error::in_answer(data, &self.quirks))
     }
 
     fn delta(&mut self, delta: &mut Delta<'_>, whole: bool, events: &mut Events) {
         self.thinking(delta, events);
+        let extra = delta.extra("extra_content").and_then(value);
         match take(&mut delta.content) {
             Content::Absent => {}
-            Content::Text(text) => self.text(Kind::Text, text, events),
+            Content::Text(text) if thinking::is_marked(extra.as_ref()) => {
+                self.marked(&text, events);
+            }
+            Content::Text(text) => self.said(text, events),
             Content::Parts(parts) => {
                 for part in parts {
                     self.content_part(part, events);
                 }
             }
         }
+        if let Some(extra) = extra {
+            self.keep_extra(extra);
+        }
         self.text(Kind::Refusal, take(&mut delta.refusal).0, events);
-        for call in take(&mut delta.tool_calls).0 {
-            if call.function.0.is_none() && self.foreign_call(&call, events) {
-                continue;
-            }
-            self.close(events);
-            let function = call.function.0.unwrap_or_default();
-            let fragment = CallFragment::new(call.index.0)
-                .named(&call.id.0, &function.name.0)
-                .arguments(function.arguments.0)
-                .data(call.extra_content.and_then(value))
-                .begins(whole);
-            self.calls.add(fragment, &mut self.next_part, events);
-        }
-        // What tools were called before there were several at once.
-        if let Some(function) = delta.function_call.0.take() {
-            self.close(events);
-            let fragment = CallFragment::new(None)
-                .named("", &function.name.0)
-                .arguments(function.arguments.0)
-                .begins(whole);
-            self.calls.add(fragment, &mut self.next_part, events);
-        }
+        self.tool_calls(delta, whole, events);
         if let Some(audio) = &delta.audio.0 {
             self.speech(audio, events);
         }
-        for image in delta.images.and_then(value).iter().filter_map(Value::as_array).flatten() {
-            self.content_part(image.clone(), events);
-        }
-        if let Some(raw) = delta.annotations {
-            self.sources.annotations(raw, &self.provider, self.latest_text, events);
-        }
-        if let Some(raw) = delta.executed_tools {
-            self.sources.tools(raw);
+        for (name, raw) in take(&mut delta.extras) {
+            match name {
+                "images" => {
+                    for image in value(raw).iter().filter_map(Value::as_array).flatten() {
+                        self.seen.images = true;
+                        self.content_part(image.clone(), events);
+                    }
+                }
+                "annotations" => {
+                    self.seen.annotations |= raw.get() != "[]";
+                    self.sources.annotations(raw, &self.provider, self.latest_text, events);
+                }
+                "executed_tools" => self.sources.tools(raw),
+                "context" | "graph_data" | "web_search_data" => self.sources.list(name, raw),
+                "provider_metadata" => self.beside = usage::beside(raw).or(self.beside),
+                _ => {}
+            }
         }
     }
 
     fn part(&mut self, part: Part, events: &mut Events) {
-        self.close(events);
+        self.break_off(events);
         let index = self.next_part;
         self.next_part += 1;
         events.push_back(Event::part(index, part));
+    }
+
+    /// Adds text of the content, which may begin with thinking.
+    fn said(&mut self, text: Cow<'_, str>, events: &mut Events) {
+        match self.tags.is_passing() {
+            true => self.text(Kind::Text, text, events),
+            false => self.tagged(&text, events),
+        }
     }
 
     fn text(&mut self, kind: Kind, text: Cow<'_, str>, events: &mut Events) {
@@ -330,32 +343,31 @@ impl ChatDecoder {
         self.next_part += 1;
         self.open = Some((kind, index));
         events.push_back(match kind {
-            Kind::Thinking => Event::thinking_start(index),
+            Kind::Thinking => {
+                self.seen.thinking = true;
+                Event::thinking_start(index)
+            }
             Kind::Text => {
                 self.latest_text = Some(index);
                 Event::text_start(index)
             }
-            Kind::Refusal => Event::refusal_start(index),
+            Kind::Refusal => {
+                self.seen.refusal = true;
+                Event::refusal_start(index)
+            }
         });
+        if let Some(extra) = self.loose.take() {
+            self.kept.insert(EXTRA_CONTENT.to_owned(), extra);
+        }
         index
     }
 
     fn close(&mut self, events: &mut Events) {
         let Some((_, index)) = self.open.take() else { return };
-        let details = take(&mut self.details);
-        let mut data = Map::new();
-        if !details.is_empty() {
-            data.insert("reasoning_details".to_owned(), Value::Array(details));
-        }
-        if let Some(signature) = self.signature.take() {
-            data.insert("signature".to_owned(), signature);
-        }
-        let asides = take(&mut self.asides);
-        if !asides.is_empty() {
-            data.insert("thinking".to_owned(), Value::Array(asides));
-        }
-        let data = (!data.is_empty())
-            .then(|| Box::new(ProviderData::new(&*self.provider, Value::Object(data))));
+        let data = (!self.kept.is_empty()).then(|| {
+            let kept = Value::Object(take(&mut self.kept));
+            Box::new(ProviderData::new(&*self.provider, kept))
+        });
         events.push_back(Event::PartEnd { index, data });
     }
 
@@ -386,7 +398,10 @@ impl ChatDecoder {
     fn usage(&mut self, raw: Option<&RawValue>, events: &mut Events) {
         let Some(raw) = raw.filter(|raw| raw.get() != self.counters) else { return };
         raw.get().clone_into(&mut self.counters);
-        let Some(Counted { usage, service_tier }) = usage::usage(raw, &self.quirks) else { return };
+        let Some(Counted { usage, service_tier }) = usage::usage(raw, &self.quirks, self.beside)
+        else {
+            return;
+        };
         if service_tier.is_some() && service_tier != self.metadata.service_tier {
             let mut news = Metadata::default();
             news.service_tier = service_tier;
@@ -398,12 +413,14 @@ impl ChatDecoder {
 
     /// Ends every part and the answer.
     fn complete(&mut self, events: &mut Events) {
+        self.flush(events);
         self.close(events);
         let called = !self.calls.is_empty();
-        self.calls.end(&mut self.next_part, events, |extra| {
-            let extra = json!({ "extra_content": extra });
-            Some(Box::new(ProviderData::new(&*self.provider, extra)))
-        });
+        self.end_calls(events);
+        if let Some(extra) = self.loose.take() {
+            let extra = Value::Object(Map::from_iter([(EXTRA_CONTENT.to_owned(), extra)]));
+            self.part(Part::opaque(&*self.provider, extra), events);
+        }
         if let Some(spoken) = self.audio.take() {
             let part = spoken.into_part(&self.provider);
             self.part(part, events);
@@ -420,18 +437,26 @@ impl ChatDecoder {
     }
 }
 
+/// Google's corner of a message, under which it goes back.
+pub(crate) const EXTRA_CONTENT: &str = "extra_content";
+
 impl Decoder for ChatDecoder {
     fn frame(&mut self, frame: Frame<'_>, events: &mut VecDeque<Event>) -> Result<()> {
-        match frame {
+        let read = match frame {
             Frame::Body(body) => self.body(body, events),
             Frame::Event { name, data } => self.event(name, data, events),
             Frame::Line(line) => self.event(None, line, events),
             _ => Err(Error::new(ErrorKind::Decode, "this dialect has no such frame")),
+        };
+        if read.is_err() {
+            self.flush(events);
         }
+        read
     }
 
     fn end(&mut self, events: &mut VecDeque<Event>) -> Result<()> {
         if self.finish.is_none() {
+            self.flush(events);
             let message = "the stream ended without a finish reason; send the request again";
             return Err(Error::new(ErrorKind::StreamInterrupted, message));
         }

@@ -9,9 +9,11 @@ use meanwhile_core::{
 };
 use serde_json::{Value, json};
 
+use crate::decode::EXTRA_CONTENT;
 use crate::notes::Notes;
 use crate::written::{
-    CacheControl, Call, CallFunction, Content, Item, ItemKind, Message, Thought, content, short_id,
+    CacheControl, Call, CallFunction, CallKind, CallText, Content, Item, ItemKind, Message,
+    Thought, content, short_id,
 };
 use crate::{Quirks, ReplayThinking, TextLists, details, sources};
 
@@ -221,6 +223,7 @@ impl<'a> Writer<'a, '_> {
         let mut out = Message::new("assistant", Content::Null);
         let mut thoughts = String::new();
         let mut thought_details = Vec::new();
+        let mut blocks = Vec::new();
         let mut annotations = Vec::new();
         let takes_lists = self.quirks.text_lists == TextLists::All;
         let mut follows_text = false;
@@ -267,9 +270,16 @@ impl<'a> Writer<'a, '_> {
                         }
                         _ => thoughts.push_str(&thinking.text),
                     }
-                    let more = own.and_then(|own| own.get("reasoning_details"));
-                    let more = more.and_then(Value::as_array).into_iter().flatten().cloned();
+                    let list = |name| own.and_then(|own| own.get(name)?.as_array());
+                    let more = list("reasoning_details").into_iter().flatten().cloned();
                     details::append(&mut thought_details, more);
+                    blocks.extend(list("thinking_blocks").into_iter().flatten().cloned());
+                    if let (Some(opaque), ReplayThinking::Field(_)) = (
+                        own.and_then(|own| own.get("reasoning_opaque")),
+                        self.quirks.replay_thinking,
+                    ) {
+                        out.extra.insert("reasoning_opaque", opaque.clone());
+                    }
                 }
                 Part::ToolCall(call) => {
                     let call = self.call(call);
@@ -298,6 +308,13 @@ impl<'a> Writer<'a, '_> {
                     self.notes.dropped(other.kind(), "the model's messages cannot carry it")?
                 }
             }
+            // Google wants its marks back with the message, and with each call on their own.
+            if !matches!(part, Part::ToolCall(_))
+                && let Some(own) = part.data().and_then(|data| data.for_provider(self.provider))
+                && let Some(extra) = own.get(EXTRA_CONTENT)
+            {
+                out.extra.insert(EXTRA_CONTENT, extra.clone());
+            }
             // Texts of the model that follow each other are one text in pieces.
             if !takes_lists && after_text && follows_text && items.len() > before {
                 Item::continue_text(&mut items);
@@ -312,6 +329,14 @@ impl<'a> Writer<'a, '_> {
             }
             ReplayThinking::Details if !thoughts.is_empty() => {
                 out.extra.insert("reasoning", Value::String(thoughts));
+            }
+            ReplayThinking::Blocks => {
+                if !thoughts.is_empty() {
+                    out.extra.insert("reasoning_content", Value::String(thoughts));
+                }
+                if !blocks.is_empty() {
+                    out.extra.insert("thinking_blocks", Value::Array(blocks));
+                }
             }
             ReplayThinking::Field(name) if !thoughts.is_empty() => {
                 out.extra.insert(name, Value::String(thoughts));
@@ -350,11 +375,20 @@ impl<'a> Writer<'a, '_> {
     fn call(&mut self, call: &'a ToolCall) -> Call<'a> {
         let own = self.own(call.data.as_deref());
         let arguments = if call.arguments.trim().is_empty() { "{}" } else { &call.arguments };
+        let name = &call.name;
+        let kind = match own.and_then(|own| own.get("type")?.as_str()) {
+            Some("custom") => {
+                // Free text was handed on as a JSON string.
+                let text = serde_json::from_str::<String>(&call.arguments);
+                let input = text.map_or(Cow::Borrowed(&*call.arguments), Cow::Owned);
+                CallKind::Custom { custom: CallText { name, input } }
+            }
+            _ => CallKind::Function { function: CallFunction { name, arguments } },
+        };
         Call {
             id: self.call_id(&call.id),
-            r#type: "function",
-            function: CallFunction { name: &call.name, arguments },
-            extra_content: own.and_then(|own| own.get("extra_content")),
+            kind,
+            extra_content: own.and_then(|own| own.get(EXTRA_CONTENT)),
         }
     }
 

@@ -24,6 +24,30 @@ use serde_json::{Value, json};
 use crate::ChatCodec;
 
 /// Hands batches to a host of the dialect.
+///
+/// ```
+/// # use meanwhile_core::{BatchId, BatchStatus, Batches as _};
+/// # use meanwhile_openai_compatible::{BatchApi, ChatCodec, OpenAiCompatible, Quirks};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> meanwhile_core::Result<()> {
+/// # use std::io::{Read as _, Write as _};
+/// # let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+/// # let base_url = format!("http://{}", listener.local_addr().unwrap());
+/// # std::thread::spawn(move || {
+/// #     let (mut connection, _) = listener.accept().unwrap();
+/// #     let mut read = [0; 65536];
+/// #     let _ = connection.read(&mut read);
+/// #     let body = r#"{"id": "batch_1", "object": "batch", "status": "in_progress", "request_counts": {"total": 3, "completed": 1, "failed": 0}}"#;
+/// #     let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length";
+/// #     write!(connection, "{head}: {}\r\n\r\n{body}", body.len()).unwrap();
+/// #     while connection.read(&mut read).is_ok_and(|more| more > 0) {}
+/// # });
+/// let api = OpenAiCompatible::builder("acme", base_url).api_key("not-a-real-key").api()?;
+/// let batches = BatchApi::new(api, ChatCodec::new("acme", Quirks::new()));
+/// let batch = batches.status(&BatchId::new("acme", "batch_1")).await?;
+/// assert_eq!((batch.status, batch.total), (BatchStatus::Running, Some(3)));
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone)]
 pub struct BatchApi {
     api: Api,

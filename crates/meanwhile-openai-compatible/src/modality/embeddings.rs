@@ -18,6 +18,29 @@ use super::written;
 ///
 /// At most 2,048 texts go into one request, OpenAI's limit; hosts with a lower one are told of it by
 /// [`with_batch_limit`](Self::with_batch_limit).
+///
+/// ```
+/// # use meanwhile_core::EmbeddingModel;
+/// # use meanwhile_openai_compatible::{EmbeddingApi, OpenAiCompatible};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> meanwhile_core::Result<()> {
+/// # use std::io::{Read as _, Write as _};
+/// # let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+/// # let base_url = format!("http://{}", listener.local_addr().unwrap());
+/// # std::thread::spawn(move || {
+/// #     let (mut connection, _) = listener.accept().unwrap();
+/// #     let mut read = [0; 65536];
+/// #     let _ = connection.read(&mut read);
+/// #     let body = r#"{"model": "small", "data": [{"index": 0, "embedding": [0.5, 0.25]}], "usage": {"prompt_tokens": 2}}"#;
+/// #     let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length";
+/// #     write!(connection, "{head}: {}\r\n\r\n{body}", body.len()).unwrap();
+/// #     while connection.read(&mut read).is_ok_and(|more| more > 0) {}
+/// # });
+/// let api = OpenAiCompatible::builder("acme", base_url).api_key("not-a-real-key").api()?;
+/// let model = EmbeddingModel::new(EmbeddingApi::new(api), "small");
+/// assert_eq!(model.embed_one("a cat").await?, [0.5, 0.25]);
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone)]
 pub struct EmbeddingApi {
     api: Api,
@@ -31,6 +54,30 @@ pub struct EmbeddingApi {
 type PurposeField = (&'static str, fn(EmbedPurpose) -> Option<&'static str>);
 
 /// How vectors are written on the wire.
+///
+/// ```
+/// # use meanwhile_core::EmbeddingModel;
+/// # use meanwhile_openai_compatible::{EmbeddingApi, OpenAiCompatible, VectorEncoding};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> meanwhile_core::Result<()> {
+/// # use std::io::{Read as _, Write as _};
+/// # let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+/// # let base_url = format!("http://{}", listener.local_addr().unwrap());
+/// # std::thread::spawn(move || {
+/// #     let (mut connection, _) = listener.accept().unwrap();
+/// #     let mut read = [0; 65536];
+/// #     let _ = connection.read(&mut read);
+/// #     let body = r#"{"model": "small", "data": [{"index": 0, "embedding": "AAAAPwAAgD4="}], "usage": {"prompt_tokens": 2}}"#;
+/// #     let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length";
+/// #     write!(connection, "{head}: {}\r\n\r\n{body}", body.len()).unwrap();
+/// #     while connection.read(&mut read).is_ok_and(|more| more > 0) {}
+/// # });
+/// let api = OpenAiCompatible::builder("acme", base_url).api_key("not-a-real-key").api()?;
+/// let embedder = EmbeddingApi::new(api).with_encoding(VectorEncoding::Base64);
+/// let model = EmbeddingModel::new(embedder, "small");
+/// assert_eq!(model.embed_one("a cat").await?, [0.5, 0.25]);
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]

@@ -17,6 +17,31 @@ use super::{options, token_usage, written};
 ///
 /// Whether they come as bytes or as addresses is the model's habit; hosts that offer a choice take it
 /// as the option `response_format`.
+///
+/// ```
+/// # use meanwhile_core::{ImageGenerator as _, ImageRequest};
+/// # use meanwhile_openai_compatible::{ImageApi, OpenAiCompatible};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> meanwhile_core::Result<()> {
+/// # use std::io::{Read as _, Write as _};
+/// # let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+/// # let base_url = format!("http://{}", listener.local_addr().unwrap());
+/// # std::thread::spawn(move || {
+/// #     let (mut connection, _) = listener.accept().unwrap();
+/// #     let mut read = [0; 65536];
+/// #     let _ = connection.read(&mut read);
+/// #     let body = r#"{"created": 1, "data": [{"b64_json": "R0lGODlh", "revised_prompt": "A ginger cat"}]}"#;
+/// #     let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length";
+/// #     write!(connection, "{head}: {}\r\n\r\n{body}", body.len()).unwrap();
+/// #     while connection.read(&mut read).is_ok_and(|more| more > 0) {}
+/// # });
+/// let api = OpenAiCompatible::builder("acme", base_url).api_key("not-a-real-key").api()?;
+/// let request = ImageRequest::new("painter", "A cat").size(512, 512);
+/// let drawn = ImageApi::new(api).generate(request).await?;
+/// assert_eq!(drawn.images[0].revised_prompt.as_deref(), Some("A ginger cat"));
+/// assert_eq!(drawn.images[0].image.source.base64().as_deref(), Some("R0lGODlh"));
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone)]
 pub struct ImageApi {
     api: Api,
@@ -24,6 +49,20 @@ pub struct ImageApi {
 }
 
 /// How a host is told the size of images.
+///
+/// ```
+/// # use meanwhile_core::{ErrorKind, ImageGenerator as _, ImageRequest};
+/// # use meanwhile_openai_compatible::{ImageApi, ImageSize, OpenAiCompatible};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> meanwhile_core::Result<()> {
+/// let base_url = "https://api.acme.example/v1";
+/// let api = OpenAiCompatible::builder("acme", base_url).api_key("not-a-real-key").api()?;
+/// // A host that knows no pixels: nothing is sent, rather than without the size.
+/// let images = ImageApi::new(api).with_size(ImageSize::None);
+/// let request = ImageRequest::new("painter", "A cat").size(512, 512);
+/// assert_eq!(images.generate(request).await.unwrap_err().kind(), ErrorKind::Unsupported);
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ImageSize {

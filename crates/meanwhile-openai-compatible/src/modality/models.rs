@@ -9,6 +9,29 @@ use serde::Deserialize;
 use serde_json::Value;
 
 /// Lists the models of a host of the dialect.
+///
+/// ```
+/// # use meanwhile_core::ListModels as _;
+/// # use meanwhile_openai_compatible::{ModelsApi, OpenAiCompatible};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> meanwhile_core::Result<()> {
+/// # use std::io::{Read as _, Write as _};
+/// # let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+/// # let base_url = format!("http://{}", listener.local_addr().unwrap());
+/// # std::thread::spawn(move || {
+/// #     let (mut connection, _) = listener.accept().unwrap();
+/// #     let mut read = [0; 65536];
+/// #     let _ = connection.read(&mut read);
+/// #     let body = r#"{"object": "list", "data": [{"id": "large", "owned_by": "acme", "context_length": 8192}]}"#;
+/// #     let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length";
+/// #     write!(connection, "{head}: {}\r\n\r\n{body}", body.len()).unwrap();
+/// #     while connection.read(&mut read).is_ok_and(|more| more > 0) {}
+/// # });
+/// let api = OpenAiCompatible::builder("acme", base_url).api_key("not-a-real-key").api()?;
+/// let models = ModelsApi::new(api).list_models().await?;
+/// assert_eq!((models[0].id.as_str(), models[0].input_tokens), ("large", Some(8192)));
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone)]
 pub struct ModelsApi {
     api: Api,

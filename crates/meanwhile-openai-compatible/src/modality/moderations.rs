@@ -13,6 +13,30 @@ use super::{options, token_usage};
 use crate::dialect::{Url, url};
 
 /// Judges through a host that has `/moderations`.
+///
+/// ```
+/// # use meanwhile_core::{ModerationRequest, Moderator as _};
+/// # use meanwhile_openai_compatible::{ModerationApi, OpenAiCompatible};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> meanwhile_core::Result<()> {
+/// # use std::io::{Read as _, Write as _};
+/// # let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+/// # let base_url = format!("http://{}", listener.local_addr().unwrap());
+/// # std::thread::spawn(move || {
+/// #     let (mut connection, _) = listener.accept().unwrap();
+/// #     let mut read = [0; 65536];
+/// #     let _ = connection.read(&mut read);
+/// #     let body = r#"{"model": "judge", "results": [{"flagged": true, "categories": {"violence": true, "sexual": false}, "category_scores": {"violence": 0.9, "sexual": 0.0}}]}"#;
+/// #     let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length";
+/// #     write!(connection, "{head}: {}\r\n\r\n{body}", body.len()).unwrap();
+/// #     while connection.read(&mut read).is_ok_and(|more| more > 0) {}
+/// # });
+/// let api = OpenAiCompatible::builder("acme", base_url).api_key("not-a-real-key").api()?;
+/// let request = ModerationRequest::new("judge", vec!["I will hit you".to_owned()]);
+/// let judged = ModerationApi::new(api).moderate(request).await?;
+/// assert_eq!(judged.results[0].found().collect::<Vec<_>>(), ["violence"]);
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone)]
 pub struct ModerationApi {
     api: Api,

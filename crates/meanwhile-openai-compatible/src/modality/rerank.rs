@@ -7,6 +7,31 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// Ranks documents through a host that has `/rerank`.
+///
+/// ```
+/// # use meanwhile_core::{RerankRequest, Reranker as _};
+/// # use meanwhile_openai_compatible::{OpenAiCompatible, RerankApi};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> meanwhile_core::Result<()> {
+/// # use std::io::{Read as _, Write as _};
+/// # let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+/// # let base_url = format!("http://{}", listener.local_addr().unwrap());
+/// # std::thread::spawn(move || {
+/// #     let (mut connection, _) = listener.accept().unwrap();
+/// #     let mut read = [0; 65536];
+/// #     let _ = connection.read(&mut read);
+/// #     let body = r#"{"model": "judge", "results": [{"index": 0, "relevance_score": 0.1}, {"index": 1, "relevance_score": 0.9}]}"#;
+/// #     let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length";
+/// #     write!(connection, "{head}: {}\r\n\r\n{body}", body.len()).unwrap();
+/// #     while connection.read(&mut read).is_ok_and(|more| more > 0) {}
+/// # });
+/// let api = OpenAiCompatible::builder("acme", base_url).api_key("not-a-real-key").api()?;
+/// let documents = ["dogs bark", "cats purr"].map(str::to_owned).to_vec();
+/// let request = RerankRequest::new("judge", "what purrs?", documents);
+/// let ranked = RerankApi::new(api).rerank(request).await?;
+/// assert_eq!((ranked.documents[0].index, ranked.documents[0].score), (1, 0.9));
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone)]
 pub struct RerankApi {
     api: Api,

@@ -14,6 +14,30 @@ use serde_json::{Map, Value};
 use super::{options, written};
 
 /// Reads texts aloud through a host of the dialect.
+///
+/// ```
+/// # use meanwhile_core::{SpeechRequest, SpeechSynthesizer as _};
+/// # use meanwhile_openai_compatible::{OpenAiCompatible, SpeechApi};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> meanwhile_core::Result<()> {
+/// # use std::io::{Read as _, Write as _};
+/// # let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+/// # let base_url = format!("http://{}", listener.local_addr().unwrap());
+/// # std::thread::spawn(move || {
+/// #     let (mut connection, _) = listener.accept().unwrap();
+/// #     let mut read = [0; 65536];
+/// #     let _ = connection.read(&mut read);
+/// #     let body = r#"OggS and the rest"#;
+/// #     let head = "HTTP/1.1 200 OK\r\ncontent-type: audio/ogg\r\ncontent-length";
+/// #     write!(connection, "{head}: {}\r\n\r\n{body}", body.len()).unwrap();
+/// #     while connection.read(&mut read).is_ok_and(|more| more > 0) {}
+/// # });
+/// let api = OpenAiCompatible::builder("acme", base_url).api_key("not-a-real-key").api()?;
+/// let request = SpeechRequest::new("voice", "Good morning", "alloy").format("opus");
+/// let speech = SpeechApi::new(api).speak(request).await?;
+/// assert_eq!(speech.audio.media_type.as_deref(), Some("audio/ogg"));
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone)]
 pub struct SpeechApi {
     api: Api,

@@ -19,6 +19,30 @@ use crate::{Quirks, error};
 ///
 /// Times are asked for as `verbose_json`, which not all models have. Formats that are no JSON (`text`,
 /// `srt`, `vtt`) can be asked for as the option `response_format`; the text is then as it comes.
+///
+/// ```
+/// # use meanwhile_core::{Audio, Transcriber as _, TranscriptionRequest};
+/// # use meanwhile_openai_compatible::{OpenAiCompatible, TranscriptionApi};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> meanwhile_core::Result<()> {
+/// # use std::io::{Read as _, Write as _};
+/// # let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+/// # let base_url = format!("http://{}", listener.local_addr().unwrap());
+/// # std::thread::spawn(move || {
+/// #     let (mut connection, _) = listener.accept().unwrap();
+/// #     let mut read = [0; 65536];
+/// #     let _ = connection.read(&mut read);
+/// #     let body = r#"{"text": "Good morning"}"#;
+/// #     let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length";
+/// #     write!(connection, "{head}: {}\r\n\r\n{body}", body.len()).unwrap();
+/// #     while connection.read(&mut read).is_ok_and(|more| more > 0) {}
+/// # });
+/// let api = OpenAiCompatible::builder("acme", base_url).api_key("not-a-real-key").api()?;
+/// let recording = Audio::from(b"OggS and the rest of the file".to_vec());
+/// let request = TranscriptionRequest::new("whisper-1", recording).language("en");
+/// assert_eq!(TranscriptionApi::new(api).transcribe(request).await?.text, "Good morning");
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone)]
 pub struct TranscriptionApi {
     api: Api,

@@ -1,6 +1,9 @@
 //! Clouds and small gateways that serve the dialect with few or no departures.
 
+use meanwhile_core::ErrorKind;
+
 use super::Preset;
+use crate::tags::THINK;
 use crate::{AudioInput, Documents, Quirks, ReasoningField, ReplayThinking, StructuredOutput};
 
 /// What hosts of open models have in common.
@@ -46,6 +49,10 @@ pub const DATABRICKS: Preset = Preset::hosted(
     Quirks {
         stream_options: false,
         unsupported: &["seed", "user", "service_tier", "prompt_cache_key", "name"],
+        error_codes: &[
+            ("RESOURCE_DOES_NOT_EXIST", ErrorKind::ModelNotFound),
+            ("ENDPOINT_NOT_FOUND", ErrorKind::ModelNotFound),
+        ],
         ..OPEN
     },
 )
@@ -167,7 +174,7 @@ pub const PORTKEY: Preset = Preset::hosted(
     "https://api.portkey.ai/v1",
     &["PORTKEY_BASE_URL"],
     &["PORTKEY_API_KEY"],
-    Quirks { documents: Documents::File, unsupported: &[], ..PLAIN },
+    Quirks { documents: Documents::File, thinking_tags: THINK, unsupported: &[], ..PLAIN },
 );
 
 /// [Qiniu](https://www.qiniu.com).

@@ -3,6 +3,7 @@
 use meanwhile_core::{Effort, ErrorKind};
 
 use super::{Offers, Preset};
+use crate::tags::THINK;
 use crate::{
     AudioInput, Documents, ImageSize, Quirks, ReasoningField, ReplayThinking, StructuredOutput,
     VectorEncoding,
@@ -26,6 +27,7 @@ pub const GROQ: Preset = Preset::hosted(
         max_tokens_field: "max_completion_tokens",
         efforts: &[Effort::None, Effort::Low, Effort::Medium, Effort::High],
         unsupported: &["top_k", "logprobs", "name", "prompt_cache_key"],
+        thinking_tags: THINK,
         ..OPEN
     },
 )
@@ -60,7 +62,7 @@ pub const TOGETHER: Preset = Preset::hosted(
     "https://api.together.xyz/v1",
     &["TOGETHER_BASE_URL"],
     &["TOGETHER_API_KEY"],
-    Quirks { image_size: ImageSize::Numbers, ..OPEN },
+    Quirks { image_size: ImageSize::Numbers, thinking_tags: THINK, ..OPEN },
 )
 // Its batches have another form: another path for files, and each batch wrapped in a `job`.
 .offering(Offers { speech: true, transcription: true, images: true, ..Offers::NONE });
@@ -71,7 +73,11 @@ pub const FIREWORKS: Preset = Preset::hosted(
     "https://api.fireworks.ai/inference/v1",
     &["FIREWORKS_BASE_URL"],
     &["FIREWORKS_API_KEY"],
-    Quirks { replay_thinking: ReplayThinking::Field("reasoning_content"), ..OPEN },
+    Quirks {
+        replay_thinking: ReplayThinking::Field("reasoning_content"),
+        thinking_tags: THINK,
+        ..OPEN
+    },
 );
 
 /// [xAI](https://x.ai).
@@ -105,6 +111,8 @@ pub const PERPLEXITY: Preset = Preset::hosted(
         unsupported: &["seed", "logprobs", "user", "service_tier", "prompt_cache_key", "name"],
         version_path: "/v1",
         vectors: Some(VectorEncoding::Base64Int8),
+        thinking_tags: THINK,
+        reasoning_outside_total: true,
         ..OPEN
     },
 );
@@ -120,6 +128,7 @@ pub const CEREBRAS: Preset = Preset::hosted(
         structured_output: StructuredOutput::Strict,
         images: false,
         unsupported: &["top_k", "presence_penalty", "frequency_penalty", "prompt_cache_key"],
+        thinking_tags: THINK,
         ..OPEN
     },
 );
@@ -139,7 +148,7 @@ pub const SAMBANOVA: Preset = Preset::hosted(
     "https://api.sambanova.ai/v1",
     &["SAMBANOVA_BASE_URL"],
     &["SAMBANOVA_API_KEY"],
-    OPEN,
+    Quirks { thinking_tags: THINK, ..OPEN },
 );
 
 /// [Novita](https://novita.ai).
@@ -157,7 +166,7 @@ pub const HYPERBOLIC: Preset = Preset::hosted(
     "https://api.hyperbolic.xyz/v1",
     &["HYPERBOLIC_BASE_URL"],
     &["HYPERBOLIC_API_KEY"],
-    Quirks { error_codes: &[("40301", ErrorKind::ModelNotFound)], ..OPEN },
+    Quirks { error_codes: &[("40301", ErrorKind::ModelNotFound)], thinking_tags: THINK, ..OPEN },
 );
 
 /// [MiniMax](https://minimax.io), asked to keep thinking apart from the text.
@@ -196,6 +205,7 @@ pub const MINIMAX: Preset = Preset::hosted(
             ("2013", ErrorKind::InvalidRequest),
             ("2049", ErrorKind::Authentication),
         ],
+        thinking_tags: THINK,
         ..OPEN
     },
 );

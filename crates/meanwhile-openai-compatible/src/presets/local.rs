@@ -1,10 +1,13 @@
 //! Servers on one's own machines: no key, unless one was set up, and an address from the environment.
 
 use super::Preset;
+use crate::tags::THINK;
 use crate::{AudioInput, Documents, Quirks, ReasoningField, ReplayThinking, StructuredOutput};
 
-/// What servers of open models have in common.
-const OPEN: Quirks = Quirks { documents: Documents::None, unsupported: &[], ..Quirks::new() };
+/// What servers of open models have in common. Unless they are told to take thinking out of the text, they
+/// leave it there as the model wrote it.
+const OPEN: Quirks =
+    Quirks { documents: Documents::None, thinking_tags: THINK, unsupported: &[], ..Quirks::new() };
 
 /// [llama.cpp](https://github.com/ggml-org/llama.cpp)'s server.
 pub const LLAMACPP: Preset = Preset::local(

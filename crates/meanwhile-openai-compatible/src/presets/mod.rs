@@ -25,6 +25,18 @@ pub use local::*;
 pub use routers::*;
 
 /// One vendor.
+///
+/// ```
+/// use meanwhile_core::Provider as _;
+/// use meanwhile_openai_compatible::presets::Preset;
+///
+/// let groq = Preset::find("groq").unwrap();
+/// assert!(groq.needs_key && groq.key_variables.contains(&"GROQ_API_KEY"));
+/// // More than the environment says.
+/// let provider = groq.builder().api_key("not-a-real-key").header("x-team", "search").build()?;
+/// assert_eq!(provider.id(), "groq");
+/// # Ok::<(), meanwhile_core::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct Preset {

@@ -1,6 +1,7 @@
 //! Routers: one address in front of many vendors' models.
 
 use super::{Offers, Preset};
+use crate::tags::THINK;
 use crate::{Documents, Quirks, ReasoningField, ReplayThinking, StructuredOutput, TextLists};
 
 /// What routers have in common: they hand on what they are given.
@@ -19,11 +20,7 @@ pub const LITELLM: Preset = Preset::local(
     "http://localhost:4000/v1",
     &["LITELLM_BASE_URL", "LITELLM_PROXY_API_BASE"],
     &["LITELLM_API_KEY", "LITELLM_PROXY_API_KEY"],
-    Quirks {
-        reasoning: ReasoningField::Effort,
-        replay_thinking: ReplayThinking::Field("reasoning_content"),
-        ..ROUTER
-    },
+    Quirks { reasoning: ReasoningField::Effort, replay_thinking: ReplayThinking::Blocks, ..ROUTER },
 );
 
 /// [OpenRouter](https://openrouter.ai).
@@ -53,6 +50,7 @@ pub const HUGGINGFACE: Preset = Preset::hosted(
         replay_thinking: ReplayThinking::Never,
         cache_marks: false,
         documents: Documents::None,
+        thinking_tags: THINK,
         unsupported: &["top_k"],
         ..ROUTER
     },

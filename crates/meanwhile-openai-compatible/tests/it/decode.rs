@@ -84,8 +84,7 @@ fn text_is_read_however_it_is_escaped() {
     check(r"a\nb \u00e9 \ud83e\udd80 c\n", "a\nb \u{e9} \u{1f980} c\n");
     check(r"\n", "\n");
     let half = r#"{"choices":[{"message":{"content":"\n \ud83e"},"finish_reason":"stop"}]}"#;
-    let (error, _) = fold(&acme(), Framing::Whole, half).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Decode);
+    assert_eq!(fold(&acme(), Framing::Whole, half).unwrap().text(), "\n \u{fffd}");
 }
 
 #[test]
@@ -215,7 +214,7 @@ fn whole_calls_are_calls_of_their_own() {
         |id: &str| json!({ "index": 0, "id": id, "function": { "name": "f", "arguments": "{}" } });
     let response =
         read_whole(json!({ "content": null, "tool_calls": [call("a"), call("a"), call("")] }));
-    assert_eq!(calls(&response), ["f({})#a", "f({})#a", "f({})#call_2"]);
+    assert_eq!(calls(&response), ["f({})#a", "f({})#call_1", "f({})#call_2"]);
 }
 
 #[test]
@@ -452,7 +451,7 @@ fn counters_of_every_vendor_are_normal() {
         json!({ "prompt_tokens": 5, "completion_tokens": 8, "total_tokens": 13,
         "prompt_tokens_details": { "cached_tokens": 9 },
         "completion_tokens_details": { "reasoning_tokens": 11 } }),
-        [s(5), s(0), s(9), n, s(8), s(0), s(11)],
+        [s(5), s(0), s(9), n, s(8), n, s(11)],
     );
     check(
         Quirks::new(),

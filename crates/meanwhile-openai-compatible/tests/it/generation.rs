@@ -52,7 +52,7 @@ fn client(status: u16, media_type: &'static str, body: impl Into<Vec<u8>>) -> (C
 
 fn host(status: u16, media_type: &'static str, body: impl Into<Vec<u8>>) -> (Builder, Sent) {
     let (client, sent) = client(status, media_type, body);
-    (OpenAiCompatible::builder("acme", "https://acme.example/v1").client(client), sent)
+    (OpenAiCompatible::builder("acme", "https://acme.example/v1").http_client(client), sent)
 }
 
 fn json_host(body: &Value) -> (Builder, Sent) {
@@ -315,12 +315,12 @@ async fn the_size_of_images_is_told_as_the_host_reads_it() {
     let answer = json!({ "data": [{ "url": "https://x.example/i" }] }).to_string();
     let request = || ImageRequest::new("m", "x").size(512, 256);
     let (client_of_together, sent) = client(200, "application/json", answer.clone());
-    let together = presets::TOGETHER.builder().api_key("k").client(client_of_together);
+    let together = presets::TOGETHER.builder().api_key("k").http_client(client_of_together);
     together.images().unwrap().generate(request()).await.unwrap();
     assert_eq!(text(&sent).1, r#"{"model":"m","prompt":"x","width":512,"height":256}"#);
 
     let (client_of_xai, sent) = client(200, "application/json", answer);
-    let xai = presets::XAI.builder().api_key("k").client(client_of_xai);
+    let xai = presets::XAI.builder().api_key("k").http_client(client_of_xai);
     let error = xai.images().unwrap().generate(request()).await.unwrap_err();
     assert_eq!((error.kind(), sent.lock().unwrap().len()), (ErrorKind::Unsupported, 0));
 }

@@ -21,6 +21,8 @@ mod modality;
 mod presets;
 mod properties;
 mod schema;
+mod thinking;
+mod vendors;
 
 use meanwhile_core::{Error, Event, Fold, Request, Response, Result};
 use meanwhile_http::{Answer, Codec as _, Framing};

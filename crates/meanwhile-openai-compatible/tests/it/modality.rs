@@ -34,8 +34,8 @@ impl Transport for Answers {
 fn host(status: u16, body: Value) -> (Builder, Sent) {
     let sent = Sent::default();
     let transport = Answers { status, body, sent: sent.clone() };
-    let builder =
-        OpenAiCompatible::builder("acme", "https://acme.example/v1").client(Client::new(transport));
+    let builder = OpenAiCompatible::builder("acme", "https://acme.example/v1")
+        .http_client(Client::new(transport));
     (builder, sent)
 }
 
@@ -146,7 +146,7 @@ async fn a_batch_goes_and_comes_as_files() {
         sent.clone(),
     );
     let builder = OpenAiCompatible::builder("acme", "https://acme.example/v1");
-    let batches = builder.client(Client::new(transport)).batches().unwrap();
+    let batches = builder.http_client(Client::new(transport)).batches().unwrap();
     let request = || meanwhile_core::Request::new("m", vec![meanwhile_core::Message::user("x")]);
     let mut second = request();
     second.params.top_k = Some(1);
@@ -183,7 +183,7 @@ async fn a_batch_goes_and_comes_as_files() {
 /// Batches of a host that answers these paths.
 fn batches_of(answers: Vec<(&'static str, String)>) -> Arc<dyn Batches> {
     let builder = OpenAiCompatible::builder("acme", "https://acme.example/v1").api_key(KEY);
-    builder.client(Client::new(ByPath(answers, Arc::default()))).batches().unwrap()
+    builder.http_client(Client::new(ByPath(answers, Arc::default()))).batches().unwrap()
 }
 
 const KEY: &str = "sk-planted-key";
@@ -266,7 +266,7 @@ async fn the_size_of_all_answers_of_a_batch_has_no_limit_but_a_line_has() {
     let limited = |last: &str| {
         let client = Client::new(ByPath(answers(last), Arc::default()));
         let builder = OpenAiCompatible::builder("acme", "https://acme.example/v1");
-        builder.frame_limit(400).client(client).batches().unwrap()
+        builder.frame_limit(400).http_client(client).batches().unwrap()
     };
     let id = BatchId::new("acme", "b");
     let items = limited("").results(&id).await.unwrap();

@@ -63,10 +63,6 @@ fn no_single_field_of_another_type_is_fatal() {
         for value in &strange {
             let mut body = sample();
             *body.pointer_mut(path).unwrap() = value.clone();
-            // An index that is not 0 belongs to another alternative.
-            if path == "/choices/0/index" && *value == json!(1.5) {
-                continue;
-            }
             let read = fold(&acme(), Framing::Whole, &body.to_string());
             assert!(read.is_ok(), "{path} = {value}: {:?}", read.unwrap_err().0);
         }

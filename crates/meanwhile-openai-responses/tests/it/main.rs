@@ -18,6 +18,7 @@ mod options;
 mod presets;
 mod properties;
 mod round_trip;
+mod vendors;
 
 use meanwhile_core::{Error, Event, Fold, Message, Request, Response, Result};
 use meanwhile_http::{Answer, Codec as _, Framing};

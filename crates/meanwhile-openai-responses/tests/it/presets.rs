@@ -14,7 +14,7 @@ fn rows_can_be_found_and_built() {
         assert_eq!(preset.codec().label(), preset.id);
         let provider = preset.builder().api_key("k-123456").build().unwrap();
         assert_eq!(provider.id(), preset.id);
-        assert!(provider.capabilities("m").thinking);
+        assert!(provider.capabilities("m").reasoning);
         assert!(!format!("{provider:?}").contains("k-123456"));
     }
 }

@@ -61,8 +61,8 @@ fn strict_mode_refuses_what_would_be_left_out() {
 fn capabilities_follow_the_model() {
     let openai = OpenAi::builder().base_url("http://localhost:1/v1").api_key("k").build().unwrap();
     let of = |model: &str| openai.capabilities(model);
-    assert!(of("gpt-4o").images && !of("gpt-4o").audio && !of("gpt-4o").thinking);
-    assert!(of("o3").thinking && of("tomorrow-1").thinking);
+    assert!(of("gpt-4o").images && !of("gpt-4o").audio && !of("gpt-4o").reasoning);
+    assert!(of("o3").reasoning && of("tomorrow-1").reasoning);
     assert!(of("gpt-4o-audio-preview").audio && !of("gpt-4o-audio-preview").images);
     assert_eq!(of("gpt-3.5-turbo").output, OutputSupport::Json);
     assert_eq!(of("gpt-4.1").output, OutputSupport::Schema);
@@ -194,7 +194,7 @@ async fn requests_carry_key_organization_and_project() {
         .api_key("k-123456")
         .organization("org")
         .project("proj")
-        .client(Client::new(refuses))
+        .http_client(Client::new(refuses))
         .build()
         .unwrap();
     let mut request = Request::new("gpt-4o", vec![Message::user("x")]);

@@ -2,18 +2,33 @@
 
 use std::sync::Arc;
 
-use meanwhile_core::{OutputFormat, Prompt, Result};
+use meanwhile_core::{OutputFormat, Result};
 
 use super::render::{self, Content, Wording, Writer};
 use super::sections::SectionReader;
 use super::{Adapter, FieldReader, JsonAdapter, dspy};
-use crate::{Demo, FieldSpec, Fields, SignatureSpec};
+use crate::{FieldSpec, Fields, SignatureSpec};
 
 /// Writes fields in sections under headers, `[[ ## name ## ]]`, and reads answers of the same form. The
 /// adapter of predictors that were given none; works with every model.
 ///
 /// An answer that cannot be read is asked for once more as JSON, unless
 /// [`without_fallback`](Self::without_fallback) says otherwise.
+///
+/// ```
+/// use meanwhile_core::{ErrorKind, Model, Scripted};
+/// use meanwhile_programs::{ChatAdapter, Dynamic, Predict, fields};
+/// # futures::executor::block_on(async {
+/// # let model = Model::new(Scripted::new().reply("[[ ## answer ## ]]\nLima").reply("Lima!"), "any");
+/// let ask = Predict::<Dynamic>::parse("question -> answer")?.model(model);
+/// // What cannot be read is an error, and is not asked for again as JSON.
+/// let ask = ask.adapter(ChatAdapter::new().without_fallback());
+/// let out = ask.call(fields! { question: "The capital of Peru?" }).await?;
+/// assert_eq!(out.text("answer"), Some("Lima"));
+/// let error = ask.call(fields! { question: "Once more?" }).await.unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::Output);
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct ChatAdapter {
     wording: Wording,
@@ -53,15 +68,7 @@ impl Adapter for ChatAdapter {
         "chat"
     }
 
-    fn prompt(
-        &self,
-        spec: &SignatureSpec,
-        demos: &[Demo],
-        history: &[Fields],
-        inputs: &Fields,
-    ) -> Result<Prompt> {
-        render::prompt(self, spec, demos, history, inputs)
-    }
+    render::prompt_of_writer!();
 
     fn output_format(&self, _: &SignatureSpec) -> OutputFormat {
         OutputFormat::Text
@@ -75,10 +82,7 @@ impl Adapter for ChatAdapter {
         if !self.falls_back {
             return None;
         }
-        Some(Arc::new(match self.wording {
-            Wording::Neutral => JsonAdapter::new(),
-            Wording::Dspy => JsonAdapter::new().dspy_compatible(),
-        }))
+        Some(JsonAdapter::shared(self.wording))
     }
 }
 
@@ -95,14 +99,11 @@ impl Writer for ChatAdapter {
                     .iter()
                     .map(|field| section(&field.name, &render::placeholder(field)))
                     .collect();
-                format!(
-                    "{}\n\nYou are given:\n{}\n\nAnswer with:\n{}\n\nWrite nothing but the answer, in \
-                     this form, with the value in place of each {{…}}:\n\n{}\n\n[[ ## completed ## ]]",
-                    spec.instructions,
-                    render::describe(&spec.inputs),
-                    render::describe(&spec.outputs),
+                let form = format!(
+                    "in this form, with the value in place of each {{…}}:\n\n{}\n\n[[ ## completed ## ]]",
                     form.join("\n\n")
-                )
+                );
+                render::task(spec, &form)
             }
             Wording::Dspy => {
                 let sections = |fields: &[FieldSpec], is_output| {
@@ -110,16 +111,11 @@ impl Writer for ChatAdapter {
                     fields.iter().map(section).collect::<Vec<String>>().join("\n\n")
                 };
                 let structure = format!(
-                    "All interactions will be structured in the following way, with the appropriate \
-                     values filled in.\n\n{}\n\n{}\n\n[[ ## completed ## ]]",
+                    "{}\n\n{}\n\n[[ ## completed ## ]]",
                     sections(&spec.inputs, false).trim(),
                     sections(&spec.outputs, true).trim(),
                 );
-                format!(
-                    "{}\n{structure}\n{}",
-                    dspy::descriptions(&spec.inputs, &spec.outputs),
-                    dspy::task(&spec.instructions)
-                )
+                dspy::system(spec, &structure)
             }
         }
     }
@@ -129,14 +125,8 @@ impl Writer for ChatAdapter {
     }
 
     fn reminder(&self, spec: &SignatureSpec) -> Option<String> {
-        let header = |field: &FieldSpec| match self.wording {
-            Wording::Neutral => match render::form(&field.ty) {
-                Some(form) if !field.ty.is_text() => {
-                    format!("`[[ ## {} ## ]]` ({form})", field.name)
-                }
-                _ => format!("`[[ ## {} ## ]]`", field.name),
-            },
-            Wording::Dspy => format!("`[[ ## {} ## ]]`{}", field.name, dspy::type_info(field)),
+        let header = |field: &FieldSpec| {
+            render::named_form(field, &format!("[[ ## {} ## ]]", field.name), self.wording)
         };
         let headers: Vec<String> = spec.outputs.iter().map(header).collect();
         let headers = headers.join(", then ");

@@ -149,7 +149,7 @@ fn by_schema(ty: &FieldType, text: &str) -> Coerced {
 }
 
 /// The choice that a text means: exactly, without what is around it, in other letters.
-pub(super) fn choose<'a>(choices: &'a [Value], text: &str) -> Option<&'a Value> {
+pub(crate) fn choose<'a>(choices: &'a [Value], text: &str) -> Option<&'a Value> {
     let exact = |text: &str| choices.iter().find(|choice| word_of(choice) == text);
     if let Some(found) = exact(text) {
         return Some(found);
@@ -171,8 +171,11 @@ pub(super) fn choose<'a>(choices: &'a [Value], text: &str) -> Option<&'a Value> 
     let bare = |text: &str| text.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
     let wanted = bare(inner);
     let mut alike = choices.iter().filter(|choice| bare(&word_of(choice)) == wanted);
-    let found = alike.next().filter(|_| !wanted.is_empty())?;
-    alike.next().is_none().then_some(found)
+    if let Some(found) = alike.next().filter(|_| !wanted.is_empty()) {
+        return alike.next().is_none().then_some(found);
+    }
+    // As Python writes it.
+    choices.iter().find(|choice| choice.is_null() && wanted == "none")
 }
 
 /// The place of an output by name.

@@ -4,7 +4,7 @@
 use serde_json::{Map, Value};
 
 use crate::signature::word_of;
-use crate::{FieldSpec, FieldType};
+use crate::{FieldSpec, FieldType, SignatureSpec};
 
 /// `str(value)`, and JSON as `json.dumps(…, ensure_ascii=False)` writes it for lists and records.
 pub(super) fn text(value: &Value) -> String {
@@ -19,7 +19,7 @@ pub(super) fn text(value: &Value) -> String {
 }
 
 /// `repr(value)`.
-pub(super) fn repr(value: &Value) -> String {
+pub(crate) fn repr(value: &Value) -> String {
     match value {
         Value::String(text) => {
             let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
@@ -52,7 +52,7 @@ pub(super) fn repr(value: &Value) -> String {
 }
 
 /// JSON with a space behind `,` and `:`.
-pub(super) fn json(value: &Value) -> String {
+pub(crate) fn json(value: &Value) -> String {
     let mut out = String::new();
     write(value, &mut out);
     out
@@ -162,12 +162,14 @@ pub(super) fn describe(fields: &[FieldSpec]) -> String {
     lines.join("\n").trim().to_owned()
 }
 
-/// `format_field_description`.
-pub(super) fn descriptions(inputs: &[FieldSpec], outputs: &[FieldSpec]) -> String {
+/// `format_system_message`: the fields (`format_field_description`), what `structure` they have, the task.
+pub(super) fn system(spec: &SignatureSpec, structure: &str) -> String {
     format!(
-        "Your input fields are:\n{}\nYour output fields are:\n{}",
-        describe(inputs),
-        describe(outputs)
+        "Your input fields are:\n{}\nYour output fields are:\n{}\nAll interactions will be structured in \
+         the following way, with the appropriate values filled in.\n\n{structure}\n{}",
+        describe(&spec.inputs),
+        describe(&spec.outputs),
+        task(&spec.instructions)
     )
 }
 
@@ -217,7 +219,7 @@ fn type_first(schema: &Value) -> Value {
 }
 
 /// `format_task_description`.
-pub(super) fn task(instructions: &str) -> String {
+fn task(instructions: &str) -> String {
     let mut text = "In adhering to this structure, your objective is: ".to_owned();
     for line in dedent(instructions).lines() {
         text.push_str("\n        ");

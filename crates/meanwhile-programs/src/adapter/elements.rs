@@ -101,6 +101,9 @@ fn is_of(schema: &Value, ty: &str) -> bool {
     schema.get("type").and_then(Value::as_str) == Some(ty)
 }
 
+/// How deep elements may be in one another, as JSON may be. What is deeper is text.
+const DEPTH: usize = 128;
+
 /// Reads what is inside of an element.
 pub(super) fn parse(inner: &str) -> Element {
     let mut open: Vec<(String, Element)> = Vec::new();
@@ -110,8 +113,9 @@ pub(super) fn parse(inner: &str) -> Element {
         let at = rest.find('<').unwrap_or(rest.len());
         let (text, tail) = rest.split_at(at);
         open.last_mut().map_or(&mut root, |(_, element)| element).text.push_str(&decoded(text));
+        let is_deep = open.len() >= DEPTH;
         rest = match tag(tail) {
-            Some((Tag::Open { key, empty }, after)) => {
+            Some((Tag::Open { key, empty }, after)) if !is_deep => {
                 match empty {
                     true => add(&mut open, &mut root, key, Element::default()),
                     false => open.push((key, Element::default())),
@@ -129,7 +133,7 @@ pub(super) fn parse(inner: &str) -> Element {
                 }
                 after
             }
-            None => {
+            Some((Tag::Open { .. }, _)) | None => {
                 let Some(sign) = tail.chars().next() else { break };
                 let current = open.last_mut().map_or(&mut root, |(_, element)| element);
                 current.text.push(sign);

@@ -1,10 +1,11 @@
 //! [`JsonAdapter`]: the answer as one JSON object, in the provider's own schema mode where it has one.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
-use meanwhile_core::{Error, ErrorKind, OutputFormat, OutputSchema, Prompt, Repair, Result};
-use meanwhile_json::{Change, Policy, Reader, Step};
+use meanwhile_core::{Error, ErrorKind, OutputFormat, OutputSchema, Repair, Result};
+use meanwhile_json::{Change, Guide, Policy, Reader, Step};
 use serde_json::{Map, Value, json};
 
 use super::chat::sections;
@@ -12,13 +13,31 @@ use super::coerce::{Gathered, choose, is_null, place};
 use super::render::{self, Content, Wording, Writer};
 use super::{Adapter, FieldChange, FieldReader, Parsed, dspy};
 use crate::signature::with_defs;
-use crate::{Demo, FieldSpec, FieldType, Fields, SignatureSpec};
+use crate::{FieldSpec, FieldType, Fields, SignatureSpec};
 
 /// Has the answer written as one JSON object: in the provider's schema mode, else in its JSON mode, else
 /// as the prompt says. Read tolerantly, whatever the provider guarantees.
-#[derive(Debug, Clone, Copy, Default)]
+///
+/// What it makes of a signature it keeps for the next call with it; clones share that.
+///
+/// ```
+/// use meanwhile_core::{Model, OutputFormat, Scripted};
+/// use meanwhile_programs::{Dynamic, JsonAdapter, Predict, fields};
+/// # futures::executor::block_on(async {
+/// let scripted = Scripted::new().reply(r#"{"city": "Lima", "people": 10000000}"#);
+/// let ask = Predict::<Dynamic>::parse("question -> city, people: int")?
+///     .adapter(JsonAdapter::new())
+///     .model(Model::new(scripted.clone(), "any"));
+/// let out = ask.call(fields! { question: "The largest city of Peru?" }).await?;
+/// assert_eq!(out.get::<u64>("people")?, 10_000_000);
+/// // The provider is asked to keep to the schema.
+/// assert!(matches!(scripted.requests()[0].output, OutputFormat::Schema(_)));
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
+#[derive(Debug, Clone, Default)]
 pub struct JsonAdapter {
     wording: Wording,
+    forms: Arc<Forms>,
 }
 
 impl JsonAdapter {
@@ -32,7 +51,65 @@ impl JsonAdapter {
     #[must_use]
     pub fn dspy_compatible(mut self) -> Self {
         self.wording = Wording::Dspy;
+        self.forms = Arc::default();
         self
+    }
+
+    /// The one that other adapters fall back to.
+    pub(super) fn shared(wording: Wording) -> Arc<dyn Adapter> {
+        static NEUTRAL: OnceLock<Arc<JsonAdapter>> = OnceLock::new();
+        static DSPY: OnceLock<Arc<JsonAdapter>> = OnceLock::new();
+        match wording {
+            Wording::Neutral => NEUTRAL.get_or_init(|| Arc::new(Self::new())).clone(),
+            Wording::Dspy => DSPY.get_or_init(|| Arc::new(Self::new().dspy_compatible())).clone(),
+        }
+    }
+}
+
+/// How the answer to a signature is asked for, and what its reading is guided by.
+#[derive(Debug)]
+struct Form {
+    output: OutputFormat,
+    guide: Guide,
+}
+
+/// The most forms that are kept.
+const KEPT: usize = 32;
+
+/// The forms of the outputs that were asked for last, newest last.
+#[derive(Debug, Default)]
+struct Forms(RwLock<VecDeque<(Vec<FieldSpec>, Arc<Form>)>>);
+
+impl Forms {
+    fn of(&self, outputs: &[FieldSpec], wording: Wording) -> Arc<Form> {
+        {
+            let forms = self.0.read().unwrap_or_else(PoisonError::into_inner);
+            if let Some((_, form)) = forms.iter().rev().find(|(known, _)| known == outputs) {
+                return form.clone();
+            }
+        }
+        let form = Arc::new(Form::new(outputs, wording));
+        let mut forms = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if forms.len() >= KEPT {
+            forms.pop_front();
+        }
+        forms.push_back((outputs.to_vec(), form.clone()));
+        form
+    }
+}
+
+impl Form {
+    fn new(outputs: &[FieldSpec], wording: Wording) -> Self {
+        let guide = Guide::new(&schema(outputs, false, wording));
+        // A schema mode wants every property named.
+        let output = match outputs.iter().any(|field| is_open(&field.ty)) {
+            true => OutputFormat::Json,
+            false => {
+                let schema = schema(outputs, true, wording);
+                OutputFormat::Schema(OutputSchema::new("outputs", schema.into()))
+            }
+        };
+        Self { output, guide }
     }
 }
 
@@ -41,28 +118,16 @@ impl Adapter for JsonAdapter {
         "json"
     }
 
-    fn prompt(
-        &self,
-        spec: &SignatureSpec,
-        demos: &[Demo],
-        history: &[Fields],
-        inputs: &Fields,
-    ) -> Result<Prompt> {
-        render::prompt(self, spec, demos, history, inputs)
-    }
+    render::prompt_of_writer!();
 
     fn output_format(&self, spec: &SignatureSpec) -> OutputFormat {
-        // A schema mode wants every property named.
-        if spec.outputs.iter().any(|field| is_open(&field.ty)) {
-            return OutputFormat::Json;
-        }
-        OutputFormat::Schema(OutputSchema::new("outputs", schema(spec, true).into()))
+        self.forms.of(&spec.outputs, self.wording).output.clone()
     }
 
     fn reader(&self, spec: &Arc<SignatureSpec>) -> Box<dyn FieldReader> {
-        let schema = schema(spec, false);
+        let form = self.forms.of(&spec.outputs, self.wording);
         Box::new(ObjectReader {
-            reader: Reader::new(Some(&schema), Policy::Coerce),
+            reader: Reader::with_guide(&form.guide, Policy::Coerce),
             fields: ObjectFields {
                 told: vec![0; spec.outputs.len()],
                 gathered: Gathered::new(spec),
@@ -82,16 +147,21 @@ fn is_open(ty: &FieldType) -> bool {
 }
 
 /// The schema of all outputs. What may be missing is required only where it is `strict`.
-fn schema(spec: &SignatureSpec, strict: bool) -> Value {
+fn schema(outputs: &[FieldSpec], strict: bool, wording: Wording) -> Value {
     let mut defs = Map::new();
     let mut properties = Map::new();
     let mut required = Vec::new();
-    for field in &spec.outputs {
+    for field in outputs {
         let mut schema = field.ty.build(&mut defs);
-        if let (Some(description), Some(fields)) = (&field.description, schema.as_object_mut())
+        let mut words: Vec<&str> = field.description.as_deref().into_iter().collect();
+        if wording == Wording::Neutral {
+            words.extend(field.constraints.iter().map(String::as_str));
+        }
+        if let Some(fields) = schema.as_object_mut()
+            && !words.is_empty()
             && !fields.contains_key("$ref")
         {
-            fields.insert("description".into(), description.as_str().into());
+            fields.insert("description".into(), words.join("; ").into());
         }
         if strict || field.fallback().is_none() {
             required.push(Value::from(field.name.as_str()));
@@ -116,14 +186,11 @@ impl Writer for JsonAdapter {
         match self.wording {
             Wording::Neutral => {
                 let form: Vec<String> = spec.outputs.iter().map(member).collect();
-                format!(
-                    "{}\n\nYou are given:\n{}\n\nAnswer with:\n{}\n\nWrite nothing but the answer, as one \
-                     JSON object of this form, with the value in place of each {{…}}:\n\n{{\n{}\n}}",
-                    spec.instructions,
-                    render::describe(&spec.inputs),
-                    render::describe(&spec.outputs),
+                let form = format!(
+                    "as one JSON object of this form, with the value in place of each {{…}}:\n\n{{\n{}\n}}",
                     form.join(",\n")
-                )
+                );
+                render::task(spec, &form)
             }
             Wording::Dspy => {
                 let given = |field: &FieldSpec| {
@@ -135,16 +202,11 @@ impl Writer for JsonAdapter {
                 };
                 let outputs = Value::Object(spec.outputs.iter().map(form).collect());
                 let structure = format!(
-                    "All interactions will be structured in the following way, with the appropriate \
-                     values filled in.\n\nInputs will have the following structure:\n\n{}\n\nOutputs will \
-                     be a JSON object with the following fields.\n\n{outputs:#}",
+                    "Inputs will have the following structure:\n\n{}\n\nOutputs will be a JSON object \
+                     with the following fields.\n\n{outputs:#}",
                     inputs.join("\n\n").trim()
                 );
-                format!(
-                    "{}\n{structure}\n{}",
-                    dspy::descriptions(&spec.inputs, &spec.outputs),
-                    dspy::task(&spec.instructions)
-                )
+                dspy::system(spec, &structure)
             }
         }
     }
@@ -154,13 +216,7 @@ impl Writer for JsonAdapter {
     }
 
     fn reminder(&self, spec: &SignatureSpec) -> Option<String> {
-        let name = |field: &FieldSpec| match self.wording {
-            Wording::Neutral => match render::form(&field.ty) {
-                Some(form) if !field.ty.is_text() => format!("`{}` ({form})", field.name),
-                _ => format!("`{}`", field.name),
-            },
-            Wording::Dspy => format!("`{}`{}", field.name, dspy::type_info(field)),
-        };
+        let name = |field: &FieldSpec| render::named_form(field, &field.name, self.wording);
         let names: Vec<String> = spec.outputs.iter().map(name).collect();
         let names = names.join(", then ");
         Some(match self.wording {

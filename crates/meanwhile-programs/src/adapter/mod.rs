@@ -19,6 +19,10 @@ use serde_json::Value;
 
 use crate::{Demo, Fields, SignatureSpec};
 
+pub(crate) use coerce::choose;
+pub(crate) use dspy::{json as python_json, repr as python_repr};
+pub(crate) use render::media;
+
 pub use chat::ChatAdapter;
 pub use json::JsonAdapter;
 pub use two_step::TwoStepAdapter;

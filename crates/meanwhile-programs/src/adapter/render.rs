@@ -138,29 +138,14 @@ impl Content {
         wording: Wording,
     ) -> Result<()> {
         if field.ty.is_media() && !value.is_null() {
-            return self.media(&field.name, &field.ty, value);
+            let media = media(&field.name, &field.ty, value)?;
+            if !media.is_empty() && !self.text.is_empty() {
+                self.parts.push(Part::text(std::mem::take(&mut self.text)));
+            }
+            self.parts.extend(media);
+            return Ok(());
         }
         self.push(&value_text(&field.ty, value, wording));
-        Ok(())
-    }
-
-    fn media(&mut self, name: &str, ty: &FieldType, value: &Value) -> Result<()> {
-        let part = match ty {
-            FieldType::List(inner) => {
-                for value in value.as_array().into_iter().flatten() {
-                    self.media(name, inner, value)?;
-                }
-                return Ok(());
-            }
-            FieldType::Optional(inner) => return self.media(name, inner, value),
-            FieldType::Image => Part::Image(medium::<Image>(name, value)?),
-            FieldType::Audio => Part::Audio(medium::<Audio>(name, value)?),
-            _ => Part::Document(medium::<Document>(name, value)?),
-        };
-        if !self.text.is_empty() {
-            self.parts.push(Part::text(std::mem::take(&mut self.text)));
-        }
-        self.parts.push(part);
         Ok(())
     }
 
@@ -173,6 +158,25 @@ impl Content {
         }
         self.parts
     }
+}
+
+/// The media of an input: a list of them is as many, nothing is none. A text is an address.
+pub(crate) fn media(name: &str, ty: &FieldType, value: &Value) -> Result<Vec<Part>> {
+    let part = match (ty, value) {
+        (_, Value::Null) => return Ok(Vec::new()),
+        (FieldType::List(inner), values) => {
+            let mut all = Vec::new();
+            for value in values.as_array().into_iter().flatten() {
+                all.extend(media(name, inner, value)?);
+            }
+            return Ok(all);
+        }
+        (FieldType::Optional(inner), value) => return media(name, inner, value),
+        (FieldType::Image, value) => Part::Image(medium::<Image>(name, value)?),
+        (FieldType::Audio, value) => Part::Audio(medium::<Audio>(name, value)?),
+        (_, value) => Part::Document(medium::<Document>(name, value)?),
+    };
+    Ok(vec![part])
 }
 
 fn medium<T: DeserializeOwned + From<Url>>(name: &str, value: &Value) -> Result<T> {
@@ -248,6 +252,43 @@ pub(super) fn written<'a>(
     };
     spec.outputs.iter().filter_map(value).collect()
 }
+
+/// The task in our words: what is given, what is wanted, and the form of it.
+pub(super) fn task(spec: &SignatureSpec, form: &str) -> String {
+    format!(
+        "{}\n\nYou are given:\n{}\n\nAnswer with:\n{}\n\nWrite nothing but the answer, {form}",
+        spec.instructions,
+        describe(&spec.inputs),
+        describe(&spec.outputs)
+    )
+}
+
+/// A field of the answer by its name, with the form of its value where that is no text.
+pub(super) fn named_form(field: &FieldSpec, name: &str, wording: Wording) -> String {
+    match wording {
+        Wording::Neutral => match form(&field.ty).filter(|_| !field.ty.is_text()) {
+            Some(form) => format!("`{name}` ({form})"),
+            None => format!("`{name}`"),
+        },
+        Wording::Dspy => format!("`{name}`{}", dspy::type_info(field)),
+    }
+}
+
+/// Writes the prompt of an adapter that is a [`Writer`].
+macro_rules! prompt_of_writer {
+    () => {
+        fn prompt(
+            &self,
+            spec: &$crate::SignatureSpec,
+            demos: &[$crate::Demo],
+            history: &[$crate::Fields],
+            inputs: &$crate::Fields,
+        ) -> meanwhile_core::Result<meanwhile_core::Prompt> {
+            $crate::adapter::render::prompt(self, spec, demos, history, inputs)
+        }
+    };
+}
+pub(super) use prompt_of_writer;
 
 /// The fields in our words: a numbered line each.
 pub(super) fn describe(fields: &[FieldSpec]) -> String {

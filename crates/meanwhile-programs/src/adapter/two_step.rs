@@ -2,16 +2,30 @@
 
 use std::sync::Arc;
 
-use meanwhile_core::{Error, ErrorKind, ModelRef, OutputFormat, Prompt, Result, Settings};
+use meanwhile_core::{Error, ErrorKind, ModelRef, OutputFormat, Result, Settings};
 
 use serde_json::Value;
 
 use super::render::{self, Content, Wording, Writer};
 use super::{Adapter, ChatAdapter, Extraction, FieldChange, FieldReader, Parsed, dspy};
-use crate::{Demo, FieldSpec, Fields, SignatureSpec};
+use crate::{FieldSpec, Fields, SignatureSpec};
 
 /// Lets the model answer in prose, and a second one read the fields out of it: for models that reason
 /// well and keep to no form.
+///
+/// ```
+/// use meanwhile_core::{Model, Scripted};
+/// use meanwhile_programs::{Dynamic, Predict, TwoStepAdapter, fields};
+/// # futures::executor::block_on(async {
+/// let thinker = Model::new(Scripted::new().reply("Well, that is Lima, I am sure."), "large");
+/// let reader = Model::new(Scripted::new().reply("[[ ## answer ## ]]\nLima"), "small");
+/// let ask = Predict::<Dynamic>::parse("question -> answer")?
+///     .adapter(TwoStepAdapter::new(reader))
+///     .model(thinker);
+/// let out = ask.call(fields! { question: "The capital of Peru?" }).await?;
+/// assert_eq!((out.text("answer"), out.requests), (Some("Lima"), 2));
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone)]
 pub struct TwoStepAdapter {
     wording: Wording,
@@ -44,15 +58,7 @@ impl Adapter for TwoStepAdapter {
         "two-step"
     }
 
-    fn prompt(
-        &self,
-        spec: &SignatureSpec,
-        demos: &[Demo],
-        history: &[Fields],
-        inputs: &Fields,
-    ) -> Result<Prompt> {
-        render::prompt(self, spec, demos, history, inputs)
-    }
+    render::prompt_of_writer!();
 
     fn output_format(&self, _: &SignatureSpec) -> OutputFormat {
         OutputFormat::Text

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use meanwhile_core::{OutputFormat, Prompt, Repair, Result};
+use meanwhile_core::{OutputFormat, Repair, Result};
 use meanwhile_json::RepairKind;
 use serde_json::Value;
 
@@ -12,12 +12,25 @@ use super::elements::{self, LONGEST_ENTITY, entity, escaped};
 use super::growing::Growing;
 use super::render::{self, Content, Wording, Writer};
 use super::{Adapter, FieldChange, FieldReader, JsonAdapter, Parsed, dspy};
-use crate::{Demo, FieldSpec, FieldType, Fields, SignatureSpec};
+use crate::{FieldSpec, FieldType, Fields, SignatureSpec};
 
 /// Writes fields as XML elements, lists and records as elements within, and reads answers of the same
 /// form. What is no XML is read as text: a stray `<` or `&` is no fault.
 ///
 /// An answer that cannot be read is asked for once more as JSON.
+///
+/// ```
+/// use meanwhile_core::{Model, Scripted};
+/// use meanwhile_programs::{Dynamic, Predict, XmlAdapter, fields};
+/// # futures::executor::block_on(async {
+/// # let model = Model::new(Scripted::new().reply("<answer>2 < 3</answer>"), "any");
+/// let ask = Predict::<Dynamic>::parse("question -> answer")?;
+/// let ask = ask.adapter(XmlAdapter::new()).model(model);
+/// let out = ask.call(fields! { question: "Which is less, 2 or 3?" }).await?;
+/// // A stray `<` is no fault.
+/// assert_eq!(out.text("answer"), Some("2 < 3"));
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct XmlAdapter {
     wording: Wording,
@@ -43,15 +56,7 @@ impl Adapter for XmlAdapter {
         "xml"
     }
 
-    fn prompt(
-        &self,
-        spec: &SignatureSpec,
-        demos: &[Demo],
-        history: &[Fields],
-        inputs: &Fields,
-    ) -> Result<Prompt> {
-        render::prompt(self, spec, demos, history, inputs)
-    }
+    render::prompt_of_writer!();
 
     fn output_format(&self, _: &SignatureSpec) -> OutputFormat {
         OutputFormat::Text
@@ -68,10 +73,7 @@ impl Adapter for XmlAdapter {
     }
 
     fn fallback(&self) -> Option<Arc<dyn Adapter>> {
-        Some(Arc::new(match self.wording {
-            Wording::Neutral => JsonAdapter::new(),
-            Wording::Dspy => JsonAdapter::new().dspy_compatible(),
-        }))
+        Some(JsonAdapter::shared(self.wording))
     }
 }
 
@@ -108,29 +110,20 @@ impl Writer for XmlAdapter {
             spec.outputs.iter().map(form).collect::<Vec<String>>().join("\n\n")
         };
         match self.wording {
-            Wording::Neutral => format!(
-                "{}\n\nYou are given:\n{}\n\nAnswer with:\n{}\n\nWrite nothing but the answer, as XML \
-                 elements of this form, with the value in place of each {{…}} and ...:\n\n{}",
-                spec.instructions,
-                render::describe(&spec.inputs),
-                render::describe(&spec.outputs),
-                outputs(render::placeholder)
-            ),
+            Wording::Neutral => {
+                let form = format!(
+                    "as XML elements of this form, with the value in place of each {{…}} and ...:\n\n{}",
+                    outputs(render::placeholder)
+                );
+                render::task(spec, &form)
+            }
             Wording::Dspy => {
                 let given =
                     |field: &FieldSpec| element(&field.name, &dspy::placeholder(field, false));
                 let inputs: Vec<String> = spec.inputs.iter().map(given).collect();
-                format!(
-                    "{}\nAll interactions will be structured in the following way, with the appropriate \
-                     values filled in.\n\n{}\n\n{}\n{}",
-                    dspy::descriptions(&spec.inputs, &spec.outputs),
-                    inputs.join("\n\n"),
-                    outputs(|field| {
-                        // As DSPy writes the value of a field of text.
-                        dspy::placeholder(field, true)
-                    }),
-                    dspy::task(&spec.instructions)
-                )
+                // As DSPy writes the value of a field of text.
+                let outputs = outputs(|field| dspy::placeholder(field, true));
+                dspy::system(spec, &format!("{}\n\n{outputs}", inputs.join("\n\n")))
             }
         }
     }

@@ -71,7 +71,7 @@ fn text_of(fields: &Fields, field: &str) -> Result<String> {
 }
 
 /// Lower case, without punctuation and articles, one space between words.
-fn words(text: &str) -> String {
+pub(crate) fn words(text: &str) -> String {
     let plain: String = text.to_lowercase().chars().filter(|c| !c.is_ascii_punctuation()).collect();
     let kept = plain.split_whitespace().filter(|word| !["a", "an", "the"].contains(word));
     kept.collect::<Vec<_>>().join(" ")

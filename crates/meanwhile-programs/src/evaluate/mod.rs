@@ -9,16 +9,19 @@ mod score;
 use std::fmt;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use futures_util::stream::{self, StreamExt as _};
 use meanwhile_core::{Error, ErrorKind, Result, Usage};
 use serde::de::DeserializeOwned;
 
+use crate::setters::setters;
 use crate::{Forward, Trace, traced};
 
 pub use evaluation::{Evaluation, Progress, Row};
 pub use example::Example;
+pub(crate) use metrics::words;
 pub use metrics::{exact_match, f1};
 pub use score::{IntoScore, Rollout, Score};
 
@@ -69,22 +72,11 @@ impl Evaluate {
         Self { concurrency: CONCURRENCY, failure_score: 0.0, max_errors: None, progress: None }
     }
 
-    /// Runs at most `rows` rows at the same time; 0 counts as 1.
-    #[must_use]
-    pub fn concurrency(mut self, rows: usize) -> Self {
-        self.concurrency = rows.max(1);
-        self
-    }
+    setters!(concurrency, failure_score);
 
-    /// Sets the score of a row that failed.
-    #[must_use]
-    pub fn failure_score(mut self, score: f64) -> Self {
-        self.failure_score = score;
-        self
-    }
-
-    /// Starts no more rows once `errors` of them have failed. Those that were not run say so in their
-    /// error, of the kind [`ErrorKind::Cancelled`], and [`Evaluation::stopped`] is true.
+    /// Bears so many rows that fail; after one more, no further row is started. Those that are under way
+    /// are waited for. The rows that were not started fail with [`ErrorKind::Cancelled`], and
+    /// [`Evaluation::stopped`] is true.
     #[must_use]
     pub fn max_errors(mut self, errors: usize) -> Self {
         self.max_errors = Some(errors);
@@ -102,11 +94,13 @@ impl Evaluate {
     ///
     /// The inputs of an example are what `P::In` is read from: all of them as its fields, or the one
     /// input as the value itself. The metric gets the example, the answer and the trace, and returns a
-    /// number, a `bool` or a [`Score`], each of them as a `Result` if it can fail.
+    /// number, a `bool` or a [`Score`], each of them as a `Result` if it can fail. A score that is not finite
+    /// is an error of its row.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`] when there are no examples. Errors of rows are in the rows.
+    /// [`ErrorKind::Config`] when there are no examples, or the failure score is not finite. Errors of rows
+    /// are in the rows.
     pub async fn run<P, M, F>(
         &self,
         program: &P,
@@ -124,14 +118,23 @@ impl Evaluate {
             let message = "there is nothing to evaluate; give at least one example";
             return Err(Error::new(ErrorKind::Config, message));
         }
+        if !self.failure_score.is_finite() {
+            let message = format!(
+                "the score of a row that failed is {}; give a finite number",
+                self.failure_score
+            );
+            return Err(Error::new(ErrorKind::Config, message));
+        }
         let metric = &metric;
         let mut failed = 0_usize;
-        let mut stopped = false;
+        let enough = AtomicBool::new(false);
         let mut sum = 0.0;
         let mut done = 0;
         let mut rows: Vec<Option<Row<P::Out>>> = examples.iter().map(|_| None).collect();
         {
-            let runs = examples.iter().enumerate().map(|(index, example)| async move {
+            let wanted = examples.iter().enumerate();
+            let wanted = wanted.take_while(|_| !enough.load(Ordering::Relaxed));
+            let runs = wanted.map(|(index, example)| async move {
                 (index, self.row(program, example, metric).await)
             });
             let mut ended = pin!(stream::iter(runs).buffer_unordered(self.concurrency));
@@ -146,16 +149,15 @@ impl Evaluate {
                     let mean = sum / done as f64;
                     observe(Progress { done, total: examples.len(), failed, mean, index });
                 }
-                if self.max_errors.is_some_and(|most| failed >= most) && done < examples.len() {
-                    stopped = true;
-                    break;
+                if self.max_errors.is_some_and(|most| failed > most) {
+                    enough.store(true, Ordering::Relaxed);
                 }
             }
         }
         let rows = rows.into_iter().zip(examples).map(|(row, example)| {
             row.unwrap_or_else(|| Row::not_run(example.clone(), self.failure_score))
         });
-        Ok(Evaluation { rows: rows.collect(), stopped })
+        Ok(Evaluation { rows: rows.collect(), stopped: done < examples.len() })
     }
 
     /// Runs and scores one example.
@@ -196,7 +198,7 @@ impl Evaluate {
         };
         let rollout =
             Rollout { example: example.clone(), output: output.clone(), trace: trace.clone() };
-        match metric(rollout).await.into_score() {
+        match metric(rollout).await.into_score().and_then(Score::finite) {
             Ok(score) => row(Some(output), score, None),
             Err(error) => {
                 let error = error.with_operation("metric");

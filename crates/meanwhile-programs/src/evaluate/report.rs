@@ -16,8 +16,9 @@ const WIDTH: usize = 60;
 
 impl<O: Serialize> Evaluation<O> {
     /// A record for each row: the example's fields, the answer's, the score, and `feedback` and `error`
-    /// where any row has them. A name that the example and the answer share becomes `example_…` and
-    /// `predicted_…`; an answer that is no struct or map is `prediction`.
+    /// where any row has them. A name that the example and the answer share, and one that is `score`,
+    /// `feedback` or `error`, becomes `example_…` and `predicted_…`; an answer that is no struct or map is
+    /// `prediction`.
     ///
     /// # Errors
     ///
@@ -92,6 +93,9 @@ impl<O: Serialize> Evaluation<O> {
     }
 }
 
+/// The columns that stay behind those of examples and answers.
+const LAST: [&str; 3] = ["score", "feedback", "error"];
+
 /// Which columns there are beside those of examples and answers.
 struct Columns {
     feedback: bool,
@@ -107,16 +111,23 @@ impl Columns {
             Some(other) => Map::from_iter([("prediction".to_owned(), other)]),
             None => Map::new(),
         };
+        let is_taken =
+            |name: &str, other: &Map<_, _>| LAST.contains(&name) || other.contains_key(name);
         let mut record = Map::new();
-        for (name, value) in example {
-            let shared = output.contains_key(name);
-            let name = if shared { format!("example_{name}") } else { name.clone() };
-            record.insert(name, value.clone());
-        }
-        for (name, value) in &output {
-            let shared = example.contains_key(name);
-            let name = if shared { format!("predicted_{name}") } else { name.clone() };
-            record.insert(name, value.clone());
+        for (fields, other, prefix) in
+            [(example, &output, "example_"), (&output, example, "predicted_")]
+        {
+            for (name, value) in fields {
+                let mut free = name.clone();
+                // A field may have the name that another one would get.
+                while is_taken(&free, other)
+                    || record.contains_key(&free)
+                    || (free != *name && fields.contains_key(&free))
+                {
+                    free.insert_str(0, prefix);
+                }
+                record.insert(free, value.clone());
+            }
         }
         record.insert("score".to_owned(), row.score.value.into());
         if self.feedback {
@@ -134,14 +145,13 @@ impl Columns {
 /// stay behind the fields that only later rows have.
 fn names(records: &[Map<String, Value>]) -> Vec<&str> {
     let mut names: Vec<&str> = Vec::new();
-    let last = ["score", "feedback", "error"];
     for name in records.iter().flat_map(Map::keys) {
-        if !names.contains(&name.as_str()) && !last.contains(&name.as_str()) {
+        if !names.contains(&name.as_str()) && !LAST.contains(&name.as_str()) {
             names.push(name);
         }
     }
     let has = |name: &str| records.first().is_some_and(|record| record.contains_key(name));
-    names.extend(last.into_iter().filter(|name| has(name)));
+    names.extend(LAST.into_iter().filter(|name| has(name)));
     names
 }
 

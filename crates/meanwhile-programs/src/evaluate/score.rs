@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use meanwhile_core::Result;
+use meanwhile_core::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::{Example, Trace};
@@ -35,6 +35,18 @@ impl<O> Clone for Rollout<O> {
 ///
 /// The words are what a reflective optimiser ([`Gepa`](crate::Gepa)) learns from. 1 is perfect unless
 /// the optimiser is told otherwise.
+///
+/// ```
+/// use meanwhile_programs::Score;
+///
+/// let score = Score::new(0.5)
+///     .feedback("The city is right, the country is not.")
+///     .feedback_for("country", "Peru is not in Europe.");
+/// // What a reflective optimiser reads about one predictor, and about the others.
+/// assert_eq!(score.about("country"), Some("Peru is not in Europe."));
+/// assert_eq!(score.about("city"), Some("The city is right, the country is not."));
+/// assert_eq!(score.value, 0.5);
+/// ```
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Score {
@@ -67,6 +79,15 @@ impl Score {
     pub fn feedback_for(mut self, path: impl Into<String>, feedback: impl Into<String>) -> Self {
         self.predictor_feedback.insert(path.into(), feedback.into());
         self
+    }
+
+    /// The score, unless its number is none that can be compared and added up.
+    pub(super) fn finite(self) -> Result<Self> {
+        if self.value.is_finite() {
+            return Ok(self);
+        }
+        let message = format!("the metric returned {}; a score is a finite number", self.value);
+        Err(Error::new(ErrorKind::Output, message))
     }
 
     /// What is said about the predictor at `path`: about it alone, else about the whole.

@@ -12,6 +12,7 @@ use super::{
     LabeledFewShot, Optimized, StopReason, is_fatal, overlay_without, predictors, require_overlay,
     with_demos,
 };
+use crate::setters::setters;
 use crate::{
     Demo, Evaluate, Example, Forward, IntoScore, PredictorId, ProgramState, Rollout, Row,
     with_overlay,
@@ -22,9 +23,10 @@ use crate::{
 /// are filled with examples as they are.
 ///
 /// The teacher is the program itself with labelled demonstrations, unless it is given
-/// [another state](Self::teacher) or [other settings](Self::teacher_settings), a stronger model for one. It
-/// never sees the example that it is run on. Examples are tried in order, and as many at once as are still
-/// wanted: no more are run than one after the other.
+/// [another state](Self::teacher) or [other settings](Self::teacher_settings), a stronger model for one. No
+/// demonstration with the inputs of the example that it is run on is shown to it; what a later step was
+/// given on such an example is not known again. Examples are tried in order, and as many at once as are
+/// still wanted: no more are run than one after the other.
 ///
 /// ```
 /// use meanwhile_core::{Model, Scripted};
@@ -66,7 +68,7 @@ impl BootstrapFewShot {
             labeled: 16,
             rounds: 1,
             threshold: None,
-            max_errors: 10,
+            max_errors: 9,
             concurrency: 8,
             seed: 0,
             teacher: None,
@@ -104,26 +106,14 @@ impl BootstrapFewShot {
         self
     }
 
-    /// Gives up, with the error, when `errors` runs have failed.
+    /// Bears so many runs that fail, and gives up with the error of one more.
     #[must_use]
     pub fn max_errors(mut self, errors: usize) -> Self {
-        self.max_errors = errors.max(1);
+        self.max_errors = errors;
         self
     }
 
-    /// Runs at most `runs` examples at the same time.
-    #[must_use]
-    pub fn concurrency(mut self, runs: usize) -> Self {
-        self.concurrency = runs.max(1);
-        self
-    }
-
-    /// Sets the seed of what is chosen at random.
-    #[must_use]
-    pub fn seed(mut self, seed: u64) -> Self {
-        self.seed = seed;
-        self
-    }
+    setters!(concurrency, seed);
 
     /// Makes the program in this state the teacher.
     #[must_use]
@@ -140,7 +130,8 @@ impl BootstrapFewShot {
         self
     }
 
-    /// Makes the state of `program` with the demonstrations found in `train`.
+    /// Makes the state of `program` with the demonstrations found in `train`. While it runs, other calls of
+    /// this program are errors: let a clone answer them.
     ///
     /// # Errors
     ///
@@ -161,17 +152,20 @@ impl BootstrapFewShot {
         F: Future<Output: IntoScore> + Send,
     {
         let places: Vec<usize> = (0..train.len()).collect();
-        self.compile_in_order(program, train, &places, &metric).await
+        let Bootstrapped { found, gave_up } =
+            self.compile_in_order(program, train, &places, &metric).await?;
+        gave_up.map_or(Ok(found), Err)
     }
 
-    /// As [`compile`](Self::compile), with the examples in another order.
+    /// As [`compile`](Self::compile), with the examples in another order, and with what was found until it
+    /// gave up.
     pub(super) async fn compile_in_order<P, M, F>(
         &self,
         program: &P,
         train: &[Example],
         order: &[usize],
         metric: &M,
-    ) -> Result<Optimized>
+    ) -> Result<Bootstrapped>
     where
         P: Forward,
         P::In: DeserializeOwned,
@@ -190,8 +184,9 @@ impl BootstrapFewShot {
         };
         let _guards = require_overlay(program);
         let mut kept = Kept::default();
+        let mut gave_up = None;
         let mut waiting = train.iter().enumerate();
-        while kept.examples.len() < self.bootstrapped {
+        while gave_up.is_none() && kept.examples.len() < self.bootstrapped {
             let open = self.bootstrapped - kept.examples.len();
             let batch: Vec<_> = waiting.by_ref().take(open.min(self.concurrency)).collect();
             if batch.is_empty() {
@@ -200,11 +195,15 @@ impl BootstrapFewShot {
             let tries =
                 batch.iter().map(|(_, example)| self.attempt(program, &teacher, example, metric));
             for ((index, _), tried) in batch.iter().zip(join_all(tries).await) {
-                self.keep(&mut kept, &paths, *index, tried)?;
+                kept.rollouts += tried.rollouts;
+                kept.usage.add(&tried.usage);
+                if gave_up.is_none() {
+                    gave_up = self.keep(&mut kept, &paths, *index, tried).err();
+                }
             }
         }
         let state = self.fill(program, &train, &kept);
-        Ok(Optimized {
+        let found = Optimized {
             state,
             score: None,
             candidates: Vec::new(),
@@ -212,7 +211,8 @@ impl BootstrapFewShot {
             usage: kept.usage,
             failures: kept.failures,
             stop: StopReason::Complete,
-        })
+        };
+        Ok(Bootstrapped { found, gave_up })
     }
 
     /// Runs the teacher on one example until the metric approves.
@@ -280,10 +280,8 @@ impl BootstrapFewShot {
         index: usize,
         tried: Tried,
     ) -> Result<()> {
-        kept.rollouts += tried.rollouts;
-        kept.usage.add(&tried.usage);
         for error in tried.errors {
-            if is_fatal(&error) || kept.failures.len() + 1 >= self.max_errors {
+            if is_fatal(&error) || kept.failures.len() >= self.max_errors {
                 return Err(error.with_index(index));
             }
             kept.failures.push(error.with_index(index));
@@ -324,6 +322,12 @@ impl Default for BootstrapFewShot {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// What was found, and why that is not all.
+pub(super) struct Bootstrapped {
+    pub(super) found: Optimized,
+    pub(super) gave_up: Option<Error>,
 }
 
 /// What came of one example.

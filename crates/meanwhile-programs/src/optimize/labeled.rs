@@ -4,6 +4,7 @@ use fastrand::Rng;
 
 use super::sample::sample;
 use super::with_demos;
+use crate::setters::setters;
 use crate::{Example, Module, ProgramState};
 
 /// Gives each predictor examples as demonstrations, as they are. Asks no model.
@@ -31,12 +32,7 @@ impl LabeledFewShot {
         Self { demos, seed: 0, first: false }
     }
 
-    /// Chooses with another seed.
-    #[must_use]
-    pub fn seed(mut self, seed: u64) -> Self {
-        self.seed = seed;
-        self
-    }
+    setters!(seed);
 
     /// Takes the first examples instead of choosing.
     #[must_use]

@@ -4,6 +4,7 @@
 
 mod bootstrap;
 mod gepa;
+mod journal;
 mod labeled;
 mod nearest;
 mod random_search;
@@ -70,6 +71,9 @@ pub enum StopReason {
     Score,
     /// The model that reflects failed several times in a row; this is its last error.
     Reflection(Error),
+    /// A run failed with an error that all others would have failed with too (a refused key, no credit, no
+    /// such model). What was found until then is there.
+    Failed(Error),
 }
 
 impl Candidate {
@@ -113,7 +117,7 @@ fn with_demos<P: Module + ?Sized>(
     state
 }
 
-/// Lays a state over a program, without the demonstrations that are `example` itself: a model that is
+/// Lays a state over a program, without the demonstrations with the inputs of `example`: a model that is
 /// shown the answer teaches nothing.
 fn overlay_without<P: Module + ?Sized>(
     program: &P,
@@ -121,9 +125,14 @@ fn overlay_without<P: Module + ?Sized>(
     example: &Example,
 ) -> Result<Overlay> {
     let mut state = state.clone();
+    let inputs = example.inputs();
+    let is_it = |demo: &Demo| match inputs.is_empty() {
+        true => &demo.fields == example.fields(),
+        false => inputs.iter().all(|(name, value)| demo.fields.value(name) == Some(value)),
+    };
     for (_, predictor) in &mut state.predictors {
         if let Some(demos) = &mut predictor.demos {
-            demos.retain(|demo| &demo.fields != example.fields());
+            demos.retain(|demo| !is_it(demo));
         }
     }
     state.overlay(program)

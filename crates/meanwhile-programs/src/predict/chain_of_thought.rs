@@ -18,9 +18,9 @@ const REASONING: &str = "reasoning";
 
 /// A signature with the output `reasoning` in front of its own.
 #[derive(Debug)]
-pub struct Reasoning<S>(PhantomData<fn() -> S>);
+pub struct WithReasoning<S>(PhantomData<fn() -> S>);
 
-impl<S: Signature> Signature for Reasoning<S> {
+impl<S: Signature> Signature for WithReasoning<S> {
     type Input = S::Input;
     type Output = Reasoned<S::Output>;
 
@@ -83,7 +83,7 @@ impl<T> DerefMut for Reasoned<T> {
 /// ```
 pub struct ChainOfThought<S = Dynamic> {
     /// The predictor of the longer signature.
-    pub predict: Predict<Reasoning<S>>,
+    pub predict: Predict<WithReasoning<S>>,
 }
 
 impl ChainOfThought {

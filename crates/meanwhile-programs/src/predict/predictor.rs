@@ -2,8 +2,8 @@
 //! runs: what an optimiser tries comes as an [`Overlay`](crate::Overlay).
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
 
 use meanwhile_core::{Registry, Settings};
 
@@ -26,17 +26,25 @@ impl fmt::Display for PredictorId {
     }
 }
 
-static REGISTRY: OnceLock<Registry> = OnceLock::new();
-
-/// Sets where predictors look up `provider/model` strings. The first one counts; the `meanwhile` facade
-/// sets its own.
-pub fn set_registry(registry: &Registry) {
-    REGISTRY.get_or_init(|| registry.clone());
-}
-
 /// A signature that is asked of a model, over values: the untyped heart of [`Predict`](crate::Predict).
 ///
 /// A clone is another predictor, with an id of its own.
+///
+/// ```
+/// use meanwhile_core::{Model, Scripted, Settings};
+/// use meanwhile_programs::{Dynamic, Predict, Predictor, SignatureSpec, fields};
+/// # futures::executor::block_on(async {
+/// # let model = Model::new(Scripted::new().reply("[[ ## answer ## ]]\nLima"), "any");
+/// let spec: SignatureSpec = "question -> answer".parse()?;
+/// let mut predictor = Predictor::new(spec.with_instructions("Answer in one word."));
+/// predictor.set_settings(Settings::new().model(model).temperature(0.0));
+/// assert_eq!(predictor.settings().params.temperature, Some(0.0));
+///
+/// let ask = Predict::<Dynamic>::from_predictor(predictor);
+/// let out = ask.call(fields! { question: "The capital of Peru?" }).await?;
+/// assert_eq!(out.text("answer"), Some("Lima"));
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 pub struct Predictor {
     id: PredictorId,
     pub(super) spec: Arc<SignatureSpec>,
@@ -44,6 +52,10 @@ pub struct Predictor {
     pub(super) settings: Settings,
     pub(super) adapter: Option<Arc<dyn Adapter>>,
     pub(super) registry: Option<Registry>,
+    /// What is added to the instructions of each call, those of an overlay included.
+    pub(crate) appendix: Option<Arc<str>>,
+    /// An output whose choices are shown, and which is read as whatever text was written.
+    pub(crate) open_choice: Option<&'static str>,
     pub(super) overlay_required: Arc<AtomicUsize>,
 }
 
@@ -58,6 +70,8 @@ impl Predictor {
             settings: Settings::new(),
             adapter: None,
             registry: None,
+            appendix: None,
+            open_choice: None,
             overlay_required: Arc::default(),
         }
     }
@@ -118,7 +132,8 @@ impl Predictor {
         self.adapter = Some(adapter);
     }
 
-    /// Sets where `provider/model` strings are looked up, instead of in the registry of the process.
+    /// Sets where `provider/model` strings are looked up, instead of in
+    /// [the registry of the process](Registry::global).
     pub fn set_registry(&mut self, registry: Registry) {
         self.registry = Some(registry);
     }
@@ -132,8 +147,7 @@ impl Predictor {
     }
 
     pub(crate) fn lookup(&self) -> Registry {
-        let known = self.registry.as_ref().or_else(|| REGISTRY.get());
-        known.cloned().unwrap_or_default()
+        self.registry.clone().unwrap_or_else(Registry::global)
     }
 }
 
@@ -156,6 +170,8 @@ impl Clone for Predictor {
             settings: self.settings.clone(),
             adapter: self.adapter.clone(),
             registry: self.registry.clone(),
+            appendix: self.appendix.clone(),
+            open_choice: self.open_choice,
             overlay_required: Arc::default(),
         }
     }

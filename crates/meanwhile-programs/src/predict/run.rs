@@ -8,16 +8,13 @@ use meanwhile_core::{
     Attempt, Call, Error, ErrorKind, FinishReason, Host, OutputFormat, Prompt, Registry, Response,
     Result, Scope, Settings, Usage, chain,
 };
-use serde_json::Value;
 
-use super::Predictor;
 use super::shape::Shape;
+use super::{Predictor, inputs};
 use crate::adapter::default_adapter;
-use crate::fields::kind_of;
 use crate::trace::Recorder;
 use crate::{
-    Adapter, Demo, FieldSpec, FieldType, Fields, Overlay, Parsed, Prediction, PredictorCall,
-    SignatureSpec,
+    Adapter, Demo, FieldType, Fields, Overlay, Parsed, Prediction, PredictorCall, SignatureSpec,
 };
 
 impl Predictor {
@@ -43,13 +40,27 @@ impl Predictor {
     ///
     /// As [`predict`](Self::predict).
     pub async fn predict_with(&self, inputs: Fields, settings: Settings) -> Result<Prediction> {
+        let mut spent = Spent::default();
+        let Answer { parsed, response } =
+            self.ask(inputs, settings, &mut spent, &mut |_| Ok(())).await?;
+        Ok(spent.prediction(parsed, response))
+    }
+
+    /// Asks the model, and says what that took whatever comes of it. An answer whose outputs `check`
+    /// refuses is one that cannot be read.
+    pub(crate) async fn ask(
+        &self,
+        inputs: Fields,
+        settings: Settings,
+        spent: &mut Spent,
+        check: &mut Check<'_>,
+    ) -> Result<Answer> {
         let host = Scope::current().host();
         let recorder = Recorder::current(&host);
         let given = recorder.as_ref().map(|_| inputs.clone());
         let plan = self.plan(inputs, settings, &host)?;
         let spec = plan.spec.clone();
-        let mut spent = Spent::default();
-        let outcome = chain(spec.name.clone(), plan.ask(&mut spent)).await;
+        let outcome = chain(spec.name.clone(), plan.ask(spent, check)).await;
         let outcome = outcome.map_err(|error| spent.charge(error));
         if let (Some(recorder), Some(inputs)) = (recorder, given) {
             recorder.record(PredictorCall {
@@ -64,8 +75,7 @@ impl Predictor {
                 requests: spent.requests,
             });
         }
-        let Answer { parsed, response } = outcome?;
-        Ok(spent.prediction(parsed, response))
+        outcome
     }
 
     /// Writes the messages that a call would send.
@@ -84,7 +94,8 @@ impl Predictor {
         if overlay.is_none() && self.overlay_required.load(Ordering::Acquire) > 0 {
             let message = format!(
                 "the predictor `{}` is being optimised and was called outside of any candidate; carry \
-                 the scope into spawned tasks with `Scope::current().run(..)`",
+                 the scope into spawned tasks with `Scope::current().run(..)`, or call a clone of the \
+                 program",
                 self.name()
             );
             return Err(Error::new(ErrorKind::Config, message));
@@ -98,16 +109,41 @@ impl Predictor {
         };
         let settings = upper.or(self.settings.clone());
         let adapter = self.adapter.clone().unwrap_or_else(|| default_adapter(host));
-        let (inputs, history) = check_inputs(&spec, inputs)?;
+        let spec = match &self.appendix {
+            Some(more) => Arc::new(SignatureSpec::clone(&spec).append_instructions(more)),
+            None => spec,
+        };
+        let reading = match self.open_choice {
+            Some(name) => Arc::new(read_as_text(SignatureSpec::clone(&spec), name)),
+            None => spec.clone(),
+        };
+        let (inputs, history) = inputs::check(&spec, inputs)?;
         let registry = self.lookup();
-        Ok(Plan { spec, demos, settings, adapter, history, inputs, registry })
+        Ok(Plan { spec, reading, demos, settings, adapter, history, inputs, registry })
     }
 }
+
+/// The signature by which the answer is read, with one output as it is written.
+fn read_as_text(mut spec: SignatureSpec, name: &str) -> SignatureSpec {
+    if let Some(field) = spec.outputs.iter_mut().find(|field| field.name == name) {
+        field.ty = FieldType::String;
+    }
+    spec
+}
+
+/// What looks at outputs that were read, as far as their types do not say what must hold.
+pub(crate) type Check<'a> = dyn FnMut(&Fields) -> Result<()> + Send + 'a;
+
+/// The name of a predictor's calls of models, within the chain that has the name of its signature.
+pub(crate) const CALL: &str = "predict";
 
 /// All that one call is made with.
 #[derive(Debug)]
 pub(crate) struct Plan {
+    /// The signature that is asked.
     pub(crate) spec: Arc<SignatureSpec>,
+    /// The signature by which the answer is read: the same, but for a choice that is open.
+    pub(super) reading: Arc<SignatureSpec>,
     pub(crate) demos: Arc<[Demo]>,
     pub(crate) settings: Settings,
     pub(super) adapter: Arc<dyn Adapter>,
@@ -118,16 +154,16 @@ pub(crate) struct Plan {
 
 /// The answer that counts, and what was read from it.
 #[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) parsed: Parsed,
+pub(crate) struct Answer {
+    pub(crate) parsed: Parsed,
     pub(super) response: Response,
 }
 
 /// What a call has taken so far.
 #[derive(Debug, Default)]
-pub(super) struct Spent {
-    pub(super) usage: Usage,
-    pub(super) requests: u32,
+pub(crate) struct Spent {
+    pub(crate) usage: Usage,
+    pub(crate) requests: u32,
     pub(super) failed: Vec<Attempt>,
 }
 
@@ -179,16 +215,16 @@ impl Spent {
 
 impl Plan {
     /// Asks, reads, and asks once more in another form where that is of use.
-    async fn ask(self, spent: &mut Spent) -> Result<Answer> {
+    async fn ask(self, spent: &mut Spent, check: &mut Check<'_>) -> Result<Answer> {
         let started = Instant::now();
-        let error = match self.once(None, spent).await {
+        let error = match self.once(None, spent, check).await {
             Ok(answer) => return Ok(answer),
             Err(error) => error,
         };
         let Some(again) = self.fallback_for(&error) else { return Err(error) };
         let attempt = Attempt::new(&error, error.model().unwrap_or_default(), started.elapsed());
         spent.failed.push(attempt.clone());
-        again.once(Some(attempt), spent).await
+        again.once(Some(attempt), spent, check).await
     }
 
     /// The same plan with the other adapter, where an error is one of reading.
@@ -197,6 +233,7 @@ impl Plan {
         Some(Self {
             adapter,
             spec: self.spec.clone(),
+            reading: self.reading.clone(),
             demos: self.demos.clone(),
             settings: self.settings.clone(),
             history: self.history.clone(),
@@ -205,7 +242,12 @@ impl Plan {
         })
     }
 
-    async fn once(&self, failed: Option<Attempt>, spent: &mut Spent) -> Result<Answer> {
+    async fn once(
+        &self,
+        failed: Option<Attempt>,
+        spent: &mut Spent,
+        check: &mut Check<'_>,
+    ) -> Result<Answer> {
         let response = match self.call(failed)?.await {
             Ok(response) => response,
             Err(error) => {
@@ -215,7 +257,7 @@ impl Plan {
         };
         spent.add(&response);
         let text = response.text();
-        self.read(response, text, spent).await
+        self.read(response, text, spent, check).await
     }
 
     /// Reads the outputs of a whole answer, through a second model where the adapter has one.
@@ -224,11 +266,13 @@ impl Plan {
         response: Response,
         text: String,
         spent: &mut Spent,
+        check: &mut Check<'_>,
     ) -> Result<Answer> {
-        if let Some(extraction) = self.adapter.extraction(&self.spec) {
+        if let Some(extraction) = self.adapter.extraction(&self.reading) {
             usable(&response)?;
             let inputs = extraction_inputs(&extraction.spec, text);
             let second = Self {
+                reading: extraction.spec.clone(),
                 spec: extraction.spec,
                 demos: Arc::default(),
                 settings: extraction.settings.or(self.settings.clone()),
@@ -237,9 +281,11 @@ impl Plan {
                 inputs,
                 registry: self.registry.clone(),
             };
-            return Box::pin(second.ask(spent)).await;
+            return Box::pin(second.ask(spent, check)).await;
         }
-        match self.adapter.parse(&self.spec, &text) {
+        let parsed = self.adapter.parse(&self.reading, &text);
+        let checked = parsed.and_then(|parsed| check(&parsed.fields).map(|()| parsed));
+        match checked {
             Ok(parsed) => Ok(Answer { parsed, response }),
             Err(error) => Err(unreadable(error, response)),
         }
@@ -251,6 +297,15 @@ impl Plan {
             let message = "the signature has no outputs; make the predictor of one that has";
             return Err(Error::new(ErrorKind::Config, message));
         }
+        if let Some(twice) =
+            self.spec.outputs.iter().find(|out| self.spec.input(&out.name).is_some())
+        {
+            let message = format!(
+                "`{}` is an input and an output of the signature `{}`; give the input another name",
+                twice.name, self.spec.name
+            );
+            return Err(Error::new(ErrorKind::Config, message));
+        }
         let mut prompt =
             self.adapter.prompt(&self.spec, &self.demos, &self.history, &self.inputs)?;
         let format = self.adapter.output_format(&self.spec);
@@ -259,7 +314,7 @@ impl Plan {
             // Outside of the layers of the predictor, so that these see what is asked for.
             prompt.settings.layers.push(Arc::new(Shape::new(format, failed)));
         }
-        Ok(Call::new("predict", &self.registry, Ok(prompt)))
+        Ok(Call::new(CALL, &self.registry, Ok(prompt)))
     }
 }
 
@@ -304,79 +359,6 @@ fn attach(error: Error, response: Response) -> Error {
     error
         .with_provider(response.provider.clone())
         .with_model(response.model.clone())
-        .with_operation("predict")
+        .with_operation(CALL)
         .with_partial(response)
-}
-
-/// Looks at the inputs before anything is sent; takes the conversation so far out of them.
-fn check_inputs(spec: &SignatureSpec, mut inputs: Fields) -> Result<(Fields, Vec<Fields>)> {
-    let mut faults = Vec::new();
-    for name in inputs.names() {
-        if spec.input(name).is_none() {
-            faults.push(format!("`{name}` is not an input"));
-        }
-    }
-    let mut history = Vec::new();
-    for field in &spec.inputs {
-        if field.ty == FieldType::History {
-            match inputs.remove(&field.name).map(exchanges).transpose() {
-                Ok(found) => history = found.unwrap_or_default(),
-                Err(fault) => faults.push(format!("`{}` {fault}", field.name)),
-            }
-            continue;
-        }
-        match inputs.value(&field.name) {
-            Some(value) => faults.extend(fault_of(field, value)),
-            None => match field.fallback() {
-                Some(value) => drop(inputs.insert(field.name.clone(), value)),
-                None => faults.push(format!("`{}` is missing", field.name)),
-            },
-        }
-    }
-    if faults.is_empty() {
-        return Ok((inputs, history));
-    }
-    let known: Vec<String> = spec.inputs.iter().map(|field| format!("`{}`", field.name)).collect();
-    let message =
-        format!("the inputs of `{}` are {}: {}", spec.name, known.join(", "), faults.join("; "));
-    Err(Error::new(ErrorKind::Prompt, message))
-}
-
-fn exchanges(value: Value) -> Result<Vec<Fields>, &'static str> {
-    let wrong = "is no conversation: give a list of records, one for each exchange";
-    let messages = match value {
-        Value::Null => return Ok(Vec::new()),
-        Value::Array(messages) => messages,
-        // As it is written by DSPy.
-        Value::Object(mut history) => match history.remove("messages") {
-            Some(Value::Array(messages)) => messages,
-            _ => return Err(wrong),
-        },
-        _ => return Err(wrong),
-    };
-    let fields = messages.into_iter().map(|message| match message {
-        Value::Object(map) => Ok(Fields::from(map)),
-        _ => Err(wrong),
-    });
-    fields.collect()
-}
-
-/// Says why a value cannot be that of a field, as far as a mistake is likely.
-fn fault_of(field: &FieldSpec, value: &Value) -> Option<String> {
-    let wanted = match (&field.ty, value) {
-        (FieldType::String, Value::Object(_)) => {
-            "text; give the field of the record that is meant, not the whole record"
-        }
-        (FieldType::String, Value::Null) => "text",
-        (
-            FieldType::Integer | FieldType::Float,
-            Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_),
-        ) => "a number",
-        (
-            FieldType::List(_),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_),
-        ) => "a list",
-        _ => return None,
-    };
-    Some(format!("`{}` is {}, and is to be {wanted}", field.name, kind_of(value)))
 }

@@ -2,20 +2,22 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
 use futures_core::Stream;
 use futures_util::StreamExt as _;
 use meanwhile_core::{
-    Attempt, Error, ErrorKind, Event, Response, ResponseStream, Result, Scope, Settings,
+    Attempt, Error, ErrorKind, Event, Response, ResponseStream, Result, Scope, Settings, chain,
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::Predictor;
-use super::run::{Plan, Spent, unreadable};
+use super::run::{Answer, Plan, Spent, unreadable};
 use crate::trace::Recorder;
 use crate::{FieldChange, FieldReader, Fields, Parsed, Prediction, PredictorCall};
 
@@ -150,147 +152,176 @@ impl Predictor {
             };
             (recorder, call)
         });
+        let name = plan.spec.name.clone();
+        let told: Told<T> = Arc::default();
         let running = Running {
             plan,
-            scope,
             spent: Spent::default(),
             started: Instant::now(),
             failed: None,
             step: Step::Call,
-            events: VecDeque::new(),
+            told: told.clone(),
             record,
         };
-        PredictionStream(Box::pin(futures_util::stream::unfold(running, Running::next)))
+        let mut run = Some(Box::pin(scope.run(chain(name, running.run()))));
+        PredictionStream(Box::pin(futures_util::stream::poll_fn(move |cx| {
+            loop {
+                if let Some(event) = lock(&told).pop_front() {
+                    return Poll::Ready(Some(event));
+                }
+                let Some(running) = &mut run else { return Poll::Ready(None) };
+                match running.as_mut().poll(cx) {
+                    // It waits for its events to be taken, or for the model.
+                    Poll::Pending if lock(&told).is_empty() => return Poll::Pending,
+                    Poll::Pending => {}
+                    Poll::Ready(outcome) => {
+                        run = None;
+                        let last = outcome.map(|done| PredictionEvent::Done(Box::new(done)));
+                        lock(&told).push_back(last);
+                    }
+                }
+            }
+        })))
     }
+}
+
+/// The events that nobody has taken yet.
+type Told<T> = Arc<Mutex<VecDeque<Result<PredictionEvent<T>>>>>;
+
+fn lock<T>(told: &Told<T>) -> MutexGuard<'_, VecDeque<Result<PredictionEvent<T>>>> {
+    told.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 struct Running<T> {
     plan: Plan,
-    scope: Scope,
     spent: Spent,
     started: Instant,
     failed: Option<Attempt>,
     step: Step,
-    events: VecDeque<Result<PredictionEvent<T>>>,
-    record: Option<(std::sync::Arc<Recorder>, PredictorCall)>,
+    told: Told<T>,
+    record: Option<(Arc<Recorder>, PredictorCall)>,
 }
 
 enum Step {
     Call,
     Read(Box<ResponseStream<Response>>, Box<dyn FieldReader>),
-    End,
 }
 
 impl<T: DeserializeOwned + Send + 'static> Running<T> {
-    async fn next(mut self) -> Option<(Result<PredictionEvent<T>>, Self)> {
-        loop {
-            if let Some(event) = self.events.pop_front() {
-                return Some((event, self));
+    /// Makes the prediction, one step each time that all events were taken.
+    async fn run(mut self) -> Result<Prediction<T>> {
+        self.started = Instant::now();
+        let outcome = loop {
+            match self.advance().await {
+                Ok(None) => self.taken().await,
+                Ok(Some(done)) => break Ok(done),
+                Err(error) => break Err(error),
             }
-            if matches!(self.step, Step::End) {
-                return None;
-            }
-            let scope = self.scope.clone();
-            scope.run(self.advance()).await;
-        }
+        };
+        self.end(outcome)
     }
 
-    /// Takes one step, which adds events or changes what is next.
-    async fn advance(&mut self) {
+    /// Waits until the events are taken: whoever takes the last one asks for more.
+    fn taken(&self) -> impl Future<Output = ()> + use<T> {
+        let told = self.told.clone();
+        poll_fn(move |_| if lock(&told).is_empty() { Poll::Ready(()) } else { Poll::Pending })
+    }
+
+    /// Takes one step, which adds events or changes what is next; `Some` is the end.
+    async fn advance(&mut self) -> Result<Option<(Parsed, Response, T)>> {
         match &mut self.step {
-            Step::Call => {
-                let call = match self.plan.call(self.failed.take()) {
-                    Ok(call) => call,
-                    Err(error) => return self.end(Err(error)),
-                };
-                match call.stream().await {
-                    Ok(stream) => {
-                        let reader = self.plan.adapter.reader(&self.plan.spec);
-                        self.step = Step::Read(Box::new(stream), reader);
-                    }
-                    Err(error) => {
-                        self.spent.add_failed(&error);
-                        self.end(Err(error));
-                    }
+            Step::Call => match self.plan.call(self.failed.take())?.stream().await {
+                Ok(stream) => {
+                    let reader = self.plan.adapter.reader(&self.plan.reading);
+                    self.step = Step::Read(Box::new(stream), reader);
+                    Ok(None)
                 }
-            }
+                Err(error) => {
+                    self.spent.add_failed(&error);
+                    Err(error)
+                }
+            },
             Step::Read(stream, reader) => match stream.next().await {
                 Some(Ok(Event::TextDelta { text, .. })) => {
                     // Prose that a second model reads is not the value of any field.
-                    reader.push(&text, &mut |change| self.events.extend(told(change)));
+                    let mut told = lock(&self.told);
+                    reader.push(&text, &mut |change| told.push_back(Ok(event(change))));
+                    Ok(None)
                 }
-                Some(Ok(_)) => {}
+                Some(Ok(_)) => Ok(None),
                 Some(Err(error)) => {
                     self.spent.add_failed(&error);
-                    self.end(Err(error));
+                    Err(error)
                 }
                 None => self.finish().await,
             },
-            Step::End => {}
         }
     }
 
     /// Reads the outputs of the answer that has ended.
-    async fn finish(&mut self) {
-        let Step::Read(stream, reader) = std::mem::replace(&mut self.step, Step::End) else {
-            return;
+    async fn finish(&mut self) -> Result<Option<(Parsed, Response, T)>> {
+        let Step::Read(stream, reader) = std::mem::replace(&mut self.step, Step::Call) else {
+            return Ok(None);
         };
-        let response = match stream.response().await {
-            Ok(response) => response,
-            Err(error) => return self.end(Err(error)),
-        };
+        let response = stream.response().await?;
         self.spent.add(&response);
-        let outcome = if self.plan.adapter.extraction(&self.plan.spec).is_some() {
+        let read = if self.plan.adapter.extraction(&self.plan.reading).is_some() {
             let text = response.text();
-            let read = self.plan.read(response, text, &mut self.spent).await;
-            read.map(|answer| (answer.parsed, answer.response))
+            let mut fitted = None;
+            let mut check = |fields: &Fields| {
+                fitted = Some(fields.as_typed::<T>()?);
+                Ok(())
+            };
+            let read = self.plan.read(response, text, &mut self.spent, &mut check).await;
+            read.and_then(|Answer { parsed, response }| {
+                let value = fitted.map_or_else(|| parsed.fields.as_typed(), Ok)?;
+                Ok((parsed, response, value))
+            })
         } else {
-            match reader.finish(&mut |change| self.events.extend(told(change))) {
-                Ok(parsed) => Ok((parsed, response)),
+            let parsed = {
+                let mut told = lock(&self.told);
+                reader.finish(&mut |change| told.push_back(Ok(event(change))))
+            };
+            match parsed.and_then(|parsed| Ok((parsed.fields.as_typed()?, parsed))) {
+                Ok((value, parsed)) => Ok((parsed, response, value)),
                 Err(error) => Err(unreadable(error, response)),
             }
         };
-        match outcome {
-            Ok(read) => self.end(Ok(read)),
-            Err(error) => {
-                match self.plan.fallback_for(&error).filter(|_| self.spent.failed.is_empty()) {
-                    Some(plan) => {
-                        let model = error.model().unwrap_or_default();
-                        let attempt = Attempt::new(&error, model, self.started.elapsed());
-                        self.spent.failed.push(attempt.clone());
-                        self.failed = Some(attempt.clone());
-                        self.plan = plan;
-                        self.step = Step::Call;
-                        self.events.push_back(Ok(PredictionEvent::Again(Box::new(attempt))));
-                    }
-                    None => self.end(Err(error)),
-                }
-            }
-        }
+        let error = match read {
+            Ok(done) => return Ok(Some(done)),
+            Err(error) => error,
+        };
+        let again = self.plan.fallback_for(&error).filter(|_| self.spent.failed.is_empty());
+        let Some(plan) = again else { return Err(error) };
+        let model = error.model().unwrap_or_default();
+        let attempt = Attempt::new(&error, model, self.started.elapsed());
+        self.spent.failed.push(attempt.clone());
+        self.failed = Some(attempt.clone());
+        self.plan = plan;
+        lock(&self.told).push_back(Ok(PredictionEvent::Again(Box::new(attempt))));
+        Ok(None)
     }
 
-    fn end(&mut self, outcome: Result<(Parsed, Response)>) {
-        self.step = Step::End;
-        let spent = std::mem::take(&mut self.spent);
+    fn end(self, outcome: Result<(Parsed, Response, T)>) -> Result<Prediction<T>> {
+        let Self { spent, record, .. } = self;
         let (usage, requests) = (spent.usage.clone(), spent.requests);
         let outcome = match outcome {
-            Ok((parsed, response)) => Ok(spent.prediction(parsed, response)),
+            Ok((parsed, response, value)) => Ok((spent.prediction(parsed, response), value)),
             Err(error) => Err(spent.charge(error)),
         };
-        if let Some((recorder, call)) = self.record.take() {
+        if let Some((recorder, call)) = record {
             let outcome = match &outcome {
-                Ok(prediction) => Ok(prediction.value.clone()),
+                Ok((prediction, _)) => Ok(prediction.value.clone()),
                 Err(error) => Err(error.clone()),
             };
             recorder.record(PredictorCall { outcome, usage, requests, ..call });
         }
-        let event = outcome.and_then(Prediction::typed);
-        self.events.push_back(event.map(|done| PredictionEvent::Done(Box::new(done))));
+        outcome.map(|(prediction, value)| prediction.map(|_| value))
     }
 }
 
-fn told<T>(change: FieldChange<'_>) -> Option<Result<PredictionEvent<T>>> {
-    Some(Ok(match change {
+fn event<T>(change: FieldChange<'_>) -> PredictionEvent<T> {
+    match change {
         FieldChange::Text { name, delta } => {
             PredictionEvent::Text { name: name.into(), delta: delta.into(), last: false }
         }
@@ -300,5 +331,5 @@ fn told<T>(change: FieldChange<'_>) -> Option<Result<PredictionEvent<T>>> {
         FieldChange::Completed { name, value } => {
             PredictionEvent::Value { name: name.into(), value: value.clone() }
         }
-    }))
+    }
 }

@@ -1,11 +1,14 @@
 //! [`Predict`]: a predictor whose inputs and outputs are types.
 
+use std::any::TypeId;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
 use meanwhile_core::{ModelRef, Registry, Result, Settings};
+use serde::de::DeserializeOwned;
 
+use super::run::{Answer, Spent};
 use crate::{
     Adapter, Demo, Dynamic, Fields, Prediction, PredictionStream, Predictor, Signature,
     SignatureSpec,
@@ -112,8 +115,8 @@ impl<S: Signature> Predict<S> {
     ///
     /// # Errors
     ///
-    /// As [`Predictor::predict`], and [`ErrorKind::Output`](meanwhile_core::ErrorKind::Output) when the
-    /// outputs do not fit the output type.
+    /// As [`Predictor::predict`]. Outputs that do not fit the output type are an answer that cannot be
+    /// read, as those are that do not fit the signature.
     pub fn call(
         &self,
         input: S::Input,
@@ -133,7 +136,7 @@ impl<S: Signature> Predict<S> {
     ) -> impl Future<Output = Result<Prediction<S::Output>>> + Send + use<'_, S> {
         let fields = Fields::of(&input);
         drop(input);
-        async move { self.predictor.predict_with(fields?, settings).await?.typed() }
+        async move { self.predictor.predict_as(fields?, settings).await }
     }
 
     /// Asks the model, and returns its answer field by field as it is written.
@@ -145,6 +148,33 @@ impl<S: Signature> Predict<S> {
         match Fields::of(&input) {
             Ok(fields) => self.predictor.stream(fields),
             Err(error) => PredictionStream::failed(error),
+        }
+    }
+}
+
+impl Predictor {
+    /// Asks the model for outputs that fit `T`: those that do not are asked for again, as those are that
+    /// do not fit the signature.
+    async fn predict_as<T: DeserializeOwned + Send + 'static>(
+        &self,
+        inputs: Fields,
+        settings: Settings,
+    ) -> Result<Prediction<T>> {
+        if TypeId::of::<T>() == TypeId::of::<Fields>() {
+            // Which all outputs fit.
+            return self.predict_with(inputs, settings).await?.typed();
+        }
+        let (mut spent, mut fitted) = (Spent::default(), None);
+        let mut check = |fields: &Fields| {
+            fitted = Some(fields.as_typed::<T>()?);
+            Ok(())
+        };
+        let Answer { parsed, response } =
+            self.ask(inputs, settings, &mut spent, &mut check).await?;
+        let prediction = spent.prediction(parsed, response);
+        match fitted {
+            Some(value) => Ok(prediction.map(|_| value)),
+            None => prediction.typed(),
         }
     }
 }

@@ -3,6 +3,7 @@
 use meanwhile_core::Toolbox;
 use serde_json::Value;
 
+use crate::adapter::python_repr;
 use crate::{FieldSpec, FieldType, SignatureSpec};
 
 use super::submit::SUBMIT;
@@ -34,30 +35,17 @@ pub(super) fn native(spec: &SignatureSpec) -> SignatureSpec {
     ))
 }
 
-/// One turn of an agent that speaks of tools in text, several calls a turn.
-pub(super) fn text(spec: &SignatureSpec, tools: &Toolbox) -> SignatureSpec {
+/// One turn of an agent that speaks of tools in text, several calls a turn. Which tools there are is said
+/// [beside](tool_list): they are the program's, and not what is taught.
+pub(super) fn text(spec: &SignatureSpec) -> SignatureSpec {
     let (inputs, outputs) = (names(&spec.inputs), names(&spec.outputs));
-    let mut instructions = format!(
+    let instructions = format!(
         "You are an agent. Use the tools to find out from {inputs} what {outputs} should be. In each turn \
          you see in `{TRAJECTORY}` what you have done so far; say in `{THOUGHT}` what is still to be done, \
          and call tools in `{CALLS}`: a list of objects with `name` and `args`. Call several tools at once \
          where none needs what another one finds. When you know everything, call `{SUBMIT}` with \
-         {outputs}.\n\nThe tools, each with the JSON Schema of its `args`:"
+         {outputs}."
     );
-    for tool in tools.specs() {
-        let description = tool.description.replace('\n', " ");
-        instructions.push_str(&format!(
-            "\n- {}: {description} {}",
-            tool.name,
-            tool.parameters.as_value()
-        ));
-    }
-    let outputs: Vec<String> =
-        spec.outputs.iter().map(|field| format!("`{}` ({})", field.name, field.ty)).collect();
-    instructions.push_str(&format!(
-        "\n- {SUBMIT}: Submits the final outputs and ends the task. Its arguments are {}.",
-        outputs.join(", ")
-    ));
     let call = serde_json::json!({
         "type": "object",
         "properties": {
@@ -68,6 +56,23 @@ pub(super) fn text(spec: &SignatureSpec, tools: &Toolbox) -> SignatureSpec {
     });
     let call = FieldType::Record { name: "tool call".into(), schema: call.into() };
     turn(spec, instructions).append_output(FieldSpec::new(CALLS, FieldType::List(Box::new(call))))
+}
+
+/// The tools of an agent that speaks of them in text, for the end of its instructions.
+pub(super) fn tool_list(spec: &SignatureSpec, tools: &Toolbox) -> String {
+    let mut list = "The tools, each with the JSON Schema of its `args`:".to_owned();
+    for tool in tools.specs() {
+        let description = tool.description.replace('\n', " ");
+        let schema = tool.parameters.as_value();
+        list.push_str(&format!("\n- {}: {description} {schema}", tool.name));
+    }
+    let outputs: Vec<String> =
+        spec.outputs.iter().map(|field| format!("`{}` ({})", field.name, field.ty)).collect();
+    list.push_str(&format!(
+        "\n- {SUBMIT}: Submits the final outputs and ends the task. Its arguments are {}.",
+        outputs.join(", ")
+    ));
+    list
 }
 
 /// One turn of an agent, as DSPy's `ReAct` asks for it up to 3.4 (source: `dspy/predict/react.py`).
@@ -88,7 +93,7 @@ pub(super) fn dspy(spec: &SignatureSpec, tools: &Toolbox) -> SignatureSpec {
     let mut choices: Vec<Value> = Vec::new();
     for (index, tool) in tools.specs().enumerate() {
         let parameters = tool.parameters.as_value();
-        let arguments = parameters.get("properties").map_or_else(|| "{}".to_owned(), python);
+        let arguments = parameters.get("properties").map_or_else(|| "{}".to_owned(), python_repr);
         let description = tool.description.replace('\n', "  ");
         lines.push(format!(
             "({}) {}, whose description is <desc>{description}</desc>. It takes arguments {arguments}.",
@@ -130,29 +135,4 @@ fn turn(spec: &SignatureSpec, instructions: String) -> SignatureSpec {
 /// What reads the outputs out of what was done.
 pub(super) fn extraction(spec: &SignatureSpec) -> SignatureSpec {
     spec.clone().append_input(FieldSpec::text(TRAJECTORY))
-}
-
-/// JSON as Python shows it.
-fn python(value: &Value) -> String {
-    match value {
-        Value::Array(items) => {
-            let items: Vec<String> = items.iter().map(python).collect();
-            format!("[{}]", items.join(", "))
-        }
-        Value::Object(entries) => {
-            let entries: Vec<String> = entries
-                .iter()
-                .map(|(key, value)| format!("{}: {}", python(&key.as_str().into()), python(value)))
-                .collect();
-            format!("{{{}}}", entries.join(", "))
-        }
-        Value::Bool(true) => "True".into(),
-        Value::Bool(false) => "False".into(),
-        Value::Null => "None".into(),
-        Value::String(text) if text.contains('\'') && !text.contains('"') => format!("\"{text}\""),
-        Value::String(text) => {
-            format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'").replace('\n', "\\n"))
-        }
-        Value::Number(number) => number.to_string(),
-    }
 }

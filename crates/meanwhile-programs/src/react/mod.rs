@@ -10,17 +10,39 @@ mod transcript;
 use std::fmt;
 use std::marker::PhantomData;
 
-use meanwhile_core::{ModelRef, Result, RunState, Scope, Settings, ToolSet, Toolbox};
+use meanwhile_core::{
+    Error, ErrorKind, ModelRef, Result, RunState, Scope, Settings, ToolSet, Toolbox,
+};
 
 use crate::module::{visit_part, visit_part_mut};
 use crate::{
     ChainOfThought, Dynamic, Fields, Forward, Module, Overlay, Predictor, Signature, SignatureSpec,
 };
 
-pub use output::{ForcedBy, ReActOutput, Stop};
+use submit::SUBMIT;
+
+pub use output::{ForcedBy, ReActOutput, ReActStop};
 pub use transcript::{ToolStep, Transcript, Turn as ReActTurn};
 
+/// The name of an agent's calls of models, within the chain that has the name of its signature.
+pub(crate) const CALL: &str = "react";
+
 /// How an agent and its model speak of tools.
+///
+/// ```
+/// use meanwhile_core::{Model, Scripted};
+/// use meanwhile_programs::{Protocol, ReAct, fields};
+/// # futures::executor::block_on(async {
+/// let scripted = Scripted::new().tool_call("1", "submit", r#"{"answer": "Lima"}"#);
+/// let agent = ReAct::parse("question -> answer")?
+///     .protocol(Protocol::Native)
+///     .model(Model::new(scripted.clone(), "any"));
+/// let run = agent.call(fields! { question: "The capital of Peru?" }).await?;
+/// assert_eq!(run.text("answer"), Some("Lima"));
+/// // The provider was given the tools as such.
+/// assert_eq!(scripted.requests()[0].tools[0].name, "submit");
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Protocol {
@@ -31,7 +53,8 @@ pub enum Protocol {
     /// own.
     Text,
     /// In text, one call a turn, in the words of DSPy's `ReAct` up to 3.4, whose saved programs it takes
-    /// over.
+    /// over. The tools are named in the instructions, as they are there: a state that is loaded, and what
+    /// an optimiser writes, must name them.
     Dspy,
 }
 
@@ -42,9 +65,12 @@ pub enum Protocol {
 /// the model, outputs that do not fit are too. When the turns are used up, or the model answers without a
 /// call, it is asked once more, for `submit` alone; [`ReActOutput::stop`] says which it was.
 ///
+/// The [limits](meanwhile_core::RunLimits) of its settings hold for the whole run. An error of a run says
+/// what was done until then: [`Transcript::of_error`].
+///
 /// ```
 /// use meanwhile_core::{Model, Scripted, ToolCall};
-/// use meanwhile_programs::{ReAct, Stop, fields};
+/// use meanwhile_programs::{ReAct, ReActStop, fields};
 /// # use async_trait::async_trait;
 /// # use meanwhile_core::{AnyTool, Result, Schema, Tool, ToolContext, ToolOutput, ToolSpec, Toolbox};
 /// # #[derive(Debug)]
@@ -70,7 +96,7 @@ pub enum Protocol {
 /// let run = agent.call(fields! { question: "What is 4*2 + 5*2?" }).await?;
 ///
 /// assert_eq!(run.get::<i64>("sum")?, 18);
-/// assert_eq!(run.stop, Stop::Submitted);
+/// assert_eq!(run.stop, ReActStop::Submitted);
 /// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
 /// ```
 pub struct ReAct<S = Dynamic> {
@@ -81,7 +107,7 @@ pub struct ReAct<S = Dynamic> {
     spec: SignatureSpec,
     tools: Toolbox,
     max_turns: u32,
-    concurrent_tools: Option<usize>,
+    tool_concurrency: Option<usize>,
     protocol: Protocol,
     signature: PhantomData<fn() -> S>,
 }
@@ -120,18 +146,21 @@ impl<S> ReAct<S> {
             spec,
             tools: Toolbox::new(),
             max_turns: 20,
-            concurrent_tools: None,
+            tool_concurrency: None,
             protocol: Protocol::Native,
             signature: PhantomData,
         }
     }
 
-    /// Adds tools. Under the protocols of text this writes the instructions anew: add them before
+    /// Adds tools. Under [`Protocol::Dspy`] this writes the instructions anew: add them before
     /// instructions are changed or a state is loaded.
     #[must_use]
     pub fn tools(mut self, tools: Toolbox) -> Self {
         self.tools = self.tools.with_all(tools);
-        self.written_anew()
+        match self.protocol {
+            Protocol::Dspy => self.written_anew(),
+            Protocol::Native | Protocol::Text => self.listed_anew(),
+        }
     }
 
     /// Adds a tool, or a set of tools, by type.
@@ -156,8 +185,8 @@ impl<S> ReAct<S> {
 
     /// Sets the most tools of one turn that run at the same time; 8 where nothing is set.
     #[must_use]
-    pub fn concurrent_tools(mut self, tools: usize) -> Self {
-        self.concurrent_tools = Some(tools);
+    pub fn tool_concurrency(mut self, tools: usize) -> Self {
+        self.tool_concurrency = Some(tools);
         self
     }
 
@@ -188,15 +217,44 @@ impl<S> ReAct<S> {
     fn written_anew(mut self) -> Self {
         let spec = match self.protocol {
             Protocol::Native => compose::native(&self.spec),
-            Protocol::Text => compose::text(&self.spec, &self.tools),
+            Protocol::Text => compose::text(&self.spec),
             Protocol::Dspy => compose::dspy(&self.spec, &self.tools),
         };
         self.react.set_spec(spec);
+        // A tool that is unknown is told to the model, and no answer that cannot be read.
+        self.react.open_choice = (self.protocol == Protocol::Dspy).then_some(compose::TOOL_NAME);
         self.extract = (self.protocol != Protocol::Native).then(|| {
             let extract = ChainOfThought::of(compose::extraction(&self.spec));
             extract.settings(self.react.settings().clone())
         });
+        self.listed_anew()
+    }
+
+    /// Names the tools beside the instructions, where the model is told of them in text.
+    fn listed_anew(mut self) -> Self {
+        let list = || compose::tool_list(&self.spec, &self.tools).into();
+        self.react.appendix = (self.protocol == Protocol::Text).then(list);
         self
+    }
+
+    /// Whether tools and fields leave the agent the names that it needs itself.
+    fn check_names(&self) -> Result<()> {
+        let taken = |name: &str| self.tools.specs().any(|spec| spec.name == name);
+        let ends = match self.protocol {
+            Protocol::Native | Protocol::Text => SUBMIT,
+            Protocol::Dspy => compose::FINISH,
+        };
+        let message = if taken(ends) {
+            format!("a tool is called `{ends}`, by which the agent ends; give it another name")
+        } else if self.protocol != Protocol::Native
+            && self.spec.field(compose::TRAJECTORY).is_some()
+        {
+            let name = compose::TRAJECTORY;
+            format!("`{name}` is what the agent has done so far; give the field another name")
+        } else {
+            return Ok(());
+        };
+        Err(Error::new(ErrorKind::Config, message))
     }
 }
 
@@ -209,7 +267,9 @@ impl<S: Signature> ReAct<S> {
     /// the inputs do not fit; [`ErrorKind::Output`](meanwhile_core::ErrorKind::Output) when the model
     /// submits nothing that fits, asked for it alone too; what a tool ends the run with.
     /// [`ErrorKind::Paused`](meanwhile_core::ErrorKind::Paused), with the state for
-    /// [`resume`](Self::resume), when a tool call waits for a decision.
+    /// [`resume`](Self::resume), when a tool call waits for a decision;
+    /// [`ErrorKind::Config`](meanwhile_core::ErrorKind::Config) when a tool has the name by which the agent
+    /// ends, or when the cost of a run in text is limited, which is not counted.
     pub async fn call(&self, input: S::Input) -> Result<ReActOutput<S::Output>> {
         self.continue_with(&Transcript::default(), input).await
     }
@@ -218,7 +278,8 @@ impl<S: Signature> ReAct<S> {
     ///
     /// # Errors
     ///
-    /// As [`call`](Self::call).
+    /// As [`call`](Self::call); [`ErrorKind::Config`](meanwhile_core::ErrorKind::Config) when native tool
+    /// calls are to go on from a run in text, which has no conversation.
     pub async fn continue_with(
         &self,
         transcript: &Transcript,
@@ -226,6 +287,7 @@ impl<S: Signature> ReAct<S> {
     ) -> Result<ReActOutput<S::Output>> {
         let fields = Fields::of(&input)?;
         drop(input);
+        self.check_names()?;
         let check = |fields: &Fields| fields.clone().into_typed::<S::Output>().map(drop);
         let output = match self.protocol {
             Protocol::Native => self.run_native(transcript, fields, check).await,
@@ -242,6 +304,7 @@ impl<S: Signature> ReAct<S> {
     /// As [`call`](Self::call); [`ErrorKind::Config`](meanwhile_core::ErrorKind::Config) under the
     /// protocols of text, which have no such state.
     pub async fn resume(&self, state: RunState) -> Result<ReActOutput<S::Output>> {
+        self.check_names()?;
         let check = |fields: &Fields| fields.clone().into_typed::<S::Output>().map(drop);
         self.resume_native(state, check).await?.typed()
     }
@@ -261,7 +324,7 @@ impl<S> Clone for ReAct<S> {
             spec: self.spec.clone(),
             tools: self.tools.clone(),
             max_turns: self.max_turns,
-            concurrent_tools: self.concurrent_tools,
+            tool_concurrency: self.tool_concurrency,
             protocol: self.protocol,
             signature: PhantomData,
         }

@@ -9,11 +9,12 @@ use meanwhile_core::{
 };
 use serde_json::Value;
 
-use super::submit::{Check, SUBMIT, Submit};
-use super::{ForcedBy, ReAct, ReActOutput, Stop, Transcript};
+use super::submit::{Check, SUBMIT, SUBMIT_NOW, Submit};
+use super::{CALL, ForcedBy, ReAct, ReActOutput, ReActStop, Transcript};
+use crate::adapter::media;
 use crate::predict::Plan;
 use crate::trace::Recorder;
-use crate::{FieldType, Fields, PredictorCall, SignatureSpec};
+use crate::{Fields, Overlay, PredictorCall, SignatureSpec};
 
 /// How often a conversation that is too long is made shorter.
 const SHORTENED: usize = 3;
@@ -25,36 +26,43 @@ impl<S> ReAct<S> {
         inputs: Fields,
         check: impl Fn(&Fields) -> Result<()> + Send + Sync + 'static,
     ) -> Result<ReActOutput> {
+        if transcript.messages.is_empty() && !transcript.turns.is_empty() {
+            let message = "the transcript is of a run in text, which native tool calls cannot go on from; \
+                           go on with an agent of the same protocol";
+            return Err(Error::new(ErrorKind::Config, message));
+        }
         let host = Scope::current().host();
         let given = Recorder::current(&host).map(|recorder| (recorder, inputs.clone()));
         let plan = self.react.plan(inputs, Settings::new(), &host)?;
         let prompt = conversation(&plan, transcript)?;
-        let after = transcript.messages.len() + 1;
-        let head = prompt.messages.len().saturating_sub(after);
+        let head = head(&prompt.messages);
         let run = Native::new(self, plan.settings.clone(), Arc::new(check));
         let outcome = chain(plan.spec.name.clone(), run.go_on(prompt, head, None)).await;
         if let Some((recorder, inputs)) = given {
-            let (usage, requests) = match &outcome {
-                Ok(output) => (output.usage.clone(), output.requests),
-                Err(error) => error
-                    .run_state()
-                    .map(|state| (state.usage.clone(), state.turns))
-                    .unwrap_or_default(),
-            };
-            let outcome = match &outcome {
-                Ok(output) => Ok(output.value.clone()),
-                Err(error) => Err(error.clone()),
-            };
-            recorder.record(PredictorCall {
-                predictor: self.react.id(),
-                spec: plan.spec.clone(),
-                inputs,
-                outcome,
-                usage,
-                requests,
-            });
+            recorder.record(self.recorded(plan.spec.clone(), inputs, &outcome));
         }
         outcome
+    }
+
+    /// The run as a call of the predictor.
+    fn recorded(
+        &self,
+        spec: Arc<SignatureSpec>,
+        inputs: Fields,
+        outcome: &Result<ReActOutput>,
+    ) -> PredictorCall {
+        let (usage, requests) = match outcome {
+            Ok(output) => (output.usage.clone(), output.requests),
+            Err(error) => error
+                .run_state()
+                .map(|state| (state.usage.clone(), state.turns))
+                .unwrap_or_default(),
+        };
+        let outcome = match outcome {
+            Ok(output) => Ok(output.value.clone()),
+            Err(error) => Err(error.clone()),
+        };
+        PredictorCall { predictor: self.react.id(), spec, inputs, outcome, usage, requests }
     }
 
     pub(super) async fn resume_native(
@@ -68,10 +76,49 @@ impl<S> ReAct<S> {
             return Err(Error::new(ErrorKind::Config, message));
         }
         let run = Native::new(self, self.run_settings(), Arc::new(check));
-        let head = state.messages.iter().take_while(|one| one.role == Role::System).count();
+        let head = head(&state.messages);
         let prompt = Prompt::new().messages(state.messages.iter().cloned());
-        chain(self.react.name().to_owned(), run.go_on(prompt, head, Some(state))).await
+        let host = Scope::current().host();
+        let recorder = Recorder::current(&host);
+        // The first half of a run that is traced here is a part of the whole, whose tokens are all its.
+        let before = recorder.as_ref().and_then(|recorder| {
+            let is_this = |error: &Error| {
+                error.run_state().is_some_and(|known| known.messages == state.messages)
+            };
+            recorder.take(self.react.id(), &is_this)
+        });
+        let outcome =
+            chain(self.react.name().to_owned(), run.go_on(prompt, head, Some(state))).await;
+        if let Some(recorder) = recorder {
+            let (spec, inputs) = match before {
+                Some(call) => (call.spec, call.inputs),
+                None => {
+                    let overlay = Overlay::current(&host);
+                    let laid = overlay.and_then(|one| one.spec_of(self.react.id()).cloned());
+                    (laid.unwrap_or_else(|| Arc::new(self.react.spec().clone())), Fields::new())
+                }
+            };
+            recorder.record(self.recorded(spec, inputs, &outcome));
+        }
+        outcome
     }
+}
+
+/// How many messages stand in front of what the run says and does: the system's, and the demos.
+pub(super) fn head(messages: &[Message]) -> usize {
+    let system = messages.iter().take_while(|message| message.role == Role::System).count();
+    let exchanges = messages.get(system..).unwrap_or_default().chunks_exact(3);
+    let is_example = |(index, exchange): (usize, &[Message])| {
+        let mut calls = exchange.iter().flat_map(Message::tool_calls);
+        calls.next().is_some_and(|call| call.name == SUBMIT && call.id == example(index))
+    };
+    let examples = exchanges.enumerate().take_while(|one| is_example(*one)).count();
+    system + 3 * examples
+}
+
+/// The id of the call by which a demo is shown.
+fn example(index: usize) -> String {
+    format!("example_{index}")
 }
 
 /// A run with native tool calls.
@@ -96,7 +143,7 @@ impl Native {
         let tools = agent.tools.clone().with(AnyTool::new(submit.clone()));
         // Room for the turn that only submits, and for its tool to run.
         let mut limits = RunLimits::new().turns(agent.max_turns.saturating_add(2));
-        if let Some(tools) = agent.concurrent_tools {
+        if let Some(tools) = agent.tool_concurrency {
             limits = limits.tool_concurrency(tools);
         }
         Self {
@@ -119,6 +166,7 @@ impl Native {
         let mut forced = None;
         let mut state = state;
         loop {
+            let is_first = state.is_none();
             match self.once(&prompt, state.take(), forced).await {
                 Ok((Ended::Submitted, state)) => {
                     let late = state.turns > self.max_turns;
@@ -131,16 +179,16 @@ impl Native {
                     }
                     let mut stopped = stopped;
                     stopped.answered = false;
-                    stopped.messages.push(Message::user(format!(
-                        "Call `{SUBMIT}` now, with the best that you have."
-                    )));
+                    stopped.messages.push(Message::user(SUBMIT_NOW));
                     forced = Some(ForcedBy::NoToolCall);
                     state = Some(stopped);
                 }
                 Err(mut error) => {
                     let too_long = error.kind() == ErrorKind::ContextLength;
-                    let stopped = error.run_state().cloned().filter(|_| too_long);
-                    let Some(mut stopped) = stopped else { return Err(error) };
+                    // Before the first answer there is no state.
+                    let begun = || is_first.then(|| RunState::new(prompt.messages.clone()));
+                    let stopped = too_long.then(|| error.run_state().cloned().or_else(begun));
+                    let Some(mut stopped) = stopped.flatten() else { return Err(error) };
                     if shortened == SHORTENED || !shorten(&mut stopped, head) {
                         drop(error.take_run_state());
                         return Err(error.with_run_state(stopped));
@@ -170,7 +218,7 @@ impl Native {
             Some(_) => self.limits.turns(turns.saturating_add(2)),
             None => self.limits,
         };
-        let mut call = Call::<Response>::new("react", &self.registry, Ok(prompt))
+        let mut call = Call::<Response>::new(CALL, &self.registry, Ok(prompt))
             .tools(self.tools.clone())
             .limits(limits)
             .stop_when(move |state| submit.submitted().is_some() || state.turns > last)
@@ -217,7 +265,7 @@ impl Native {
         let messages = state.messages.into_iter().skip(head).collect();
         Ok(ReActOutput {
             value,
-            stop: forced.map_or(Stop::Submitted, Stop::Forced),
+            stop: forced.map_or(ReActStop::Submitted, ReActStop::Forced),
             transcript: Transcript::of(messages),
             usage: state.usage,
             requests: state.turns,
@@ -240,19 +288,23 @@ fn nothing_submitted(state: RunState) -> Error {
     Error::new(ErrorKind::Output, message).with_partial(partial).with_run_state(state)
 }
 
-/// Leaves out the oldest turn with tools; says whether there was one beside the newest.
+/// Leaves out the oldest turn with tools, and what was asked with the last turn that answered it; says
+/// whether there was one beside the newest, which is of the newest question.
 fn shorten(state: &mut RunState, head: usize) -> bool {
+    let messages = &mut state.messages;
     let calls = |message: &Message| message.tool_calls().next().is_some();
-    let turns: Vec<usize> = state
-        .messages
-        .iter()
-        .enumerate()
-        .skip(head)
-        .filter(|(_, message)| calls(message))
-        .map(|(at, _)| at)
-        .collect();
-    let [oldest, next, ..] = turns.as_slice() else { return false };
-    state.messages.drain(*oldest..*next);
+    let mut turns = messages.iter().enumerate().skip(head).filter(|(_, one)| calls(one));
+    let Some((oldest, _)) = turns.next() else { return false };
+    let is_only = turns.next().is_none();
+    let behind = messages.iter().skip(oldest + 1);
+    let results = behind.take_while(|one| one.role == Role::Tool).count();
+    let end = oldest + 1 + results;
+    let asks = |at: usize| messages.get(at).is_some_and(|one| one.role == Role::User);
+    if is_only && !asks(end) {
+        return false;
+    }
+    let is_answered = oldest > head && asks(oldest - 1) && asks(end);
+    messages.drain(oldest - usize::from(is_answered)..end);
     true
 }
 
@@ -270,7 +322,7 @@ fn conversation(plan: &Plan, transcript: &Transcript) -> Result<Prompt> {
                 inputs.insert(name, value.clone());
             }
         }
-        let call = ToolCall::new(format!("example_{index}"), SUBMIT, outputs.to_string());
+        let call = ToolCall::new(example(index), SUBMIT, outputs.to_string());
         prompt = prompt
             .user(shown(&plan.spec, &inputs)?)
             .assistant(Part::ToolCall(call.clone()))
@@ -294,7 +346,7 @@ fn system(spec: &SignatureSpec) -> String {
 }
 
 /// Inputs as the model sees them: each under its name, media as what they are.
-fn shown(spec: &SignatureSpec, inputs: &Fields) -> Result<Vec<Part>> {
+pub(super) fn shown(spec: &SignatureSpec, inputs: &Fields) -> Result<Vec<Part>> {
     let mut parts = Vec::new();
     for field in &spec.inputs {
         let Some(value) = inputs.value(&field.name).filter(|value| !value.is_null()) else {
@@ -304,10 +356,7 @@ fn shown(spec: &SignatureSpec, inputs: &Fields) -> Result<Vec<Part>> {
         text.push_str(&format!("{}:", field.name));
         if field.ty.is_media() {
             parts.push(Part::text(text));
-            media(&field.ty, value, &mut parts).map_err(|error| {
-                let message = format!("the input `{}` is no {}: {error}", field.name, field.ty);
-                Error::new(ErrorKind::Prompt, message).with_source(error)
-            })?;
+            parts.extend(media(&field.name, &field.ty, value)?);
             continue;
         }
         match value {
@@ -317,24 +366,4 @@ fn shown(spec: &SignatureSpec, inputs: &Fields) -> Result<Vec<Part>> {
         parts.push(Part::text(text));
     }
     Ok(parts)
-}
-
-fn media(ty: &FieldType, value: &Value, parts: &mut Vec<Part>) -> serde_json::Result<()> {
-    match (ty, value) {
-        (FieldType::Optional(_), Value::Null) => {}
-        (FieldType::Optional(inner), value) => media(inner, value, parts)?,
-        (FieldType::List(inner), Value::Array(items)) => {
-            for item in items {
-                media(inner, item, parts)?;
-            }
-        }
-        (FieldType::Image, value) => {
-            parts.push(Part::Image(serde_json::from_value(value.clone())?))
-        }
-        (FieldType::Audio, value) => {
-            parts.push(Part::Audio(serde_json::from_value(value.clone())?))
-        }
-        (_, value) => parts.push(Part::Document(serde_json::from_value(value.clone())?)),
-    }
-    Ok(())
 }

@@ -16,7 +16,7 @@ pub struct ReActOutput<T = Fields> {
     /// The outputs.
     pub value: T,
     /// How the run came to its end.
-    pub stop: Stop,
+    pub stop: ReActStop,
     /// What was said and done, to go on from.
     pub transcript: Transcript,
     /// The tokens of all requests.
@@ -29,7 +29,7 @@ pub struct ReActOutput<T = Fields> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum Stop {
+pub enum ReActStop {
     /// The model submitted by itself.
     Submitted,
     /// The model was made to submit.

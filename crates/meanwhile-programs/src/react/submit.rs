@@ -15,6 +15,9 @@ use crate::{FieldSpec, FieldType, Fields, SignatureSpec};
 /// The name of the tool.
 pub(super) const SUBMIT: &str = "submit";
 
+/// What a model is told that answers without calling it.
+pub(super) const SUBMIT_NOW: &str = "Call `submit` now, with the best that you have.";
+
 /// What checks outputs beyond their schemas: reading them as the program's type.
 pub(super) type Check = Arc<dyn Fn(&Fields) -> Result<()> + Send + Sync>;
 

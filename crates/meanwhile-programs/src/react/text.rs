@@ -1,18 +1,24 @@
 //! Runs in which tools are spoken of in text: what was done so far is an input of every turn.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use meanwhile_core::{
     Call, Error, ErrorKind, Message, Part, PendingCall, Prompt, Response, Result, RunLimits,
-    RunState, ToolCall, ToolResult, Usage,
+    RunState, Scope, Settings, TimeoutPhase, ToolCall, ToolResult,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::compose::{CALLS, FINISH, THOUGHT, TOOL_ARGUMENTS, TOOL_NAME, TRAJECTORY};
+use super::native::shown;
 use super::submit::{SUBMIT, Submit};
-use super::{ForcedBy, Protocol, ReAct, ReActOutput, ReActTurn, Stop, ToolStep, Transcript};
-use crate::{ChainOfThought, Fields, Prediction, Predictor};
+use super::{
+    CALL, ForcedBy, Protocol, ReAct, ReActOutput, ReActStop, ReActTurn, ToolStep, Transcript,
+};
+use crate::adapter::{choose, python_json};
+use crate::predict::Spent;
+use crate::{Fields, Predictor};
 
 /// How often what was done so far is made shorter when it is too long to be read.
 const SHORTENED: usize = 3;
@@ -26,11 +32,16 @@ struct Written {
 }
 
 /// What one run has come to.
-#[derive(Default)]
 struct Progress {
     turns: Vec<ReActTurn>,
-    usage: Usage,
-    requests: u32,
+    /// How many of the turns are of earlier runs.
+    earlier: usize,
+    /// The inputs of this run, for the turns of a later one.
+    asked: String,
+    spent: Spent,
+    tool_errors: u32,
+    limits: RunLimits,
+    began: Instant,
 }
 
 impl<S> ReAct<S> {
@@ -40,82 +51,102 @@ impl<S> ReAct<S> {
         inputs: Fields,
         check: impl Fn(&Fields) -> Result<()> + Send + Sync + 'static,
     ) -> Result<ReActOutput> {
+        let limits = self.run_settings().or(Scope::current().settings()).run;
+        let limits = limits.map(|run| run.limits).unwrap_or_default();
+        if limits.cost.is_some() {
+            let message = "the cost of a run whose tools are spoken of in text is not counted; limit it \
+                           with a budget, which is a layer, or use native tool calls";
+            return Err(Error::new(ErrorKind::Config, message));
+        }
+        let mut shown_inputs = inputs.clone();
+        if let Some(history) = self.spec.history() {
+            shown_inputs.remove(&history.name);
+        }
+        let asked = Message::user(shown(&self.spec, &shown_inputs)?).text();
+        let mut progress = Progress {
+            turns: transcript.turns.clone(),
+            earlier: transcript.turns.len(),
+            asked,
+            spent: Spent::default(),
+            tool_errors: 0,
+            limits,
+            began: Instant::now(),
+        };
+        let submit = Submit::new(&self.spec, Arc::new(check));
+        match self.turns(&mut progress, inputs, &submit).await {
+            Ok((value, stop)) => Ok(progress.output(value, stop)),
+            Err(error) => Err(progress.failed(error)),
+        }
+    }
+
+    /// Takes turns until the model submits, and has the outputs read out of what was done where it does
+    /// not.
+    async fn turns(
+        &self,
+        progress: &mut Progress,
+        inputs: Fields,
+        submit: &Submit,
+    ) -> Result<(Fields, ReActStop)> {
         let Some(extract) = &self.extract else {
             let message =
                 "an agent that speaks of tools in text has a predictor that reads the outputs";
             return Err(Error::new(ErrorKind::Config, message));
         };
-        let submit = Submit::new(&self.spec, Arc::new(check));
-        let mut progress = Progress { turns: transcript.turns.clone(), ..Progress::default() };
-        let mut stop = Stop::Forced(ForcedBy::MaxTurns);
+        let mut stop = ReActStop::Forced(ForcedBy::MaxTurns);
         for turn in 0..self.max_turns {
             let decided = match progress.ask(&self.react, &inputs).await {
                 Ok(decided) => decided,
                 Err(error) => match error.kind() {
                     ErrorKind::Output => {
-                        stop = Stop::Forced(ForcedBy::Unreadable);
+                        stop = ReActStop::Forced(ForcedBy::Unreadable);
                         break;
                     }
                     ErrorKind::ContextLength => {
-                        stop = Stop::Forced(ForcedBy::ContextLength);
+                        stop = ReActStop::Forced(ForcedBy::ContextLength);
                         break;
                     }
                     _ => return Err(error),
                 },
             };
-            let calls = match self.calls(&decided, turn) {
-                Ok(calls) => calls,
-                Err(_) => {
-                    stop = Stop::Forced(ForcedBy::Unreadable);
-                    break;
-                }
+            let Ok(calls) = self.calls(&decided, turn) else {
+                stop = ReActStop::Forced(ForcedBy::Unreadable);
+                break;
             };
             let thought = decided.text(THOUGHT).unwrap_or_default().to_owned();
             if calls.is_empty() {
-                progress.turns.push(ReActTurn { thought, calls: Vec::new() });
-                stop = Stop::Forced(ForcedBy::NoToolCall);
+                progress.push(thought, Vec::new());
+                stop = ReActStop::Forced(ForcedBy::NoToolCall);
                 break;
             }
-            let (steps, submitted) = self.run_tools(calls, &submit).await?;
+            let (steps, submitted) = self.run_tools(calls, submit, progress).await?;
             let finished = steps.iter().any(|step| step.name == FINISH);
-            progress.turns.push(ReActTurn { thought, calls: steps });
+            progress.push(thought, steps);
             if let Some(value) = submitted {
-                return Ok(progress.output(value, Stop::Submitted));
+                return Ok((value, ReActStop::Submitted));
             }
             if finished && self.protocol == Protocol::Dspy {
-                stop = Stop::Submitted;
+                stop = ReActStop::Submitted;
                 break;
             }
         }
-        self.extract_outputs(extract, progress, inputs, &submit, stop).await
-    }
-
-    /// Reads the outputs out of what was done.
-    async fn extract_outputs(
-        &self,
-        extract: &ChainOfThought,
-        mut progress: Progress,
-        inputs: Fields,
-        submit: &Submit,
-        stop: Stop,
-    ) -> Result<ReActOutput> {
-        let prediction = progress.ask(&extract.predict.predictor, &inputs).await?;
+        let read = progress.ask(&extract.predict.predictor, &inputs).await?;
         // Checked as outputs that are submitted are.
         let given: Fields = self
             .spec
             .outputs
             .iter()
-            .filter_map(|field| Some((field.name.clone(), prediction.value(&field.name)?.clone())))
+            .filter_map(|field| Some((field.name.clone(), read.value(&field.name)?.clone())))
             .collect();
-        let value = submit.read(&given.to_string())?;
-        Ok(progress.output(value, stop))
+        Ok((submit.read(&given.to_string())?, stop))
     }
 
     /// The calls of one turn.
     fn calls(&self, decided: &Fields, turn: u32) -> Result<Vec<ToolCall>> {
         let written: Vec<Written> = match self.protocol {
             Protocol::Dspy => {
-                vec![Written { name: decided.get(TOOL_NAME)?, args: decided.get(TOOL_ARGUMENTS)? }]
+                let (name, args) =
+                    (decided.get::<String>(TOOL_NAME)?, decided.get(TOOL_ARGUMENTS)?);
+                vec![Written { name: self.meant(&name), args }]
             }
             _ => decided.get(CALLS)?,
         };
@@ -126,6 +157,14 @@ impl<S> ReAct<S> {
         Ok(calls.collect())
     }
 
+    /// The tool that a name means: without quotes and the like, or as it stands where there is none such.
+    fn meant(&self, name: &str) -> String {
+        let known = self.tools.specs().map(|spec| Value::from(spec.name.as_str()));
+        let known: Vec<Value> = known.chain([FINISH.into()]).collect();
+        let meant = choose(&known, name).and_then(Value::as_str);
+        meant.unwrap_or(name).to_owned()
+    }
+
     /// Runs the tools of one turn, and takes the outputs where they are submitted.
     ///
     /// The core's tool loop does it, without asking a model: with its limits, approval and observers.
@@ -133,12 +172,17 @@ impl<S> ReAct<S> {
         &self,
         calls: Vec<ToolCall>,
         submit: &Submit,
+        progress: &mut Progress,
     ) -> Result<(Vec<ToolStep>, Option<Fields>)> {
         let mut submitted = None;
         let mut results: Vec<Option<ToolResult>> = vec![None; calls.len()];
         // Nobody is sent it: the loop goes on where a model has just called these tools.
         let called: Vec<Part> = calls.iter().cloned().map(Part::ToolCall).collect();
         let mut state = RunState::new(vec![Message::assistant(called)]);
+        // What the run has taken until now counts against its limits.
+        state.usage.clone_from(&progress.spent.usage);
+        state.elapsed = progress.began.elapsed();
+        state.tool_errors = progress.tool_errors;
         for (call, result) in calls.iter().zip(&mut results) {
             match (self.protocol, call.name.as_str()) {
                 (Protocol::Text, SUBMIT) => {
@@ -158,10 +202,10 @@ impl<S> ReAct<S> {
             let mut prompt = Prompt::new();
             prompt.settings = self.run_settings();
             let mut limits = RunLimits::new();
-            if let Some(tools) = self.concurrent_tools {
+            if let Some(tools) = self.tool_concurrency {
                 limits = limits.tool_concurrency(tools);
             }
-            let mut run = Call::<Response>::new("react", &self.react.lookup(), Ok(prompt))
+            let mut run = Call::<Response>::new(CALL, &self.react.lookup(), Ok(prompt))
                 .tools(self.tools.clone())
                 .limits(limits)
                 .stop_when(|_| true)
@@ -178,6 +222,8 @@ impl<S> ReAct<S> {
                     return Err(Error::new(ErrorKind::Config, message));
                 }
             }
+            progress.tool_errors =
+                run.state().map_or(progress.tool_errors, |state| state.tool_errors);
             let messages = run.state().map(|state| state.messages.clone()).unwrap_or_default();
             for found in messages.iter().flat_map(Message::results) {
                 let place = calls.iter().position(|call| call.id == found.call_id);
@@ -228,75 +274,106 @@ fn pending(call: &ToolCall) -> Result<PendingCall> {
 
 impl Progress {
     /// Asks a predictor, which sees what was done so far: less of it, where that is too long.
-    async fn ask(&mut self, predictor: &Predictor, inputs: &Fields) -> Result<Prediction> {
+    async fn ask(&mut self, predictor: &Predictor, inputs: &Fields) -> Result<Fields> {
         let mut shortened = 0;
         loop {
-            let inputs = inputs.clone().with(TRAJECTORY, trajectory(&self.turns));
-            match predictor.predict(inputs).await {
-                Ok(prediction) => {
-                    self.usage.add(&prediction.usage);
-                    self.requests = self.requests.saturating_add(prediction.requests);
-                    return Ok(prediction);
-                }
-                Err(error) => {
-                    self.requests = self.requests.saturating_add(1);
-                    if let Some(partial) = error.partial() {
-                        self.usage.add(&partial.usage);
-                    }
-                    let too_long = error.kind() == ErrorKind::ContextLength;
-                    if !too_long || shortened == SHORTENED || self.turns.len() < 2 {
-                        return Err(error);
-                    }
-                    shortened += 1;
-                    self.turns.remove(0);
-                }
+            let settings = self.left(predictor)?;
+            let inputs = inputs.clone().with(TRAJECTORY, self.trajectory());
+            let mut spent = Spent::default();
+            let asked = predictor.ask(inputs, settings, &mut spent, &mut |_| Ok(())).await;
+            self.spent.usage.add(&spent.usage);
+            self.spent.requests = self.spent.requests.saturating_add(spent.requests);
+            let error = match asked {
+                Ok(answer) => return Ok(answer.parsed.fields),
+                Err(error) => error,
+            };
+            let too_long = error.kind() == ErrorKind::ContextLength;
+            if !too_long || shortened == SHORTENED || self.turns.len() < 2 {
+                return Err(error);
+            }
+            shortened += 1;
+            self.forget();
+        }
+    }
+
+    /// What the next request of the run may still take.
+    fn left(&self, predictor: &Predictor) -> Result<Settings> {
+        let used = self.spent.usage.total().unwrap_or_default();
+        if let Some(limit) = self.limits.tokens.filter(|limit| used >= *limit) {
+            let message = format!("the run has used {used} tokens; its limit is {limit}. Raise it");
+            return Err(Error::new(ErrorKind::Budget, message));
+        }
+        let Some(limit) = self.limits.time else { return Ok(Settings::new()) };
+        let left = limit.saturating_sub(self.began.elapsed());
+        if left.is_zero() {
+            let message = format!("the run did not finish within {limit:?}");
+            return Err(Error::new(ErrorKind::Timeout(TimeoutPhase::Whole), message));
+        }
+        let whole = predictor.settings().timeouts.whole;
+        Ok(Settings::new().timeout(whole.map_or(left, |whole| whole.min(left))))
+    }
+
+    fn push(&mut self, thought: String, calls: Vec<ToolStep>) {
+        let is_first = self.turns.len() == self.earlier;
+        let asked = is_first.then(|| self.asked.clone());
+        self.turns.push(ReActTurn { asked, thought, calls });
+    }
+
+    /// Leaves out the oldest turn, and its question with the last of its turns.
+    fn forget(&mut self) {
+        let ReActTurn { asked, .. } = self.turns.remove(0);
+        if let Some(next) = self.turns.first_mut()
+            && next.asked.is_none()
+        {
+            next.asked = asked;
+        }
+        self.earlier = self.earlier.saturating_sub(1);
+    }
+
+    /// What was done so far, as DSPy writes it; calls of one turn have a number each where there are
+    /// several. What was asked in earlier runs stands before its turns.
+    fn trajectory(&self) -> String {
+        let mut sections = Vec::new();
+        let mut section = |name: String, value: &str| {
+            sections.push(format!("[[ ## {name} ## ]]\n{value}"));
+        };
+        for (index, turn) in self.turns.iter().enumerate() {
+            if let Some(asked) = turn.asked.as_ref().filter(|_| index < self.earlier) {
+                section(format!("asked_{index}"), asked);
+            }
+            section(format!("thought_{index}"), &turn.thought);
+            for (number, call) in turn.calls.iter().enumerate() {
+                let place = match turn.calls.len() {
+                    1 => index.to_string(),
+                    _ => format!("{index}_{number}"),
+                };
+                section(format!("tool_name_{place}"), &call.name);
+                section(format!("tool_args_{place}"), &python_json(&call.arguments));
+                section(format!("observation_{place}"), &call.observation);
             }
         }
+        sections.join("\n\n")
     }
 
-    fn output(self, value: Fields, stop: Stop) -> ReActOutput {
+    /// Puts what was done on an error, as a conversation, and what it took.
+    fn failed(self, mut error: Error) -> Error {
+        // Of the tools of one turn alone.
+        drop(error.take_run_state());
+        let mut messages = Vec::new();
+        for (index, turn) in self.turns.into_iter().enumerate() {
+            turn.say(index, &mut messages);
+        }
+        let mut state = RunState::new(messages);
+        state.turns = self.spent.requests;
+        state.usage = self.spent.usage;
+        state.tool_errors = self.tool_errors;
+        state.elapsed = self.began.elapsed();
+        error.with_run_state(state)
+    }
+
+    fn output(self, value: Fields, stop: ReActStop) -> ReActOutput {
         let transcript = Transcript { turns: self.turns, messages: Vec::new() };
-        ReActOutput { value, stop, transcript, usage: self.usage, requests: self.requests }
-    }
-}
-
-/// What was done so far, as DSPy writes it; calls of one turn have a number each where there are several.
-fn trajectory(turns: &[ReActTurn]) -> String {
-    let mut sections = Vec::new();
-    let mut section = |name: String, value: &str| {
-        sections.push(format!("[[ ## {name} ## ]]\n{value}"));
-    };
-    for (index, turn) in turns.iter().enumerate() {
-        section(format!("thought_{index}"), &turn.thought);
-        for (number, call) in turn.calls.iter().enumerate() {
-            let place = match turn.calls.len() {
-                1 => index.to_string(),
-                _ => format!("{index}_{number}"),
-            };
-            section(format!("tool_name_{place}"), &call.name);
-            section(format!("tool_args_{place}"), &python_json(&call.arguments));
-            section(format!("observation_{place}"), &call.observation);
-        }
-    }
-    sections.join("\n\n")
-}
-
-/// JSON with the spaces that Python puts into it.
-fn python_json(value: &Value) -> String {
-    match value {
-        Value::Array(items) => {
-            let items: Vec<String> = items.iter().map(python_json).collect();
-            format!("[{}]", items.join(", "))
-        }
-        Value::Object(entries) => {
-            let entries: Vec<String> = entries
-                .iter()
-                .map(|(key, value)| {
-                    format!("{}: {}", Value::from(key.as_str()), python_json(value))
-                })
-                .collect();
-            format!("{{{}}}", entries.join(", "))
-        }
-        other => other.to_string(),
+        let Spent { usage, requests, .. } = self.spent;
+        ReActOutput { value, stop, transcript, usage, requests }
     }
 }

@@ -1,8 +1,11 @@
 //! [`Transcript`]: what an agent said and did, as a value that can be stored and gone on from.
 
-use meanwhile_core::{Message, Part, Role};
+use meanwhile_core::{Error, Message, Part, Role, ToolCall, ToolResult};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use super::native::head;
+use super::submit::SUBMIT_NOW;
 
 /// What an agent said and did.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -22,6 +25,9 @@ pub struct Transcript {
 #[serde(default)]
 #[non_exhaustive]
 pub struct Turn {
+    /// The inputs, in the first turn that a run took for them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asked: Option<String>,
     /// What it said before it acted; empty where it said nothing.
     pub thought: String,
     /// The tools that it called, in its order.
@@ -44,10 +50,31 @@ pub struct ToolStep {
 }
 
 impl Transcript {
+    /// What an agent had said and done when its run failed; `None` for an error of something else. Calls
+    /// of tools without an outcome are left out, so that
+    /// [`continue_with`](crate::ReAct::continue_with) goes on from it.
+    #[must_use]
+    pub fn of_error(error: &Error) -> Option<Self> {
+        let mut messages = error.run_state()?.messages.clone();
+        messages.drain(..head(&messages));
+        while messages.last().is_some_and(|last| last.tool_calls().next().is_some()) {
+            messages.pop();
+        }
+        Some(Self::of(messages))
+    }
+
     /// Reads a conversation.
     pub(super) fn of(messages: Vec<Message>) -> Self {
         let mut turns: Vec<Turn> = Vec::new();
-        for message in messages.iter().filter(|message| message.role == Role::Assistant) {
+        let mut asked = None;
+        for message in &messages {
+            match message.role {
+                Role::User if message.text() != SUBMIT_NOW => asked = Some(message.text()),
+                _ => {}
+            }
+            if message.role != Role::Assistant {
+                continue;
+            }
             let calls = message.tool_calls().map(|call| {
                 let results = messages.iter().flat_map(|message| &message.parts);
                 let result = results.filter_map(as_result).find(|one| one.call_id == call.id);
@@ -60,9 +87,36 @@ impl Transcript {
                     is_error: result.is_some_and(|result| result.is_error),
                 }
             });
-            turns.push(Turn { thought: message.text(), calls: calls.collect() });
+            let calls = calls.collect();
+            turns.push(Turn { asked: asked.take(), thought: message.text(), calls });
         }
         Self { turns, messages }
+    }
+}
+
+impl Turn {
+    /// Says the turn as a conversation with native tool calls would.
+    pub(super) fn say(self, index: usize, messages: &mut Vec<Message>) {
+        messages.extend(self.asked.map(Message::user));
+        let mut parts = Vec::new();
+        if !self.thought.is_empty() {
+            parts.push(Part::text(self.thought));
+        }
+        let calls = self.calls.into_iter().enumerate().map(|(number, step)| {
+            let id = format!("call_{index}_{number}");
+            let call = ToolCall::new(id, step.name, step.arguments.to_string());
+            let result = match step.is_error {
+                true => ToolResult::error(&call, step.observation),
+                false => ToolResult::new(&call, step.observation),
+            };
+            (Part::ToolCall(call), result)
+        });
+        let (calls, results): (Vec<Part>, Vec<ToolResult>) = calls.unzip();
+        parts.extend(calls);
+        messages.push(Message::assistant(parts));
+        if !results.is_empty() {
+            messages.push(Message::tool_results(results));
+        }
     }
 }
 

@@ -82,44 +82,47 @@ impl SignatureSpec {
         self
     }
 
-    /// Adds an input in front; one of this name is replaced.
+    /// Adds an input in front, as [`insert_input`](Self::insert_input) does.
     #[must_use]
     pub fn prepend_input(self, field: FieldSpec) -> Self {
         self.insert_input(0, field)
     }
 
-    /// Adds an input at the end; one of this name is replaced.
+    /// Adds an input at the end, as [`insert_input`](Self::insert_input) does.
     #[must_use]
     pub fn append_input(self, field: FieldSpec) -> Self {
         self.insert_input(usize::MAX, field)
     }
 
-    /// Adds an input at a place, the end where the place is beyond it; a field of this name is replaced.
+    /// Adds an input at a place, the end where the place is beyond it; an input of this name is replaced.
+    /// An output of this name stays: what is asked with such a signature is an error that says so.
     #[must_use]
-    pub fn insert_input(self, at: usize, field: FieldSpec) -> Self {
-        let mut spec = self.delete(&field.name);
-        spec.inputs.insert(at.min(spec.inputs.len()), field);
-        spec
+    pub fn insert_input(mut self, at: usize, field: FieldSpec) -> Self {
+        self.inputs.retain(|known| known.name != field.name);
+        self.inputs.insert(at.min(self.inputs.len()), field);
+        self
     }
 
-    /// Adds an output in front; one of this name is replaced.
+    /// Adds an output in front, as [`insert_output`](Self::insert_output) does.
     #[must_use]
     pub fn prepend_output(self, field: FieldSpec) -> Self {
         self.insert_output(0, field)
     }
 
-    /// Adds an output at the end; one of this name is replaced.
+    /// Adds an output at the end, as [`insert_output`](Self::insert_output) does.
     #[must_use]
     pub fn append_output(self, field: FieldSpec) -> Self {
         self.insert_output(usize::MAX, field)
     }
 
-    /// Adds an output at a place, the end where the place is beyond it; a field of this name is replaced.
+    /// Adds an output at a place, the end where the place is beyond it; an output of this name is
+    /// replaced. An input of this name stays: what is asked with such a signature is an error that says
+    /// so.
     #[must_use]
-    pub fn insert_output(self, at: usize, field: FieldSpec) -> Self {
-        let mut spec = self.delete(&field.name);
-        spec.outputs.insert(at.min(spec.outputs.len()), field);
-        spec
+    pub fn insert_output(mut self, at: usize, field: FieldSpec) -> Self {
+        self.outputs.retain(|known| known.name != field.name);
+        self.outputs.insert(at.min(self.outputs.len()), field);
+        self
     }
 
     /// Takes a field out; one that is not there changes nothing.

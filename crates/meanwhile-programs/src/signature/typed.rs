@@ -21,6 +21,19 @@ pub trait Signature: Send + Sync + 'static {
 
 /// The signature of predictors that get theirs at run time, from text or from a [`SignatureSpec`]. By
 /// itself it has no fields.
+///
+/// ```
+/// use meanwhile_core::{Model, Scripted};
+/// use meanwhile_programs::{Dynamic, Predict, fields};
+/// # futures::executor::block_on(async {
+/// # let model = Model::new(Scripted::new().reply("[[ ## answer ## ]]\nLima"), "any");
+/// // The signature is read when the program runs; inputs and outputs go by name.
+/// let signature = "question -> answer".to_owned();
+/// let ask: Predict<Dynamic> = Predict::parse(&signature)?;
+/// let out = ask.model(model).call(fields! { question: "The capital of Peru?" }).await?;
+/// assert_eq!(out.text("answer"), Some("Lima"));
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Dynamic;
 

@@ -330,3 +330,59 @@ fn any_reply_reads_the_same_however_it_is_cut() {
     println!("{read} replies were read");
     assert!(read > 2000, "{read}");
 }
+
+#[test]
+fn elements_that_never_end_are_read_as_far_as_json_may_be_deep() {
+    let xml = XmlAdapter::new();
+    for ty in ["list[Any]", "dict[str, Any]", "Any", "list[str]"] {
+        let spec = spec(&format!("a -> items: {ty}"));
+        for tag in ["item", "x"] {
+            let reply = format!("<items>{}", format!("<{tag}>").repeat(100_000));
+            // A value or an error, and a process that goes on.
+            let _ = xml.parse(&spec, &reply);
+        }
+    }
+    let reply = format!("<items>{}1{}</items>", "<item>".repeat(20), "</item>".repeat(20));
+    let parsed = xml.parse(&spec("a -> items: list[Any]"), &reply).unwrap();
+    let mut value = parsed.fields.value("items").unwrap();
+    let mut depth = 0;
+    while let Some(inner) = value.as_array().and_then(|list| list.first()) {
+        (value, depth) = (inner, depth + 1);
+    }
+    assert_eq!(depth, 20);
+}
+
+#[test]
+fn what_json_makes_of_a_signature_is_made_once() {
+    let json = JsonAdapter::new();
+    let spec = spec("a -> b: float, c: list[str]");
+    let schema = |adapter: &JsonAdapter| match adapter.output_format(&spec) {
+        OutputFormat::Schema(schema) => schema.schema,
+        other => panic!("{other:?}"),
+    };
+    let first = schema(&json);
+    json.reader(&spec);
+    assert!(std::ptr::eq(first.as_value(), schema(&json).as_value()));
+    assert!(std::ptr::eq(first.as_value(), schema(&json.clone()).as_value()));
+    // Of a signature with other instructions too, and of no other outputs.
+    let other = Arc::new(SignatureSpec::clone(&spec).with_instructions("Otherwise."));
+    assert_eq!(json.output_format(&other), json.output_format(&spec));
+    let changed = SignatureSpec::clone(&spec)
+        .with_field("b", |field| field.description("how sure").constraint("at most 1"));
+    let OutputFormat::Schema(changed) = json.output_format(&changed.unwrap()) else { panic!() };
+    let described = &changed.schema.as_value()["properties"]["b"]["description"];
+    assert_eq!(described, "how sure; at most 1");
+    for number in 0..100 {
+        json.output_format(&format!("a -> b{number}").parse().unwrap());
+    }
+    assert_eq!(schema(&json), first);
+}
+
+#[test]
+fn nothing_may_be_one_of_the_choices() {
+    let ty = "a -> b: Literal['x', None]";
+    for text in ["None", "null"] {
+        check(&ChatAdapter::new(), ty, &format!("[[ ## b ## ]]\n{text}"), json!({"b": null}));
+    }
+    check(&JsonAdapter::new(), ty, r#"{"b": null}"#, json!({"b": null}));
+}

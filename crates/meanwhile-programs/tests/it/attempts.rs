@@ -36,6 +36,7 @@ async fn the_best_attempt_counts() {
     assert_eq!(outcome.attempts.len(), 3);
     // The trace has the call that counts, the usage is that of all.
     assert_eq!(trace.calls.len(), 1);
+    assert_eq!(trace.usage(), outcome.usage);
     assert_eq!(trace.calls[0].outcome.as_ref().unwrap(), &fields! { answer: "aaaa" });
     assert_eq!(outcome.usage.input.total, Some(3));
     for (number, request) in model.requests().iter().enumerate() {
@@ -56,8 +57,11 @@ async fn attempts_stop_at_the_threshold_and_outlive_failures() {
     assert!(outcome.attempts[0].is_err());
 
     let model = failing().reply(reply("aa"));
-    let best = BestOfN::new(predict(&model), 2, length).max_failures(0);
+    let best = BestOfN::new(predict(&model), 2, length).max_errors(0);
     assert_eq!(best.forward(question()).await.unwrap_err().kind(), ErrorKind::Server);
+    let model = failing().reply(reply("aa"));
+    let best = BestOfN::new(predict(&model), 2, length).max_errors(1);
+    assert_eq!(best.forward(question()).await.unwrap().reward, 2.0);
 
     let model = failing().error(Error::new(ErrorKind::Overloaded, "full"));
     let error = BestOfN::new(predict(&model), 2, length).forward(question()).await.unwrap_err();
@@ -71,9 +75,68 @@ async fn attempts_may_run_at_the_same_time() {
         Ok(reply("aa"))
     });
     let began = tokio::time::Instant::now();
-    let best = BestOfN::new(predict(&model), 4, length).at_once(4);
+    let best = BestOfN::new(predict(&model), 4, length).concurrency(4);
     best.forward(question()).await.unwrap();
     assert_eq!(began.elapsed(), Duration::from_secs(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn tokens_of_attempts_that_do_not_count_are_not_lost() {
+    // The second attempt is good enough; the third has ended before, the fourth never does.
+    let model = Scripted::new().reply_later({
+        let number = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(0));
+        move |_| {
+            let number = number.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            async move {
+                let (seconds, text) = [(1, "a"), (3, "aaa"), (2, "a"), (99, "a")][number as usize];
+                tokio::time::sleep(Duration::from_secs(seconds)).await;
+                Ok(reply(text))
+            }
+        }
+    });
+    let best = BestOfN::new(predict(&model), 4, length).concurrency(4).threshold(3.0);
+    let (outcome, trace) = traced(traced(best.forward(question()))).await;
+    let (outcome, inner) = outcome;
+    let outcome = outcome.unwrap();
+    assert_eq!((outcome.reward, outcome.usage.input.total), (3.0, Some(3)));
+    for trace in [&trace, &inner] {
+        assert_eq!((trace.calls.len(), trace.usage().input.total), (1, Some(3)));
+    }
+
+    // Where all fail, and where it gives up.
+    for most in [None, Some(0)] {
+        let model = Scripted::new().reply_with(|_| "no form".to_owned());
+        let mut best = BestOfN::new(predict(&model), 2, length);
+        if let Some(most) = most {
+            best = best.max_errors(most);
+        }
+        let (outcome, trace) = traced(best.forward(question())).await;
+        outcome.unwrap_err();
+        assert_eq!(trace.usage().input.total, Some(model.requests().len() as u64));
+        assert!(trace.calls.is_empty());
+    }
+
+    // One in the other: each request counts once, wherever it was made.
+    let model =
+        Scripted::new().reply(reply("a")).reply(reply("aa")).reply(reply("aaa")).reply(reply("a"));
+    let inner = BestOfN::new(predict(&model), 2, length);
+    let deep = |_: &Fields, out: &meanwhile_programs::Best<Prediction>| out.reward;
+    let (outcome, trace) = traced(BestOfN::new(inner, 2, deep).forward(question())).await;
+    assert_eq!(outcome.unwrap().usage.input.total, Some(4));
+    assert_eq!((trace.calls.len(), trace.usage().input.total), (1, Some(4)));
+}
+
+#[tokio::test]
+async fn a_reward_that_is_no_number_is_a_failed_attempt() {
+    let model = Scripted::new().reply(reply("")).reply(reply("aa"));
+    let odd = |_: &Fields, out: &Prediction| {
+        let length = out.text("answer").unwrap_or_default().len() as f64;
+        length / length
+    };
+    let outcome = BestOfN::new(predict(&model), 2, odd).forward(question()).await.unwrap();
+    assert_eq!((outcome.text("answer"), outcome.reward), (Some("aa"), 1.0));
+    let error = outcome.attempts[0].as_ref().unwrap_err();
+    assert!(error.message().contains("NaN"), "{error}");
 }
 
 #[tokio::test]
@@ -124,6 +187,14 @@ async fn every_input_has_its_outcome() {
     // Nothing runs twice.
     assert_eq!(model.requests().len(), 6);
 
+    // So many are borne, one more is not.
+    for (borne, expected) in [(0, 3), (1, 6)] {
+        let outcomes = Parallel::new(1).max_errors(borne).run(&predict(&model), inputs()).await;
+        let started = outcomes
+            .iter()
+            .filter(|one| one.as_ref().err().map(Error::kind) != Some(ErrorKind::Cancelled));
+        assert_eq!(started.count(), expected, "{borne}");
+    }
     let outcomes = Parallel::new(1).max_errors(0).run(&predict(&model), inputs()).await;
     let kinds: Vec<Option<ErrorKind>> =
         outcomes.iter().map(|one| one.as_ref().err().map(Error::kind)).collect();

@@ -11,7 +11,7 @@ use meanwhile_core::{
 };
 use meanwhile_programs::{
     ChainOfThought, ChatAdapter, FieldSpec, Module, ModuleExt as _, Predict, Predictor,
-    ProgramState, Protocol, ReAct, SignatureSpec, Stop, fields, with_adapter,
+    ProgramState, Protocol, ReAct, ReActStop, SignatureSpec, fields, with_adapter,
 };
 use serde::Deserialize;
 
@@ -200,7 +200,7 @@ fn an_agent_runs_as_dspys_does() {
     let run = with_adapter(ChatAdapter::new().dspy_compatible(), run);
     let run = futures::executor::block_on(run).unwrap();
 
-    assert_eq!((run.text("answer"), run.stop), (Some(&*agent.answer), Stop::Submitted));
+    assert_eq!((run.text("answer"), run.stop), (Some(&*agent.answer), ReActStop::Submitted));
     let asked: Vec<Vec<Said>> = model.requests().iter().map(said).collect();
     for (turn, (ours, theirs)) in asked.iter().zip(&agent.asked).enumerate() {
         assert_eq!(ours, theirs, "turn {turn}");

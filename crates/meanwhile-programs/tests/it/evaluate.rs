@@ -4,10 +4,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use meanwhile_core::{Error, ErrorKind, Result, Scripted};
+use meanwhile_core::{Error, ErrorKind, Model, Result, Scripted};
 use meanwhile_programs::{
-    Evaluate, Evaluation, Example, Fields, Forward, Module, Prediction, Predictor, Rollout, Score,
-    exact_match, f1, fields,
+    Evaluate, Evaluation, Example, Fields, Forward, Module, Predict, Prediction, Predictor,
+    Rollout, Score, exact_match, f1, fields,
 };
 use serde::{Deserialize, Serialize};
 
@@ -121,16 +121,24 @@ async fn too_many_errors_end_an_evaluation_early() {
             }
         }
     });
-    let evaluate = Evaluate::new().concurrency(1).max_errors(2);
-
-    let evaluation = evaluate.run(&program(&model), &numbers(0..6), matches).await.unwrap();
-
-    assert!(evaluation.stopped);
-    assert_eq!(model.requests().len(), 3);
-    let kinds: Vec<_> = evaluation.errors().map(|(_, error)| error.kind()).collect();
+    let evaluate = Evaluate::new().concurrency(1);
     let (down, not_run) = (ErrorKind::Server, ErrorKind::Cancelled);
-    assert_eq!(kinds, [down, down, not_run, not_run, not_run]);
-    assert_eq!(evaluation.rows.len(), 6);
+    // So many are borne, one more is not; a row that succeeds is none of them.
+    for (borne, expected) in [
+        (0, [down, not_run, not_run, not_run, not_run]),
+        (1, [down, down, not_run, not_run, not_run]),
+        (4, [down, down, down, down, down]),
+    ] {
+        let asked = model.requests().len();
+        let evaluate = evaluate.clone().max_errors(borne);
+        let evaluation = evaluate.run(&program(&model), &numbers(0..6), matches).await.unwrap();
+
+        let kinds: Vec<_> = evaluation.errors().map(|(_, error)| error.kind()).collect();
+        assert_eq!(kinds, expected, "{borne} are borne");
+        assert_eq!(evaluation.stopped, borne < 4);
+        assert_eq!(model.requests().len() - asked, borne + 2);
+        assert_eq!(evaluation.rows.len(), 6);
+    }
     let none = evaluate.run(&program(&model), &[], matches).await.unwrap_err();
     assert_eq!(none.kind(), ErrorKind::Config);
 }
@@ -249,4 +257,84 @@ async fn ready_metrics_compare_words() {
     check("Quito", "Lima".into(), 0.0, 0.0).await;
     check("New  York", serde_json::json!(["NYC", "new york"]), 1.0, 1.0).await;
     check("3", 3.into(), 1.0, 1.0).await;
+}
+
+#[tokio::test]
+async fn fields_with_the_names_of_the_reports_keep_their_values() {
+    let model = Scripted::new().reply_with(|_| {
+        "[[ ## answer ## ]]\nLima\n\n[[ ## score ## ]]\n0.25\n\n[[ ## predicted_score ## ]]\n7"
+            .to_owned()
+    });
+    let program = Predict::parse("question -> answer, score: float, predicted_score: int").unwrap();
+    let program = program.model(Model::new(model, "any"));
+    let example = Example::new(
+        fields! { question: "?", answer: "Lima", score: 0.75, error: "none", feedback: 1 },
+        ["question"],
+    );
+    let evaluation =
+        Evaluate::new().run(&program, &[example], exact_match("answer")).await.unwrap();
+    assert_eq!(
+        serde_json::to_value(&evaluation.records().unwrap()[0]).unwrap(),
+        serde_json::json!({
+            "question": "?", "example_answer": "Lima", "predicted_answer": "Lima",
+            "example_score": 0.75, "predicted_predicted_score": 0.25, "predicted_score": 7,
+            "example_error": "none", "example_feedback": 1,
+            "score": 1.0, "feedback": "The answer is right.",
+        })
+    );
+    assert!(evaluation.to_csv().unwrap().contains("predicted_predicted_score"));
+}
+
+#[tokio::test]
+async fn a_score_that_is_not_finite_is_a_failed_row() {
+    let program = Plain(|given: f64| Ok(fields! { answer: given }));
+    let values = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1.0];
+    let examples: Vec<Example> =
+        (0..values.len()).map(|at| Example::new(fields! { given: at as f64 }, ["given"])).collect();
+    let metric = |rollout: Rollout<Fields>| async move {
+        let at: f64 = rollout.output.get("answer")?;
+        Ok(Score::new(values[at as usize]))
+    };
+    let evaluation = Evaluate::new().run(&program, &examples, metric).await.unwrap();
+    let wrong: Vec<usize> = evaluation.errors().map(|(at, _)| at).collect();
+    assert_eq!((wrong, evaluation.mean()), (vec![0, 1, 2], 0.25));
+    let error = evaluation.rows[0].error.as_ref().unwrap();
+    assert_eq!((error.kind(), error.operation()), (ErrorKind::Output, Some("metric")));
+    assert!(error.message().contains("NaN"), "{error}");
+
+    let evaluate = Evaluate::new().failure_score(f64::NAN);
+    let error = evaluate.run(&program, &examples, metric).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_that_are_under_way_are_waited_for() {
+    let model = Scripted::new().reply_later(|request| {
+        let number: u64 = text_of(request).parse().unwrap();
+        async move {
+            tokio::time::sleep(Duration::from_secs(number)).await;
+            if number == 1 {
+                Err(Error::new(ErrorKind::Server, "down"))
+            } else {
+                Ok(answer("label", "even"))
+            }
+        }
+    });
+    let examples = numbers(1..8);
+    // 0 counts as 1.
+    let evaluate = Evaluate::new().concurrency(3).max_errors(0);
+    let evaluation = evaluate.run(&program(&model), &examples, matches).await.unwrap();
+    assert!(evaluation.stopped);
+    let kinds: Vec<Option<ErrorKind>> =
+        evaluation.rows.iter().map(|row| row.error.as_ref().map(Error::kind)).collect();
+    let not_run = Some(ErrorKind::Cancelled);
+    assert_eq!(kinds[..3], [Some(ErrorKind::Server), None, None]);
+    assert!(kinds[3..].iter().all(|kind| *kind == not_run), "{kinds:?}");
+    // What was paid for counts.
+    assert_eq!(evaluation.usage().input.total, Some(2));
+    assert_eq!(model.requests().len(), 3);
+
+    let none = Evaluate::new().max_errors(0);
+    let evaluation = none.run(&program(&model), &examples[1..2], matches).await.unwrap();
+    assert!(!evaluation.stopped);
 }

@@ -318,6 +318,44 @@ async fn a_reflection_that_fails_costs_its_iteration_and_the_third_ends_the_run(
 }
 
 #[tokio::test]
+async fn a_run_that_ended_for_its_reflections_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let train = examples(&TEXTS);
+    let down = Scripted::new()
+        .reply_later(|_| async { Err::<String, _>(Error::new(ErrorKind::Server, "overloaded")) });
+    let run = |reflection: &Scripted| gepa(200, reflection).log(folder.path());
+    for _ in 0..2 {
+        let best = run(&down).compile(&pipeline(&worker()), &train, &train, marks).await.unwrap();
+        assert!(
+            matches!(&best.stop, StopReason::Reflection(error) if error.kind() == ErrorKind::Server),
+            "{:?}",
+            best.stop
+        );
+    }
+    let best =
+        run(&reflection()).compile(&pipeline(&worker()), &train, &train, marks).await.unwrap();
+    assert_eq!(best.score, Some(1.0));
+    assert!(matches!(best.stop, StopReason::Score), "{:?}", best.stop);
+}
+
+#[tokio::test]
+async fn scores_that_are_no_numbers_fail_their_rows_and_leave_the_log_readable() {
+    let folder = tempfile::tempdir().unwrap();
+    let train = examples(&TEXTS);
+    // What nothing is divided by nothing is.
+    let odd = |rollout: Rollout<Prediction>| async move {
+        let score = marks(rollout).await?;
+        Ok(Score::new(score.value / score.value).feedback("Say PLUS."))
+    };
+    for _ in 0..2 {
+        let run = gepa(40, &reflection()).log(folder.path());
+        let best = run.compile(&pipeline(&worker()), &train, &train, odd).await.unwrap();
+        assert!(best.score.unwrap().is_finite());
+        assert!(best.candidates.iter().flat_map(|one| &one.scores).all(|score| score.is_finite()));
+    }
+}
+
+#[tokio::test]
 async fn all_predictors_may_be_rewritten_at_once() {
     let train = examples(&TEXTS);
     let reflection = reflection();

@@ -23,5 +23,6 @@ mod module;
 mod optimize;
 mod predict;
 mod react;
+mod react_runs;
 mod signature;
 mod state;

@@ -128,10 +128,12 @@ async fn errors_of_runs_are_kept_until_there_are_too_many() {
     assert_eq!((texts(demos(&best.state)), best.failures.len()), (vec!["3"], 3));
     assert_eq!(best.failures[2].index(), Some(2));
 
-    let server = failing(ErrorKind::Server);
-    let few = bootstrap.clone().max_errors(2);
-    let error = few.compile(&program(&server), &train, metric.clone()).await.unwrap_err();
-    assert_eq!((error.kind(), server.requests().len()), (ErrorKind::Server, 2));
+    for borne in [0, 1] {
+        let server = failing(ErrorKind::Server);
+        let few = bootstrap.clone().max_errors(borne);
+        let error = few.compile(&program(&server), &train, metric.clone()).await.unwrap_err();
+        assert_eq!((error.kind(), server.requests().len()), (ErrorKind::Server, borne + 1));
+    }
 
     // A refused key is refused for all.
     let server = failing(ErrorKind::Authentication);
@@ -176,6 +178,155 @@ async fn a_random_search_keeps_what_does_best_on_the_validation_examples() {
     let evaluate = Evaluate::new();
     let run = evaluate.run(&program, &validation, exact_match("label"));
     assert_eq!(with_overlay(overlay, run).await.unwrap().percent(), 40.0);
+}
+
+/// Answers to the teacher, which has demonstrations, fail; those without do not.
+fn without_teacher(kind: ErrorKind) -> Scripted {
+    Scripted::new().reply_later(move |request| {
+        let number: u32 = text_of(request).parse().unwrap();
+        // The training examples are asked of the teacher alone.
+        let fails = number < 20;
+        async move {
+            if fails { Err(Error::new(kind, "no")) } else { Ok(answer("label", parity(number))) }
+        }
+    })
+}
+
+#[tokio::test]
+async fn a_set_that_cannot_be_made_costs_that_set() {
+    let model = without_teacher(ErrorKind::Server);
+    let (train, validation) = (numbers(0..20), numbers(20..24));
+    let search = BootstrapRandomSearch::new().candidates(1);
+    let program = program(&model);
+    let best = search.compile(&program, &train, &validation, exact_match("label")).await.unwrap();
+    let names: Vec<&str> = best.candidates.iter().map(|tried| tried.name.as_str()).collect();
+    assert_eq!((names, best.score), (vec!["zero-shot", "labeled"], Some(1.0)));
+    assert!(matches!(best.stop, StopReason::Complete));
+    // Two sets, each with the errors until it was given up, and what they took.
+    assert_eq!(best.failures.len(), 20);
+    assert_eq!(best.rollouts, model.requests().len());
+}
+
+#[tokio::test]
+async fn an_error_of_all_runs_ends_a_search_with_what_was_found() {
+    let model = without_teacher(ErrorKind::Budget);
+    let (train, validation) = (numbers(0..20), numbers(20..24));
+    let search = BootstrapRandomSearch::new().candidates(4);
+    let best =
+        search.compile(&program(&model), &train, &validation, exact_match("label")).await.unwrap();
+    assert_eq!((best.candidates.len(), best.score), (2, Some(1.0)));
+    assert!(matches!(&best.stop, StopReason::Failed(error) if error.kind() == ErrorKind::Budget));
+    assert_eq!(best.rollouts, model.requests().len());
+
+    // Where nothing was found there is nothing to hand back.
+    let search = BootstrapRandomSearch::new();
+    let error =
+        search.compile(&program(&model), &train, &train, exact_match("label")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Budget);
+}
+
+#[tokio::test]
+async fn a_search_in_several_pieces_is_the_search_in_one() {
+    let model = || model(|number| number % 3 == 0);
+    let (train, validation) = (numbers(0..12), numbers(12..24));
+    let search = |candidates: usize| {
+        let bootstrap = BootstrapFewShot::new().bootstrapped(2).labeled(3).seed(5);
+        BootstrapRandomSearch::new().bootstrap(bootstrap).candidates(candidates)
+    };
+    let whole = search(3)
+        .compile(&program(&model()), &train, &validation, exact_match("label"))
+        .await
+        .unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let mut ran = 0;
+    for candidates in [0, 1, 3, 3] {
+        let model = model();
+        let best = search(candidates)
+            .log(folder.path())
+            .compile(&program(&model), &train, &validation, exact_match("label"))
+            .await
+            .unwrap();
+        ran += model.requests().len();
+        assert_eq!((best.candidates.len(), best.rollouts), (3 + candidates, ran));
+        if candidates == 3 {
+            assert_eq!((&best.candidates, best.score), (&whole.candidates, whole.score));
+            assert_eq!((&best.state, best.rollouts), (&whole.state, whole.rollouts));
+            assert_eq!(best.usage.total(), whole.usage.total());
+        }
+    }
+
+    // A line that was cut is run again; another search has another log.
+    let file = folder.path().join("random-search.jsonl");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, &text[..text.len() - 9]).unwrap();
+    let again = search(3).log(folder.path());
+    let best =
+        again.compile(&program(&model()), &train, &validation, exact_match("label")).await.unwrap();
+    assert_eq!(best.candidates, whole.candidates);
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
+    let other = BootstrapRandomSearch::new().log(folder.path());
+    let error = other
+        .compile(&program(&model()), &train, &validation, exact_match("label"))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert!(error.message().contains("another run"), "{error}");
+}
+
+#[tokio::test]
+async fn a_set_that_could_not_be_made_is_made_when_the_search_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let (train, validation) = (numbers(0..20), numbers(20..24));
+    let search = || BootstrapRandomSearch::new().candidates(0).log(folder.path());
+    let down = without_teacher(ErrorKind::Server);
+    let best =
+        search().compile(&program(&down), &train, &validation, exact_match("label")).await.unwrap();
+    assert_eq!(best.candidates.len(), 2);
+    let up = model(|_| true);
+    let best =
+        search().compile(&program(&up), &train, &validation, exact_match("label")).await.unwrap();
+    assert_eq!(best.candidates.len(), 3);
+    assert_eq!(best.rollouts, down.requests().len() + up.requests().len());
+}
+
+#[tokio::test]
+async fn a_demonstration_with_the_inputs_of_the_example_is_not_shown_for_it() {
+    let teacher = model(|_| true);
+    let program = program(&teacher);
+    // As an earlier bootstrapping left it: the answer of a model, under the same input.
+    let augmented = |number: u32| {
+        Demo::augmented(fields! { text: number.to_string(), label: "odd", reasoning: "So." })
+    };
+    let mut state = ProgramState::of(&program);
+    state.predictors[0].1.demos = Some(vec![augmented(0), augmented(1)]);
+    let bootstrap = BootstrapFewShot::new().bootstrapped(2).teacher(state);
+    bootstrap.compile(&program, &numbers(0..2), exact_match("label")).await.unwrap();
+    for request in teacher.requests() {
+        assert_eq!(demos_of(&request).len(), 1);
+        assert!(!demos_of(&request).contains(&text_of(&request)));
+    }
+}
+
+#[tokio::test]
+async fn a_clone_answers_while_a_program_is_optimised() {
+    let model = Scripted::new().reply_later(|request| {
+        let number: u32 = text_of(request).parse().unwrap();
+        async move {
+            tokio::task::yield_now().await;
+            Ok(answer("label", parity(number)))
+        }
+    });
+    let program = program(&model);
+    let server = program.clone();
+    let train = numbers(0..4);
+    let bootstrap = BootstrapFewShot::new();
+    let mut compiling = Box::pin(bootstrap.compile(&program, &train, exact_match("label")));
+    assert!(futures::poll!(&mut compiling).is_pending());
+    let error = program.call(fields! { text: "8" }).await.unwrap_err();
+    assert!(error.message().contains("call a clone"), "{error}");
+    assert_eq!(server.call(fields! { text: "8" }).await.unwrap().text("label"), Some("even"));
+    compiling.await.unwrap();
+    program.call(fields! { text: "8" }).await.unwrap();
 }
 
 /// Embeds a number as a point on a circle, 100 numbers around.

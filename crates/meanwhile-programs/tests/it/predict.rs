@@ -9,8 +9,10 @@ use meanwhile_core::{
 };
 use meanwhile_programs::{
     ChainOfThought, ChatAdapter, Demo, Fields, JsonAdapter, Overlay, Predict, PredictionEvent,
-    SignatureSpec, TwoStepAdapter, XmlAdapter, fields, traced, with_adapter, with_overlay,
+    Predictor, Signature, SignatureSpec, TwoStepAdapter, XmlAdapter, fields, traced, with_adapter,
+    with_overlay,
 };
+use serde::Deserialize;
 use serde_json::json;
 
 const ANSWER: &str = "[[ ## answer ## ]]\nLima\n\n[[ ## completed ## ]]";
@@ -376,4 +378,112 @@ async fn nothing_is_sent_before_the_first_poll_and_nothing_goes_on_when_dropped(
     let stream = predict.stream(question());
     assert_eq!(scripted.requests().len(), 1);
     drop(stream.map(|_| ()));
+}
+
+/// A signature whose type says more than its fields: a share is at most 100.
+struct Shared;
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+struct Share {
+    share: u8,
+}
+
+impl Signature for Shared {
+    type Input = Fields;
+    type Output = Share;
+
+    fn spec() -> SignatureSpec {
+        "question -> share: int".parse().unwrap()
+    }
+}
+
+fn share(number: u32) -> String {
+    format!("[[ ## share ## ]]\n{number}\n\n[[ ## completed ## ]]")
+}
+
+#[tokio::test]
+async fn outputs_that_do_not_fit_their_type_are_asked_for_again() {
+    let scripted = Scripted::new().reply(share(300)).reply("{\"share\": 30}");
+    let predict = Predict::<Shared>::new().model(Model::new(scripted.clone(), "any"));
+    let (answer, trace) = traced(predict.call(question())).await;
+    let answer = answer.unwrap();
+    assert_eq!((answer.share, answer.requests, answer.failed.len()), (30, 2, 1));
+    assert!(answer.failed[0].message.contains("300"), "{:?}", answer.failed);
+    assert_eq!(trace.calls[0].outcome.as_ref().unwrap(), &fields! { share: 30 });
+
+    let scripted = Scripted::new().reply(share(300)).reply("{\"share\": 3000}");
+    let predict = Predict::<Shared>::new().model(Model::new(scripted, "any"));
+    let (error, trace) = traced(predict.call(question())).await;
+    let error = error.unwrap_err();
+    assert_eq!((error.kind(), error.attempts().len()), (ErrorKind::Output, 1));
+    assert!(error.partial().unwrap().text().contains("3000"));
+    assert!(trace.calls[0].outcome.is_err());
+
+    // In a stream, and where a second model reads, the same.
+    let scripted = Scripted::new().reply(share(300)).reply("{\"share\": 30}");
+    let predict = Predict::<Shared>::new().model(Model::new(scripted, "any"));
+    let (done, trace) = traced(async { predict.stream(question()).finish().await }).await;
+    let done = done.unwrap();
+    assert_eq!((done.share, done.failed.len(), trace.calls.len()), (30, 1, 1));
+    let (main, second) = (
+        Scripted::new().reply("It is 30."),
+        Scripted::new().reply(share(300)).reply("{\"share\": 30}"),
+    );
+    let adapter = TwoStepAdapter::new(Model::new(second, "small"));
+    let predict = Predict::<Shared>::new().model(Model::new(main, "any")).adapter(adapter);
+    assert_eq!(predict.call(question()).await.unwrap().share, 30);
+}
+
+#[tokio::test]
+async fn a_stream_is_seen_as_a_call_is() {
+    let ask = |stream: bool| async move {
+        let scripted = Scripted::new().reply("Lima?").reply("{\"answer\": \"Lima\"}");
+        let told = Arc::new(Told::default());
+        let predict = predict(&scripted);
+        let run = async {
+            match stream {
+                true => predict.stream(question()).finish().await.unwrap(),
+                false => predict.call(question()).await.unwrap(),
+            }
+        };
+        scope(Settings::new().observe(told.clone()), run).await;
+        std::mem::take(&mut *told.0.lock().unwrap())
+    };
+    assert_eq!(ask(true).await, ask(false).await);
+    assert_eq!(ask(true).await[0], "start StringSignature");
+}
+
+#[tokio::test]
+async fn a_name_on_both_sides_is_refused_before_anything_is_sent() {
+    let scripted = Scripted::new();
+    let think = ChainOfThought::parse("reasoning -> verdict").unwrap();
+    let think = think.model(Model::new(scripted.clone(), "any"));
+    let error = think.call(fields! { reasoning: "It saw the oven." }).await.unwrap_err();
+    assert_eq!((error.kind(), scripted.requests().len()), (ErrorKind::Config, 0));
+    assert!(error.message().contains("`reasoning` is an input and an output"), "{error}");
+}
+
+#[tokio::test]
+async fn a_model_by_name_needs_a_registry() {
+    // Nothing in this process has set one.
+    let check = |error: meanwhile_core::Error| {
+        assert_eq!(error.kind(), ErrorKind::UnknownProvider);
+        assert!(error.message().contains("call `meanwhile::registry()`"), "{error}");
+    };
+    let name = "openai/gpt-4o-mini";
+    let predict = Predict::parse("question -> answer").unwrap().model(name);
+    check(predict.call(question()).await.unwrap_err());
+    check(predict.stream(question()).finish().await.unwrap_err());
+    let think = ChainOfThought::parse("question -> answer").unwrap().model(name);
+    check(think.call(question()).await.unwrap_err());
+    let agent = meanwhile_programs::ReAct::parse("question -> answer").unwrap().model(name);
+    check(agent.call(question()).await.unwrap_err());
+
+    // Of its own, none of the process is asked.
+    let registry = meanwhile_core::Registry::new();
+    registry.insert_as("openai", Scripted::new().reply(ANSWER).into());
+    let mut predictor = Predictor::new("question -> answer".parse::<SignatureSpec>().unwrap());
+    predictor.set_settings(Settings::new().model(name));
+    predictor.set_registry(registry);
+    assert_eq!(predictor.predict(question()).await.unwrap().text("answer"), Some("Lima"));
 }

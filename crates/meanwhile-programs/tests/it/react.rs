@@ -8,8 +8,8 @@ use meanwhile_core::{
     ToolCall, ToolChoice, ToolContext, ToolOutput, ToolSpec, Toolbox, approval,
 };
 use meanwhile_programs::{
-    Demo, ForcedBy, ModuleExt as _, Overlay, Protocol, ReAct, Stop, Transcript, fields, traced,
-    with_overlay,
+    Demo, ForcedBy, ModuleExt as _, Overlay, Protocol, ReAct, ReActStop, Transcript, fields,
+    traced, with_overlay,
 };
 use serde_json::json;
 
@@ -75,7 +75,7 @@ async fn tools_of_a_turn_run_at_the_same_time_and_answer_in_order() {
     let began = tokio::time::Instant::now();
     let run = agent(&model).call(question()).await.unwrap();
     assert!(began.elapsed() < Duration::from_millis(250), "{:?}", began.elapsed());
-    assert_eq!((run.get::<i64>("sum").unwrap(), run.stop), (242, Stop::Submitted));
+    assert_eq!((run.get::<i64>("sum").unwrap(), run.stop), (242, ReActStop::Submitted));
     let texts = results(&model.requests()[1]);
     assert_eq!(
         texts,
@@ -89,7 +89,7 @@ async fn tools_of_a_turn_run_at_the_same_time_and_answer_in_order() {
         .tool_calls([double("1", 1), double("2", 20), double("3", 100)])
         .tool_calls([submit("4", 242)]);
     let began = tokio::time::Instant::now();
-    agent(&model).concurrent_tools(1).call(question()).await.unwrap();
+    agent(&model).tool_concurrency(1).call(question()).await.unwrap();
     assert!(began.elapsed() > Duration::from_millis(450), "{:?}", began.elapsed());
 }
 
@@ -106,7 +106,7 @@ async fn what_goes_wrong_is_told_to_the_model() {
         .tool_calls([submit("6", "42"), submit("7", 43)]);
     let run = agent(&model).call(question()).await.unwrap();
     // Of two that are submitted the first counts; a number as text is one.
-    assert_eq!((run.get::<i64>("sum").unwrap(), run.stop), (42, Stop::Submitted));
+    assert_eq!((run.get::<i64>("sum").unwrap(), run.stop), (42, ReActStop::Submitted));
     let told: Vec<Vec<(String, bool)>> = model.requests()[1..].iter().map(results).collect();
     assert!(told.iter().flatten().all(|(_, is_error)| *is_error));
     for (text, words) in told.iter().flatten().map(|(text, _)| text).zip([
@@ -142,7 +142,7 @@ async fn the_model_is_made_to_submit() {
     ] {
         let turns = if forced_by == ForcedBy::ContextLength { 5 } else { 2 };
         let run = agent(&model).max_turns(turns).call(question()).await.unwrap();
-        assert_eq!((run.get::<i64>("sum").unwrap(), run.stop), (6, Stop::Forced(forced_by)));
+        assert_eq!((run.get::<i64>("sum").unwrap(), run.stop), (6, ReActStop::Forced(forced_by)));
         let asked = model.requests();
         assert_eq!(asked.len(), requests);
         let forced: Vec<bool> = asked.iter().map(is_forced).collect();
@@ -209,7 +209,7 @@ async fn a_call_that_waits_for_a_decision_pauses_the_run() {
 
     let run = agent.resume(serde_json::from_str(&stored).unwrap()).await.unwrap();
 
-    assert_eq!((run.get::<i64>("sum").unwrap(), run.stop), (2, Stop::Submitted));
+    assert_eq!((run.get::<i64>("sum").unwrap(), run.stop), (2, ReActStop::Submitted));
     assert_eq!(results(&model.requests()[1]), [("2".to_owned(), false)]);
 }
 
@@ -248,7 +248,7 @@ async fn tools_can_be_spoken_of_in_text() {
     let began = tokio::time::Instant::now();
     let run = agent(&model).protocol(Protocol::Text).call(question()).await.unwrap();
     assert!(began.elapsed() < Duration::from_millis(250), "{:?}", began.elapsed());
-    assert_eq!((run.get::<i64>("sum").unwrap(), run.stop), (42, Stop::Submitted));
+    assert_eq!((run.get::<i64>("sum").unwrap(), run.stop), (42, ReActStop::Submitted));
     let asked = model.requests();
     let seen = asked[1].messages.last().unwrap().text();
     for words in
@@ -264,5 +264,8 @@ async fn tools_can_be_spoken_of_in_text() {
         .reply(written("One.", json!([call(1)])))
         .reply("[[ ## reasoning ## ]]\nSeen.\n\n[[ ## sum ## ]]\n2\n\n[[ ## completed ## ]]");
     let run = agent(&model).protocol(Protocol::Text).max_turns(1).call(question()).await.unwrap();
-    assert_eq!((run.get::<i64>("sum").unwrap(), run.stop), (2, Stop::Forced(ForcedBy::MaxTurns)));
+    assert_eq!(
+        (run.get::<i64>("sum").unwrap(), run.stop),
+        (2, ReActStop::Forced(ForcedBy::MaxTurns))
+    );
 }

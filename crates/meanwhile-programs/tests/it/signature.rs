@@ -139,10 +139,14 @@ fn a_signature_is_changed_by_copies() {
         names(&longer.clone().delete("k").delete("nothing")),
         "question context reasoning answer"
     );
-    // A field that moves to the other side is there once.
+    // A field moves to the other side where it is taken out of the one; nothing is lost silently.
+    assert_eq!(
+        names(&longer.clone().delete("context").append_output(FieldSpec::text("context"))),
+        "question k reasoning answer context"
+    );
     assert_eq!(
         names(&longer.append_output(FieldSpec::text("context"))),
-        "question k reasoning answer context"
+        "question context k reasoning answer context"
     );
     assert!(spec.with_field("other", |field| field).is_err());
 }

@@ -1,6 +1,6 @@
 //! States of programs are saved and loaded: ours, and those that DSPy has saved.
 
-use meanwhile_core::{Model, ModelRef, Scripted};
+use meanwhile_core::{ErrorKind, Model, ModelRef, Scripted};
 use meanwhile_programs::{
     ChainOfThought, Demo, Fields, Module, ModuleExt as _, Predict, Predictor, PredictorState,
     ProgramState, fields, with_overlay,
@@ -158,4 +158,67 @@ fn a_bare_predictor_of_dspy_has_no_path() {
     let mut predict = Predict::parse("question -> answer").unwrap();
     predict.load_state(&ProgramState::from_json(text).unwrap()).unwrap();
     assert_eq!(predict.predictor.spec().instructions, "Bare.");
+}
+
+#[test]
+fn a_key_that_means_nothing_is_no_state() {
+    for text in [
+        r#"{"predictors": {"predict": {"instruction": "Be brief."}}}"#,
+        r#"{"predictors": {}, "version": 1}"#,
+        r#"{"predictors": {"predict": {"fields": [{"name": "question", "desc": "x"}]}}}"#,
+        r#"{"predictors": {"predict": {"model": {"name": "a/b", "top_p": 1}}}}"#,
+    ] {
+        let error = ProgramState::from_json(text).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert!(error.message().contains("unknown field"), "{text}: {error}");
+    }
+}
+
+#[test]
+fn fields_by_place_are_those_of_the_signature() {
+    let state = |fields: &str| {
+        let text = format!(
+            r#"{{"demos": [], "signature": {{"instructions": "Bare.", "fields": [{fields}]}}, "lm": null}}"#
+        );
+        ProgramState::from_json(&text).unwrap()
+    };
+    let field = |name: &str| format!(r#"{{"prefix": "{name}:", "description": "of {name}"}}"#);
+    let load = |names: &[&str]| {
+        let mut predict = Predict::parse("the_question, k: int -> answer").unwrap();
+        let fields: Vec<String> = names.iter().map(|name| field(name)).collect();
+        predict.load_state(&state(&fields.join(", "))).map(|_| predict.predictor.spec().clone())
+    };
+    let spec = load(&["The Question", "K", "Answer"]).unwrap();
+    assert_eq!(spec.outputs[0].description.as_deref(), Some("of Answer"));
+    // A prefix that somebody has written says nothing about the place.
+    load(&["Ask", "K", "Answer"]).unwrap();
+    for (names, says) in [
+        (&["The Question", "Answer"][..], "2 fields"),
+        (&["The Question", "K", "Reasoning", "Answer"], "4 fields"),
+        (&["K", "The Question", "Answer"], "`the_question`"),
+    ] {
+        let error = load(names).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert!(error.message().contains(says), "{error}");
+    }
+}
+
+#[test]
+fn a_file_is_written_whole_or_not_at_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("program.json");
+    let taught = taught();
+    taught.save(&path).unwrap();
+    // Whoever has the old file open reads the old file.
+    let mut old = std::fs::File::open(&path).unwrap();
+    Program::new().save(&path).unwrap();
+    let mut text = String::new();
+    std::io::Read::read_to_string(&mut old, &mut text).unwrap();
+    assert!(text.contains("Be brief."));
+    assert!(!std::fs::read_to_string(&path).unwrap().contains("Be brief."));
+    // A folder is in the way: nothing is left behind.
+    let taken = folder.path().join("taken");
+    std::fs::create_dir(&taken).unwrap();
+    taught.save(&taken).unwrap_err();
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
 }

@@ -14,3 +14,6 @@
 mod conformance;
 mod server;
 mod store;
+mod ticker;
+#[cfg(feature = "tls")]
+mod tls;

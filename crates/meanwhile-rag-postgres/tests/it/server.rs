@@ -67,6 +67,11 @@ impl Server {
         panic!("the server does not listen on {port}");
     }
 
+    #[cfg(feature = "tls")]
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     pub(crate) fn url(&self) -> String {
         format!("postgres://tester@127.0.0.1:{}/postgres", self.port)
     }

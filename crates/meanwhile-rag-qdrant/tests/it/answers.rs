@@ -1,7 +1,7 @@
 //! What is sent, word by word, and what is made of answers that only a server gives.
 
 use meanwhile_core::ErrorKind;
-use meanwhile_rag::{SearchQuery, Store as _, eq, ge, lt, ne};
+use meanwhile_rag::{ChunkKey, SearchQuery, Store as _, eq, ge, lt, ne};
 use meanwhile_rag_qdrant::QdrantStore;
 use serde_json::{Value, json};
 use wiremock::matchers::{method, path};
@@ -23,6 +23,13 @@ async fn server() -> MockServer {
 
 fn store(server: &MockServer) -> QdrantStore {
     QdrantStore::builder(server.uri(), "kb").build().unwrap()
+}
+
+#[test]
+fn a_builder_prints_no_password() {
+    let builder = QdrantStore::builder("https://user:sk-planted@host.example:6333", "kb");
+    let text = format!("{:?}", builder.api_key("sk-planted"));
+    assert!(!text.contains("sk-planted") && text.contains("host.example:6333"), "{text}");
 }
 
 async fn query(search: SearchQuery) -> Value {
@@ -90,6 +97,65 @@ async fn an_answer_that_is_no_answer_says_what_to_do() {
         assert_eq!(error.kind(), kind, "{error:?}");
         assert!(error.message().contains(says), "{error:?}");
     }
+}
+
+#[tokio::test]
+async fn an_index_of_text_alone_is_asked_about_once() {
+    let server = MockServer::start().await;
+    let collection = json!({"result": {"config": {"params": {"vectors": {}}}}, "status": "ok"});
+    let nothing = json!({"result": {"points": []}, "status": "ok"});
+    for (verb, answer) in [("GET", collection), ("POST", nothing)] {
+        Mock::given(method(verb))
+            .respond_with(ResponseTemplate::new(200).set_body_json(answer))
+            .mount(&server)
+            .await;
+    }
+    let store = store(&server);
+    for _ in 0..3 {
+        assert!(store.search(&SearchQuery::text("words", 3)).await.unwrap().is_empty());
+    }
+    let asked = server.received_requests().await.unwrap();
+    assert_eq!(asked.iter().filter(|request| request.method.as_str() == "GET").count(), 1);
+    // Another program may have written vectors.
+    for _ in 0..2 {
+        assert!(store.search(&SearchQuery::vector(vec![1.0], 3)).await.unwrap().is_empty());
+    }
+    let asked = server.received_requests().await.unwrap();
+    assert_eq!(asked.iter().filter(|request| request.method.as_str() == "GET").count(), 3);
+}
+
+#[tokio::test]
+async fn indexes_that_were_not_made_are_made_later() {
+    let server = MockServer::start().await;
+    let config = json!({"params": {"vectors": {"dense": {"size": 2, "distance": "Cosine"}}}});
+    let schema = json!({"document": {"data_type": "keyword"}, "facts": {"data_type": "keyword"}});
+    let collection =
+        json!({"result": {"config": config, "payload_schema": schema}, "status": "ok"});
+    let done = json!({"result": {"status": "completed"}, "status": "ok"});
+    for (verb, answer) in [("GET", collection), ("PUT", done)] {
+        Mock::given(method(verb))
+            .respond_with(ResponseTemplate::new(200).set_body_json(answer))
+            .mount(&server)
+            .await;
+    }
+    let store = store(&server);
+    let vectors = [(ChunkKey::new("text", "whole", "any"), vec![1.0, 0.5])];
+    for _ in 0..2 {
+        store.cache_vectors(&vectors).await.unwrap();
+    }
+    let made: Vec<Value> = server
+        .received_requests()
+        .await
+        .unwrap()
+        .iter()
+        .filter(|request| request.url.path() == "/collections/kb/index")
+        .map(|request| request.body_json().unwrap())
+        .collect();
+    let wanted = [
+        json!({"field_name": "key", "field_schema": "keyword"}),
+        json!({"field_name": "index", "field_schema": "integer"}),
+    ];
+    assert_eq!(made, wanted);
 }
 
 #[tokio::test]

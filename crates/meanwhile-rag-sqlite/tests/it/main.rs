@@ -16,6 +16,7 @@ mod kill;
 mod processes;
 mod properties;
 mod store;
+mod ticker;
 
 use std::path::Path;
 

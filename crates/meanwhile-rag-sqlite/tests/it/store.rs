@@ -37,6 +37,36 @@ async fn a_dropped_write_did_not_happen_or_happened_whole() {
     assert_eq!(chunks.len() as u64, counts.chunks);
 }
 
+#[tokio::test]
+async fn searches_with_little_time_come_to_an_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = crate::open(folder.path()).await;
+    let text = "paragraph\n".repeat(20_000);
+    let vector = |n: usize| (0..128).map(|d| ((n * 131 + d * 17) % 251) as f32 - 125.0).collect();
+    let vectors = (0..20_000).map(vector).collect();
+    store.put(indexed(Document::new("d", text), vectors)).await.unwrap();
+    let query = SearchQuery::vector(vec![1.0; 128], 5);
+
+    // How long a first search takes that reads everything.
+    let other = crate::open(folder.path()).await;
+    let began = Instant::now();
+    let wanted = other.search(&query).await.unwrap();
+    let whole = began.elapsed();
+
+    let hasty = crate::open(folder.path()).await;
+    let time = whole / 4 + Duration::from_millis(1);
+    let mut given_up = 0;
+    let found = loop {
+        match tokio::time::timeout(time, hasty.search(&query)).await {
+            Ok(found) => break found.unwrap(),
+            Err(_) => given_up += 1,
+        }
+        assert!(given_up < 40, "{given_up} searches of {time:?} each were given up");
+    };
+    println!("a first search takes {whole:?}; with {time:?} each, {given_up} were given up before");
+    assert_eq!(found, wanted);
+}
+
 #[tokio::test(flavor = "current_thread")]
 async fn no_future_keeps_the_thread_that_polls_it() {
     let folder = tempfile::tempdir().unwrap();

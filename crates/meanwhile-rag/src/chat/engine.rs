@@ -17,10 +17,31 @@ use super::tools::{Found, Search};
 use crate::ask::{Ask, asks};
 use crate::retrieve::{Steps, steps};
 use crate::splitters::{EstimatedTokens, TokenCounter};
-use crate::synthesis::{Read, Step, read, sources};
+use crate::synthesis::{Read, Step, chained, read, sources};
 use crate::{Answer, AnswerStream, Index, RetrievalQuery, Retriever, Scored};
 
 /// How a turn of a chat comes to its chunks.
+///
+/// ```
+/// # use meanwhile_core::{Model, Scripted};
+/// # use meanwhile_rag::{ChatMode, Document, Index, MemoryStore};
+/// # futures::executor::block_on(async {
+/// # let index = Index::new(MemoryStore::new());
+/// # index.ingest().run_all([
+/// #     Document::new("refunds", "Refunds are paid within 30 days."),
+/// #     Document::new("gifts", "Gift cards are not taken back."),
+/// # ]).await?;
+/// let scripted = Scripted::new()
+///     .reply("Within 30 days [1].")
+///     // The second question, so that it can be understood by itself.
+///     .reply("Are refunds paid for gift cards?")
+///     .reply("No [1].");
+/// let chat = index.chat(ChatMode::CondensePlusContext).model(Model::new(scripted.clone(), "any"));
+/// assert_eq!(chat.chat("When are refunds paid?").await?.text, "Within 30 days [1].");
+/// assert_eq!(chat.chat("And for gift cards?").await?.text, "No [1].");
+/// assert_eq!(scripted.requests().len(), 3);
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -46,8 +67,9 @@ pub enum ChatMode {
 /// the conversation is as it was. Turns that overlap do not wait for each other: each answers what was said
 /// when it began.
 ///
-/// The chunks stand before the question they were found for, numbered from 1, and are not remembered: what
-/// is said before them stays the same from turn to turn, for providers that cache prompts.
+/// The chunks stand before the question they were found for, numbered from 1, and do not go along with later
+/// turns: what is said before them stays the same from turn to turn, for providers that cache prompts. What
+/// the model searched itself is kept in the store with its turn, and does not go along either.
 ///
 /// ```no_run
 /// # use meanwhile_core::Model;
@@ -143,7 +165,8 @@ impl ChatEngine {
         self
     }
 
-    /// Sets how the tool of [`ChatMode::Tools`] is called and described to the model.
+    /// Sets how the tool of [`ChatMode::Tools`] is called and described to the model; `search` without. No
+    /// tool of the program may have that name.
     #[must_use]
     pub fn search_tool(mut self, name: impl Into<String>, description: impl Into<String>) -> Self {
         self.search = (name.into(), description.into());
@@ -176,8 +199,9 @@ impl ChatEngine {
     ///
     /// # Errors
     ///
-    /// [`Config`](ErrorKind::Config) where the last message is not text of the user; whatever the
-    /// retriever, a post-processor, the model or the store of the memory reports.
+    /// [`Config`](ErrorKind::Config) where the last message is not text of the user, and where a tool of the
+    /// program is called as the one that searches; whatever the retriever, a post-processor, the model or the
+    /// store of the memory reports.
     pub fn chat(&self, messages: impl IntoMessages) -> BoxFuture<'static, Result<Answer>> {
         let (engine, messages) = (self.clone(), messages.into_messages());
         Box::pin(chain("chat", async move {
@@ -206,7 +230,7 @@ impl ChatEngine {
         messages: impl IntoMessages,
     ) -> BoxFuture<'static, Result<AnswerStream>> {
         let (engine, messages) = (self.clone(), messages.into_messages());
-        Box::pin(async move { engine.begin(messages?).await?.stream().await })
+        Box::pin(chained("chat", async move { engine.begin(messages?).await?.stream().await }))
     }
 
     /// Does everything that comes before the answer.
@@ -216,7 +240,16 @@ impl ChatEngine {
             let message = "a turn of a chat ends with text of the user";
             return Err(Error::new(ErrorKind::Config, message));
         };
-        let mut history = self.memory.history().await?;
+        let searches = self.mode == ChatMode::Tools;
+        if searches && self.tools.get(&self.search.0).is_some() {
+            let message = format!(
+                "a tool of the program is called `{0}`, as is the one that searches the documents: call one \
+                 of them something else, the latter with `.search_tool(…)`",
+                self.search.0
+            );
+            return Err(Error::new(ErrorKind::Config, message));
+        }
+        let mut history = self.memory.history(&self.search.0).await?;
         history.extend(said.iter().cloned());
         said.push(question.clone());
 
@@ -258,7 +291,7 @@ impl ChatEngine {
                 messages.push(question);
             }
         }
-        if self.mode == ChatMode::Tools {
+        if searches {
             let (name, description) = self.search;
             let (retriever, query, steps) = (self.retriever, self.query, self.steps);
             let found = found.clone();

@@ -2,22 +2,56 @@
 
 use std::sync::Arc;
 
-use meanwhile_core::{Message, ModelRef, Part, Result, Role};
+use meanwhile_core::{Message, ModelRef, Result, Role};
 
 use super::store::{ChatStore, Conversation, InMemoryChatStore, Summary};
+use super::turns::{first_that_fits, messages, turns};
 use crate::ask::Ask;
 use crate::splitters::{EstimatedTokens, TokenCounter};
 
 /// A memory of at most this many tokens of the newest messages.
+///
+/// ```
+/// # use meanwhile_core::{Model, Scripted};
+/// # use meanwhile_rag::{ChatMode, Index, MemoryStore, TokenBudget};
+/// # futures::executor::block_on(async {
+/// let scripted = Scripted::new().reply_with(|request| request.messages.len().to_string());
+/// let model = Model::new(scripted, "any");
+/// let chat = Index::new(MemoryStore::new()).chat(ChatMode::Simple).model(model);
+/// // So little goes along that nothing does: each answer is to the same number of messages.
+/// let forgetful = chat.memory(TokenBudget(0));
+/// let (first, second) = (forgetful.chat("Hello").await?, forgetful.chat("Hello").await?);
+/// assert_eq!(first.text, second.text);
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TokenBudget(pub usize);
 
 /// Remembers a conversation: all of it in a [`ChatStore`], and of that the newest messages, as many as a token
 /// budget allows, go along with each question.
 ///
-/// What goes along begins with a message of the user, so that no tool result stands without its call. With
-/// a [summary](Self::summary), what no longer fits is summed up by a model and goes along as that; without,
-/// it stays in the store alone. The store is written once for each turn, when its answer is complete.
+/// Turns go along whole, the newest first: what the user said and what was answered. What tools were asked
+/// and answered goes along as far as there is room left; what was found for an earlier turn never does. So
+/// it begins with a message of the user, or with the system message that the conversation began with.
+///
+/// With a [summary](Self::summary), turns that no longer fit are summed up by a model and go along as that;
+/// without, they stay in the store alone. The store is written once for each turn, when its answer is
+/// complete.
+///
+/// ```
+/// # use meanwhile_core::{Model, Scripted};
+/// # use meanwhile_rag::{ChatMode, ChatStore as _, InMemoryChatStore, Index, Memory, MemoryStore};
+/// # futures::executor::block_on(async {
+/// # let model = Model::new(Scripted::new().reply("Hello, Ada."), "any");
+/// // A database in its place outlives the program.
+/// let store = InMemoryChatStore::new();
+/// let memory = Memory::new(4_000).store(store.clone(), "user-7");
+/// let chat = Index::new(MemoryStore::new()).chat(ChatMode::Simple).model(model).memory(memory);
+/// chat.chat("I am Ada.").await?;
+/// let kept = store.load("user-7").await?;
+/// assert_eq!(kept.messages.last().unwrap().text(), "Hello, Ada.");
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone)]
 pub struct Memory {
     store: Arc<dyn ChatStore>,
@@ -89,18 +123,23 @@ impl Memory {
         self.store.append(&self.key, messages).await
     }
 
-    /// The messages that go along with the next question.
-    pub(super) async fn history(&self) -> Result<Vec<Message>> {
-        let Conversation { mut messages, mut summary } = self.store.load(&self.key).await?;
+    /// The messages that go along with the next question; `search` is the tool whose results do not.
+    pub(super) async fn history(&self, search: &str) -> Result<Vec<Message>> {
+        let Conversation { messages: all, mut summary } = self.store.load(&self.key).await?;
+        let counter = &*self.counter;
         let Some(summarizer) = &self.summarizer else {
-            let first = self.first_that_fits(&messages, self.budget);
-            messages.drain(..first);
-            return Ok(messages);
+            let turns = turns(&all);
+            let first = first_that_fits(&turns, self.budget, counter);
+            let turns = turns.get(first..).unwrap_or_default();
+            return Ok(messages(turns, self.budget, counter, search));
         };
-        let mut summed = summary.as_ref().map_or(0, |summary| summary.messages).min(messages.len());
-        let newest = messages.get(summed..).unwrap_or_default();
-        if self.first_that_fits(newest, self.budget) > 0 {
-            let old = self.first_that_fits(newest, self.budget / 2);
+        let mut summed = summary.as_ref().map_or(0, |summary| summary.messages).min(all.len());
+        let newest = all.get(summed..).unwrap_or_default();
+        let mut recent = turns(newest);
+        if first_that_fits(&recent, self.budget, counter) > 0 {
+            let first = first_that_fits(&recent, self.budget / 2, counter);
+            let old = recent.get(first).map_or(newest.len(), |turn| turn.start);
+            recent.drain(..first);
             let text = transcript(newest.get(..old).unwrap_or_default());
             let before =
                 summary.map(|summary| format!("Summary of what came before: {}\n\n", summary.text));
@@ -112,40 +151,11 @@ impl Memory {
             self.store.summarize(&self.key, new.clone()).await?;
             summary = Some(new);
         }
-        messages.drain(..summed);
-        if let Some(summary) = summary {
-            let text = format!("Summary of the conversation so far: {}", summary.text);
-            messages.insert(0, Message::system(text));
-        }
-        Ok(messages)
-    }
-
-    /// The place of the first message from which on all fit into a budget, and which is one of the user.
-    fn first_that_fits(&self, messages: &[Message], budget: usize) -> usize {
-        let mut used = 0_usize;
-        let mut first = messages.len();
-        for (place, message) in messages.iter().enumerate().rev() {
-            used = used.saturating_add(self.tokens(message));
-            if used > budget {
-                break;
-            }
-            if message.role == Role::User || place == 0 {
-                first = place;
-            }
-        }
-        first
-    }
-
-    fn tokens(&self, message: &Message) -> usize {
-        let parts = message.parts.iter().map(|part| match part {
-            Part::Text(part) => self.counter.count(&part.text),
-            Part::ToolCall(call) => {
-                self.counter.count(&call.name) + self.counter.count(&call.arguments)
-            }
-            Part::ToolResult(result) => self.counter.count(&result.text()),
-            _ => 0,
+        let recent = messages(&recent, self.budget, counter, search);
+        let summary = summary.map(|summary| {
+            Message::system(format!("Summary of the conversation so far: {}", summary.text))
         });
-        parts.fold(0, usize::saturating_add)
+        Ok(summary.into_iter().chain(recent).collect())
     }
 }
 

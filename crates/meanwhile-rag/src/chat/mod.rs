@@ -6,6 +6,7 @@ mod messages;
 mod model;
 mod store;
 mod tools;
+mod turns;
 
 pub use engine::{ChatEngine, ChatMode};
 pub use memory::{Memory, TokenBudget};

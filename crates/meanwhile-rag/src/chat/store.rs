@@ -9,6 +9,19 @@ use meanwhile_core::{Message, Result};
 use serde::{Deserialize, Serialize};
 
 /// A conversation as it is kept: all of its messages, and a summary of the oldest ones.
+///
+/// ```
+/// # use meanwhile_core::Message;
+/// # use meanwhile_rag::{ChatStore as _, Conversation, InMemoryChatStore};
+/// # futures::executor::block_on(async {
+/// let store = InMemoryChatStore::new();
+/// store.append("ticket-7", vec![Message::user("Hello"), Message::assistant("Hello.")]).await?;
+/// let kept: Conversation = store.load("ticket-7").await?;
+/// assert_eq!((kept.messages.len(), kept.summary), (2, None));
+/// // An unknown key is a conversation that has not begun.
+/// assert_eq!(store.load("ticket-8").await?, Conversation::default());
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Conversation {
@@ -20,6 +33,19 @@ pub struct Conversation {
 }
 
 /// What the oldest messages of a conversation say.
+///
+/// ```
+/// # use meanwhile_core::Message;
+/// # use meanwhile_rag::{ChatStore as _, InMemoryChatStore, Summary};
+/// # futures::executor::block_on(async {
+/// let store = InMemoryChatStore::new();
+/// store.append("ticket-7", vec![Message::user("I am Ada."), Message::assistant("Hello.")]).await?;
+/// store.summarize("ticket-7", Summary::new("The user is called Ada.", 2)).await?;
+/// let kept = store.load("ticket-7").await?;
+/// // Summing up takes no message away.
+/// assert_eq!(kept.summary.map(|summary| summary.messages), Some(kept.messages.len()));
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Summary {
@@ -91,6 +117,20 @@ impl<S: ChatStore + ?Sized> ChatStore for Arc<S> {
 }
 
 /// Keeps conversations for as long as the program runs. Clones share them.
+///
+/// ```
+/// # use meanwhile_core::Message;
+/// # use meanwhile_rag::{ChatStore as _, InMemoryChatStore};
+/// # futures::executor::block_on(async {
+/// let store = InMemoryChatStore::new();
+/// store.append("ticket-7", vec![Message::user("Hello")]).await?;
+/// // Clones share the conversations.
+/// let same = store.clone();
+/// assert_eq!(same.load("ticket-7").await?.messages.len(), 1);
+/// same.clear("ticket-7").await?;
+/// assert!(store.load("ticket-7").await?.messages.is_empty());
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct InMemoryChatStore(Arc<Mutex<HashMap<String, Conversation>>>);
 

@@ -1,9 +1,11 @@
 //! Many callers at once, and callers that go away.
 
+use std::future::Future;
 use std::sync::Arc;
 
 use futures_util::future::{self, FutureExt as _};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use meanwhile_core::Result;
 
 use super::keeping::holds;
 use super::sample::{key, lines, vector};
@@ -55,6 +57,72 @@ pub(super) async fn one_document(store: Arc<dyn Store>) -> Verdict {
     let found = store.search(&SearchQuery::text("version", 99)).await.must("search")?;
     let chunks = winner.chunks.len();
     must!(found.len() == chunks, "{} chunks are found of {chunks}", found.len());
+    Ok(())
+}
+
+pub(super) async fn written_and_deleted(store: Arc<dyn Store>) -> Verdict {
+    for number in 0..30 {
+        let id = format!("d{}", number % 3);
+        let text: Vec<String> = (0..5).map(|line| format!("turn {number} line {line}")).collect();
+        let document = lines(&id, &text.join("\n"));
+        let ids = [id.clone()];
+        let (written, deleted) = if number % 2 == 0 {
+            future::join(store.put(document.clone()), store.delete(&ids)).await
+        } else {
+            let (deleted, written) =
+                future::join(store.delete(&ids), store.put(document.clone())).await;
+            (written, deleted)
+        };
+        written.must("put")?;
+        deleted.must("delete")?;
+        if store.document(&id).await.must("document")?.is_some() {
+            holds(&*store, &document).await?;
+        } else {
+            let chunks = store.chunks(&id, 0..u32::MAX).await.must("chunks")?;
+            must!(chunks.is_empty(), "a deleted document has chunks: {chunks:?}");
+        }
+    }
+    Ok(())
+}
+
+pub(super) async fn is_listed(store: Arc<dyn Store>) -> Verdict {
+    for number in 0..24 {
+        let id = format!("d{number:02}");
+        let text: Vec<String> = (0..200).map(|line| format!("words of line {line}")).collect();
+        let document = lines(&id, &text.join("\n"));
+        // Given up sooner or later on its way; what the store is asked in between gives it time.
+        let polls = number / 2 % 12;
+        if number % 2 == 0 {
+            poll_some(store.put(document), &*store, polls).await?;
+        } else {
+            store.put(document).await.must("put")?;
+            poll_some(store.delete(std::slice::from_ref(&id)), &*store, polls).await?;
+        }
+    }
+    // What was given up may still be on its way.
+    for _ in 0..20 {
+        store.count().await.must("count")?;
+    }
+    let ids = store.document_ids(None, 1_000).await.must("ids")?;
+    let found = store.search(&SearchQuery::text("words", 10_000)).await.must("search")?;
+    let lost = found.iter().find(|found| !ids.contains(&found.chunk.document_id));
+    must!(lost.is_none(), "a chunk belongs to no document: {lost:?}");
+    Ok(())
+}
+
+/// Polls some work so many times, and lets it go.
+async fn poll_some<T>(
+    work: impl Future<Output = Result<T>>,
+    store: &dyn Store,
+    polls: usize,
+) -> Verdict {
+    let mut work = std::pin::pin!(work);
+    for _ in 0..=polls {
+        if (&mut work).now_or_never().is_some() {
+            break;
+        }
+        store.count().await.must("count")?;
+    }
     Ok(())
 }
 

@@ -76,6 +76,7 @@ impl StoreConformance {
             "thousands at once": keeping::thousands,
             "vectors are cached": vectors::cached,
             "vectors of stored chunks are known": vectors::of_chunks,
+            "cached vectors are cleared": vectors::cleared,
             "one length of vectors": vectors::one_length,
             "by vector: exact, the best first": searching::by_vector,
             "by vector: equals by id and index": searching::equals,
@@ -86,7 +87,9 @@ impl StoreConformance {
             "filters come before the limit": filters::before_the_limit,
             "many at once": concurrency::many_at_once,
             "one document from many sides": concurrency::one_document,
+            "written and deleted at once": concurrency::written_and_deleted,
             "dropped writes are whole or not at all": concurrency::dropped,
+            "what can be found is listed": concurrency::is_listed,
         }
         report
     }

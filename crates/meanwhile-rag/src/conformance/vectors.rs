@@ -54,6 +54,21 @@ pub(super) async fn of_chunks(store: Arc<dyn Store>) -> Verdict {
     Ok(())
 }
 
+pub(super) async fn cleared(store: Arc<dyn Store>) -> Verdict {
+    must!(store.clear_cached().await.must("clear")? == 0, "an empty store had cached vectors");
+    let cached: Vec<_> = ["one", "two", "three"].map(|text| (key(text), vector(text, 4))).into();
+    store.cache_vectors(&cached).await.must("cache")?;
+    let stored = lines("a", "one\nfour");
+    store.put(stored.clone()).await.must("put")?;
+    let cleared = store.clear_cached().await.must("clear")?;
+    must!(cleared == 2, "{cleared} vectors were cleared instead of 2");
+    let keys = ["one", "two", "three", "four"].map(key);
+    let left = store.cached_vectors(&keys).await.must("cached")?;
+    let left: Vec<bool> = left.iter().map(Option::is_some).collect();
+    must!(left == [true, false, false, true], "after clearing, these are known: {left:?}");
+    holds(&*store, &stored).await
+}
+
 pub(super) async fn one_length(store: Arc<dyn Store>) -> Verdict {
     let before = lines("a", "one\ntwo");
     store.put(before.clone()).await.must("put")?;

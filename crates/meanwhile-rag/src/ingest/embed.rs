@@ -1,36 +1,68 @@
 //! [`embed`], the vectors of one batch of chunks, whatever some of them do to the others.
 
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
 use meanwhile_core::{EmbeddingModel, Error, ErrorKind, Result, Usage};
 
 use super::Ingestion;
-use crate::ChunkKey;
-use crate::offload::offload;
+use crate::offload::pause;
+use crate::{ChunkKey, Store};
 
-/// The wait before the second try; it doubles with every further one.
+/// The wait before the second try; it doubles with every further one, up to the longest.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
-
-/// The longest wait that a provider is heard on.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+/// A provider that asks for more is not waited for.
+const LONGEST_ASKED: Duration = Duration::from_secs(600);
+
+/// The waits between the tries of one piece of work.
+pub(super) struct Tries {
+    left: u32,
+    wait: Duration,
+}
+
+impl Tries {
+    pub(super) fn new(retries: u32) -> Self {
+        Self { left: retries, wait: FIRST_WAIT }
+    }
+
+    /// How long to wait before the next try after `error`; `None` where there is to be none.
+    pub(super) fn next(&mut self, error: &Error) -> Option<Duration> {
+        let asked = error.retry_after();
+        if !error.is_retryable() || asked.is_some_and(|asked| asked > LONGEST_ASKED) {
+            return None;
+        }
+        self.left = self.left.checked_sub(1)?;
+        let wait = asked.unwrap_or(self.wait);
+        self.wait = self.wait.saturating_mul(2).min(LONGEST_WAIT);
+        Some(wait)
+    }
+}
 
 /// A text that is to be embedded.
 #[derive(Clone)]
 pub(super) struct Text {
     pub(super) key: ChunkKey,
     pub(super) text: String,
-    /// Whether its vector is kept apart, as its document is not done with this batch.
+    /// Whether its vector is kept apart, as not all documents that wait for it are done with this batch.
     pub(super) is_kept: bool,
 }
 
 /// What came of a batch.
 pub(super) struct Embedded {
-    pub(super) vectors: Vec<(ChunkKey, Result<Vec<f32>>)>,
+    pub(super) vectors: Vec<Vector>,
     /// Texts that were paid for.
     pub(super) count: u64,
     pub(super) usage: Usage,
+}
+
+/// What came of one text.
+pub(super) struct Vector {
+    pub(super) key: ChunkKey,
+    pub(super) vector: Result<Vec<f32>>,
+    /// Whether the store has it.
+    pub(super) is_kept: bool,
 }
 
 /// Embeds a batch. A request that is refused for what is in it is halved, until the texts that it is
@@ -49,12 +81,19 @@ pub(super) async fn embed(ingestion: Arc<Ingestion>, batch: Vec<Text>) -> Embedd
                     .filter(|(text, _)| text.is_kept)
                     .map(|(text, vector)| (text.key, vector.clone()))
                     .collect();
-                let written = match kept.is_empty() {
-                    true => Ok(()),
-                    false => ingestion.store.cache_vectors(&kept).await,
+                let (is_written, failure) = match kept.is_empty() {
+                    true => (true, None),
+                    false => match ingestion.store.cache_vectors(&kept).await {
+                        Ok(()) => (true, None),
+                        // The document may be stored all the same, when the store is there again.
+                        Err(error) if error.is_retryable() => (false, None),
+                        Err(error) => (false, Some(error)),
+                    },
                 };
-                for (text, vector) in batch.into_iter().zip(vectors) {
-                    embedded.vectors.push((text.key, written.clone().map(|()| vector)));
+                for (Text { key, is_kept, .. }, vector) in batch.into_iter().zip(vectors) {
+                    let vector = failure.clone().map_or(Ok(vector), Err);
+                    let is_kept = is_kept && is_written;
+                    embedded.vectors.push(Vector { key, vector, is_kept });
                 }
             }
             Err(error) if batch.len() > 1 && is_about_content(&error) => {
@@ -62,8 +101,12 @@ pub(super) async fn embed(ingestion: Arc<Ingestion>, batch: Vec<Text>) -> Embedd
                 waiting.push(batch);
             }
             Err(error) => {
-                let failed = batch.into_iter().map(|text| (text.key, Err(error.clone())));
-                embedded.vectors.extend(failed);
+                let failed = |text: Text| Vector {
+                    key: text.key,
+                    vector: Err(error.clone()),
+                    is_kept: false,
+                };
+                embedded.vectors.extend(batch.into_iter().map(failed));
             }
         }
     }
@@ -76,8 +119,7 @@ async fn request(
     retries: u32,
     usage: &mut Usage,
 ) -> Result<Vec<Vec<f32>>> {
-    let mut tries = 0;
-    let mut wait = FIRST_WAIT;
+    let mut tries = Tries::new(retries);
     loop {
         match model.embed(batch.iter().map(|text| text.text.as_str())).await {
             Ok(answer) => {
@@ -85,14 +127,22 @@ async fn request(
                 usage.raw = None;
                 return Ok(answer.vectors);
             }
-            Err(error) if error.is_retryable() && tries < retries => {
-                let pause = error.retry_after().unwrap_or(wait).min(LONGEST_WAIT);
-                tries += 1;
-                wait *= 2;
-                // There is no runtime here whose clock could be asked.
-                offload("wait", move || thread::sleep(pause)).await?;
-            }
-            Err(error) => return Err(error),
+            Err(error) => match tries.next(&error) {
+                Some(wait) => pause(wait).await?,
+                None => return Err(error),
+            },
+        }
+    }
+}
+
+/// Keeps vectors that were paid for and whose document could not be stored. That they cannot be kept is no
+/// other failure.
+pub(super) async fn keep(store: Arc<dyn Store>, vectors: Vec<(ChunkKey, Vec<f32>)>, retries: u32) {
+    let mut tries = Tries::new(retries);
+    while let Err(error) = store.cache_vectors(&vectors).await {
+        let Some(wait) = tries.next(&error) else { return };
+        if pause(wait).await.is_err() {
+            return;
         }
     }
 }

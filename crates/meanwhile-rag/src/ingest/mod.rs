@@ -1,5 +1,6 @@
 //! [`Ingestion`], documents into an index: split, embedded, stored, and each marked as done.
 
+mod duplicates;
 mod embed;
 mod prepare;
 mod report;
@@ -12,6 +13,7 @@ use futures_util::stream::{self, Stream, StreamExt as _};
 use meanwhile_core::{EmbedPurpose, EmbeddingModel, Result};
 
 use crate::digest::Hasher;
+use crate::index::{FIELDS, OPTIONS, TEXT_ALONE, embedder_name};
 use crate::splitters::MarkdownSplitter;
 use crate::{ContentHash, Document, Index, Splitter, Store};
 
@@ -23,7 +25,8 @@ pub use run::IngestStream;
 /// A document is done when it is stored with all its chunks and vectors, which happens in one transaction.
 /// An ingestion that is stopped, by an error, a dropped future or the end of the process, is gone on with by
 /// running it again with the same documents: what is done is not looked at again, and vectors that were
-/// paid for are not paid for twice, but for those under way at that moment.
+/// paid for are not paid for twice, but for those under way at that moment: at most
+/// [`concurrency`](Self::concurrency) times [`batch`](Self::batch) texts are paid for and not yet stored.
 ///
 /// One document that fails does not stop the others. Vectors are computed in batches across documents.
 ///
@@ -60,6 +63,19 @@ pub struct Ingestion {
 type Progress = Arc<dyn Fn(&IngestReport) + Send + Sync>;
 
 /// What is done with documents that the index may hold already.
+///
+/// ```
+/// # use meanwhile_rag::{Document, Index, MemoryStore, Strategy};
+/// # futures::executor::block_on(async {
+/// let index = Index::new(MemoryStore::new());
+/// let document = |id: &str| Document::new(id, format!("All about {id}."));
+/// index.ingest().run_all([document("lamps"), document("chairs")]).await?;
+/// // The folder has no chairs any more.
+/// let mirror = index.ingest().strategy(Strategy::UpsertsAndDelete);
+/// let report = mirror.run_all([document("lamps"), document("tables")]).await?;
+/// assert_eq!((report.added, report.unchanged, report.deleted), (1, 1, 1));
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Strategy {
@@ -68,11 +84,14 @@ pub enum Strategy {
     #[default]
     Upserts,
     /// As `Upserts`; and a new document whose text and metadata are those of another one, of whatever id,
-    /// in the index or earlier in this run, is left out.
+    /// is left out. It is left out when the other one is in the index to the end of this run: where that
+    /// one is under way, it is waited for; where it is in the index and has not come in this run, it might
+    /// come with another text, so that the document waits, in memory, until the source has ended.
     DuplicatesOnly,
-    /// As `Upserts`; and documents of the index that did not come are deleted at the end. Nothing is
-    /// deleted where the source of the documents reports an error: what it failed to read may still be
-    /// there.
+    /// As `Upserts`; and documents of the index that did not come are deleted at the end, and vectors that
+    /// were kept for documents that never got stored, where none failed. Nothing is deleted where the
+    /// source of the documents reports an error, as what it failed to read may still be there, and where no
+    /// document came at all: [`Store::delete`] empties an index.
     UpsertsAndDelete,
 }
 
@@ -101,7 +120,8 @@ impl Ingestion {
     }
 
     /// Sets how many requests to the embedder, and writes to the store, are under way at once; 4 without
-    /// this.
+    /// this. So many [batches](Self::batch) at most are paid for and not yet stored: where the store is
+    /// slow, the embedder waits for it.
     pub fn concurrency(mut self, requests: usize) -> Self {
         self.concurrency = requests.max(1);
         self
@@ -115,7 +135,8 @@ impl Ingestion {
     }
 
     /// Sets how often a request to the embedder that may yet succeed is sent again, after half a second,
-    /// one, two and so on, or as long as the provider says; 2 without this.
+    /// one, two and so on up to a minute, or as long as the provider says; 2 without this. A provider that
+    /// asks for more than ten minutes is not asked again.
     pub fn retries(mut self, retries: u32) -> Self {
         self.retries = retries;
         self
@@ -187,23 +208,19 @@ impl Ingestion {
     fn fingerprint(&self) -> String {
         let splitter = self.splitter.fingerprint();
         let fields = self.embed_fields.join(",");
-        format!("{splitter} | {} | fields={fields}", self.embedder_name())
+        format!("{splitter} | {} | {FIELDS}{fields}", self.embedder_name())
     }
 
     /// Names the embedder: provider, model, dimensions, and vendor options as a digest.
     fn embedder_name(&self) -> String {
-        let Some(embedder) = &self.embedder else { return "text alone".to_owned() };
-        let settings = embedder.settings();
-        let mut name = format!("{}/{}", embedder.provider(), settings.model);
-        if let Some(dimensions) = settings.dimensions {
-            name.push_str(&format!(" dimensions={dimensions}"));
-        }
+        let Some(embedder) = &self.embedder else { return TEXT_ALONE.to_owned() };
+        let (mut name, settings) = (embedder_name(embedder), embedder.settings());
         if !settings.options.is_empty() {
             let hasher =
                 settings.options.iter().fold(Hasher::default(), |hasher, (id, options)| {
                     hasher.field(id.as_bytes()).map(options)
                 });
-            name.push_str(&format!(" options={}", ContentHash::of(hasher)));
+            name.push_str(&format!("{OPTIONS}{}", ContentHash::of(hasher)));
         }
         name
     }

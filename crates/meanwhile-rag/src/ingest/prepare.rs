@@ -1,13 +1,13 @@
 //! [`prepare`], what is to be done for documents: compared with the store, cut, and their known vectors read.
 
-use std::collections::HashSet;
 use std::future;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::Poll;
 
 use meanwhile_core::{Error, ErrorKind, Result};
 use serde_json::Value;
 
+use super::duplicates::Said;
 use super::{Ingestion, Outcome, Strategy};
 use crate::offload::offload;
 use crate::{Chunk, ChunkKey, ContentHash, Document, DocumentState, Metadata};
@@ -15,13 +15,15 @@ use crate::{Chunk, ChunkKey, ContentHash, Document, DocumentState, Metadata};
 /// Bytes of text that are hashed and cut by whoever polls; more goes to a thread of its own.
 const SHORT: usize = 4 * 1024;
 
-/// Vectors that are read from the store at once.
-const PAGE: usize = 500;
+/// Vectors that are read from the store at once: of 1,536 numbers, a store may take a millisecond for them.
+const PAGE: usize = 64;
 
 /// What is to be done for a document.
 pub(super) enum Prepared {
-    /// Nothing.
-    Done { document_id: String, outcome: Outcome },
+    /// Nothing. `says` is what the document said before and was to say, where that is known.
+    Done { document_id: String, outcome: Outcome, says: Option<Says> },
+    /// Another document says the same, or may be about to: to be decided later.
+    Waiting { document: Document, hash: ContentHash },
     /// To be stored, as soon as all vectors are there.
     Work(Box<Work>),
 }
@@ -29,106 +31,152 @@ pub(super) enum Prepared {
 pub(super) struct Work {
     pub(super) document: Document,
     /// What the document says: computed once, away from whoever polls.
-    pub(super) hash: ContentHash,
+    pub(super) says: Says,
+    /// How it was worked on.
+    pub(super) fingerprint: String,
     pub(super) chunks: Vec<Chunk>,
     /// What is embedded, a text for each chunk; empty in an index without vectors.
     pub(super) texts: Vec<String>,
     /// Those that are known; as many as there are texts.
     pub(super) vectors: Vec<Option<Vec<f32>>>,
-    pub(super) is_new: bool,
 }
 
-/// The digests of all that the index says, for [`Strategy::DuplicatesOnly`].
-pub(super) type Known = Arc<Mutex<HashSet<ContentHash>>>;
+/// What a document says, and what it said in the index before.
+#[derive(Clone, Copy)]
+pub(super) struct Says {
+    pub(super) new: ContentHash,
+    pub(super) old: Option<ContentHash>,
+}
 
 pub(super) async fn prepare(
     ingestion: Arc<Ingestion>,
     fingerprint: Arc<str>,
-    known: Known,
+    said: Said,
     documents: Vec<Document>,
 ) -> Vec<Prepared> {
     let ids: Vec<String> = documents.iter().map(|document| document.id.clone()).collect();
-    match try_prepare(ingestion, fingerprint, known, documents).await {
-        Ok(prepared) => prepared,
-        Err(error) => ids.into_iter().map(|id| failed(id, error.clone())).collect(),
+    match try_prepare(&ingestion, fingerprint, said, documents).await {
+        Ok(mut prepared) => {
+            if let Err(error) = recall(&ingestion, &mut prepared).await {
+                let fail = |prepared| match prepared {
+                    Prepared::Work(work) => {
+                        failed(work.document.id, Some(work.says), error.clone())
+                    }
+                    done => done,
+                };
+                prepared = prepared.into_iter().map(fail).collect();
+            }
+            prepared
+        }
+        Err(error) => ids.into_iter().map(|id| failed(id, None, error.clone())).collect(),
     }
 }
 
-fn failed(document_id: String, error: Error) -> Prepared {
-    Prepared::Done { document_id, outcome: Outcome::Failed(error) }
+fn failed(document_id: String, says: Option<Says>, error: Error) -> Prepared {
+    Prepared::Done { document_id, outcome: Outcome::Failed(error), says }
 }
 
 async fn try_prepare(
-    ingestion: Arc<Ingestion>,
+    ingestion: &Arc<Ingestion>,
     fingerprint: Arc<str>,
-    known: Known,
+    said: Said,
     documents: Vec<Document>,
 ) -> Result<Vec<Prepared>> {
     let ids: Vec<String> = documents.iter().map(|document| document.id.clone()).collect();
     let states = ingestion.store.states(&ids).await?;
     let bytes: usize = documents.iter().map(|document| document.text.len()).sum();
     let work = {
-        let ingestion = Arc::clone(&ingestion);
+        let ingestion = Arc::clone(ingestion);
         move || -> Vec<Prepared> {
             let embedder = ingestion.embedder_name();
             let splitter = ingestion.splitter.fingerprint();
-            let one = |(document, state): (Document, Option<DocumentState>)| match compare(
-                &ingestion,
-                &fingerprint,
-                &known,
-                &document,
-                state,
-            ) {
-                Ok((hash, is_new)) => cut(&ingestion, &splitter, &embedder, document, hash, is_new),
-                Err(outcome) => Prepared::Done { document_id: document.id, outcome },
+            let one = |(document, state): (Document, Option<DocumentState>)| {
+                let fingerprint = with_source(&fingerprint, &document);
+                let hash = document.hash();
+                match compare(ingestion.strategy, &said, &document, hash, &fingerprint, state) {
+                    Compared::Unchanged(says) => Prepared::Done {
+                        document_id: document.id,
+                        outcome: Outcome::Unchanged,
+                        says: Some(says),
+                    },
+                    Compared::Waiting => Prepared::Waiting { document, hash },
+                    Compared::Work(says) => {
+                        match cut(&ingestion, &splitter, &embedder, &document) {
+                            Ok((chunks, texts)) => Prepared::Work(Box::new(Work {
+                                document,
+                                says,
+                                fingerprint,
+                                chunks,
+                                texts,
+                                vectors: Vec::new(),
+                            })),
+                            Err(error) => failed(document.id, Some(says), error),
+                        }
+                    }
+                }
             };
             documents.into_iter().zip(states).map(one).collect()
         }
     };
-    let mut prepared = if bytes > SHORT { offload("splitter", work).await? } else { work() };
-    recall(&ingestion, &mut prepared).await?;
-    Ok(prepared)
+    if bytes > SHORT { offload("splitter", work).await } else { Ok(work()) }
 }
 
-/// What a document says and whether it is new, or what has come of it where there is nothing to do.
+/// How a document is worked on and where it is from: one that has moved is written again, although its
+/// chunks and vectors are known.
+fn with_source(fingerprint: &str, document: &Document) -> String {
+    match &document.source {
+        Some(source) => format!("{fingerprint} | source={source}"),
+        None => fingerprint.to_owned(),
+    }
+}
+
+/// What there is to do for a document.
+enum Compared {
+    Unchanged(Says),
+    Waiting,
+    Work(Says),
+}
+
 fn compare(
-    ingestion: &Ingestion,
-    fingerprint: &str,
-    known: &Known,
+    strategy: Strategy,
+    said: &Said,
     document: &Document,
+    new: ContentHash,
+    fingerprint: &str,
     state: Option<DocumentState>,
-) -> Result<(ContentHash, bool), Outcome> {
-    let hash = document.hash();
-    let is_new = state.is_none();
-    if state.is_some_and(|state| state.hash == hash && state.fingerprint == *fingerprint) {
-        return Err(Outcome::Unchanged);
-    }
-    if ingestion.strategy == Strategy::DuplicatesOnly {
-        let is_first = known.lock().unwrap_or_else(PoisonError::into_inner).insert(hash);
-        // A document is no duplicate of its own earlier state under another fingerprint.
-        if !is_first && is_new {
-            return Err(Outcome::Duplicate);
+) -> Compared {
+    let old = state.as_ref().map(|state| state.hash);
+    let (id, says) = (document.id.as_str(), Says { new, old });
+    let compares = strategy == Strategy::DuplicatesOnly;
+    match state {
+        Some(state) if state.hash == new && state.fingerprint == fingerprint => {
+            if compares {
+                said.unchanged(id, new);
+            }
+            return Compared::Unchanged(says);
         }
+        // A document is no duplicate of its own earlier state.
+        Some(state) if compares => said.replace(id, state.hash, new),
+        None if compares && !said.claim(id, new) => return Compared::Waiting,
+        _ => {}
     }
-    Ok((hash, is_new))
+    Compared::Work(says)
 }
 
 fn cut(
     ingestion: &Ingestion,
     splitter: &str,
     embedder: &str,
-    document: Document,
-    hash: ContentHash,
-    is_new: bool,
-) -> Prepared {
+    document: &Document,
+) -> Result<(Vec<Chunk>, Vec<String>)> {
     let mut chunks = Vec::new();
     let mut texts = Vec::new();
-    for (index, cut) in (0_u32..).zip(ingestion.splitter.split(&document)) {
+    for (index, cut) in (0_u32..).zip(ingestion.splitter.split(document)) {
         let text = document.text.get(cut.span.clone()).filter(|text| !text.is_empty());
         let Some(text) = text else {
             let span = cut.span;
             let message = format!("the splitter cut at {span:?}, which is no text of the document");
-            return failed(document.id, Error::new(ErrorKind::Config, message));
+            return Err(Error::new(ErrorKind::Config, message));
         };
         let mut metadata = document.metadata.clone();
         metadata.extend(cut.metadata);
@@ -139,7 +187,7 @@ fn cut(
             texts.push(embedded);
         }
     }
-    Prepared::Work(Box::new(Work { document, hash, chunks, texts, vectors: Vec::new(), is_new }))
+    Ok((chunks, texts))
 }
 
 /// The text of a chunk below the fields that say where it belongs.
@@ -173,7 +221,7 @@ async fn recall(ingestion: &Ingestion, prepared: &mut [Prepared]) -> Result<()> 
     }
     let work = |prepared: &Prepared| match prepared {
         Prepared::Work(work) => work.chunks.iter().map(|chunk| chunk.key).collect(),
-        Prepared::Done { .. } => Vec::new(),
+        Prepared::Done { .. } | Prepared::Waiting { .. } => Vec::new(),
     };
     let keys: Vec<ChunkKey> = prepared.iter().flat_map(work).collect();
     if keys.is_empty() {

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::pin::Pin;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -11,10 +11,11 @@ use futures_util::future::{BoxFuture, FutureExt as _};
 use futures_util::stream::{BoxStream, FuturesUnordered, Stream, StreamExt as _};
 use meanwhile_core::{Error, Result};
 
-use super::embed::{Embedded, Text, embed};
-use super::prepare::{Known, Prepared, Work, prepare};
+use super::duplicates::{Said, Verdict};
+use super::embed::{Embedded, Text, Vector, embed, keep};
+use super::prepare::{Prepared, Says, Work, prepare};
 use super::{DocumentOutcome, IngestReport, Ingestion, Outcome, Strategy};
-use crate::{ChunkKey, Document, DocumentState, IndexedDocument, Store};
+use crate::{Chunk, ChunkKey, ContentHash, Document, DocumentState, IndexedDocument, Store};
 
 /// Documents that are compared with the store at once.
 const GROUP: usize = 32;
@@ -24,6 +25,9 @@ const GROUP_BYTES: usize = 256 * 1024;
 
 /// Ids that are read from the store at once.
 const PAGE: usize = 1_000;
+
+/// Chunks of a document that are looked at in one step.
+const FEW: usize = 256;
 
 /// How long the thread is held before others may have it.
 const SLICE: Duration = Duration::from_micros(500);
@@ -42,19 +46,26 @@ pub struct IngestStream {
     preparing: FuturesUnordered<BoxFuture<'static, Vec<Prepared>>>,
     prepared: VecDeque<Prepared>,
     embedding: FuturesUnordered<BoxFuture<'static, Embedded>>,
-    storing: FuturesUnordered<BoxFuture<'static, DocumentOutcome>>,
+    storing: FuturesUnordered<BoxFuture<'static, Stored>>,
     keeping: FuturesUnordered<BoxFuture<'static, ()>>,
     /// Ids of documents under way, and later documents of the same id, which wait.
     busy: HashMap<String, VecDeque<Document>>,
+    /// Documents that say what another one says, or may say in the end.
+    duplicates: HashMap<ContentHash, VecDeque<Document>>,
     slots: HashMap<u64, Slot>,
     next_slot: u64,
+    /// The document whose chunks are being looked at, and the next of them.
+    entering: Option<(u64, usize)>,
     /// Documents with all their vectors.
     ready: VecDeque<u64>,
     /// Keys to be embedded.
     queue: VecDeque<ChunkKey>,
     wanted: HashMap<ChunkKey, Wanted>,
+    /// Texts that are being embedded, and vectors that nothing but a document on its way into the store
+    /// has: what is lost where the process ends now.
+    paid: usize,
     outcomes: VecDeque<DocumentOutcome>,
-    known: Known,
+    said: Said,
     /// Ids that came, for the deletion at the end.
     came: HashSet<String>,
     source_failed: bool,
@@ -74,8 +85,16 @@ enum Stage {
 struct Slot {
     work: Work,
     missing: usize,
-    /// Vectors that were paid for in this run.
-    fresh: Vec<usize>,
+    /// Vectors that were paid for in this run and that the store does not have.
+    unkept: Vec<usize>,
+}
+
+/// A document that was to be stored.
+struct Stored {
+    outcome: DocumentOutcome,
+    says: Says,
+    /// How many vectors only it had.
+    unkept: usize,
 }
 
 struct Wanted {
@@ -86,11 +105,10 @@ struct Wanted {
 
 impl IngestStream {
     pub(super) fn new(ingestion: Ingestion, source: BoxStream<'static, Result<Document>>) -> Self {
-        let known = Known::default();
+        let said = Said::default();
         let stage = match ingestion.strategy {
             Strategy::DuplicatesOnly => {
-                let store = Arc::clone(&ingestion.store);
-                Stage::Reading(read_hashes(store, Arc::clone(&known)).boxed())
+                Stage::Reading(said.clone().read(Arc::clone(&ingestion.store)).boxed())
             }
             _ => Stage::Running,
         };
@@ -106,13 +124,16 @@ impl IngestStream {
             storing: FuturesUnordered::new(),
             keeping: FuturesUnordered::new(),
             busy: HashMap::new(),
+            duplicates: HashMap::new(),
             slots: HashMap::new(),
             next_slot: 0,
+            entering: None,
             ready: VecDeque::new(),
             queue: VecDeque::new(),
             wanted: HashMap::new(),
+            paid: 0,
             outcomes: VecDeque::new(),
-            known,
+            said,
             came: HashSet::new(),
             source_failed: false,
             report: IngestReport::default(),
@@ -140,8 +161,9 @@ impl IngestStream {
 
     /// Makes one step. `Ready` says that something happened.
     fn step(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if let Poll::Ready(Some(outcome)) = self.storing.poll_next_unpin(cx) {
-            self.finished(outcome);
+        if let Poll::Ready(Some(stored)) = self.storing.poll_next_unpin(cx) {
+            self.paid = self.paid.saturating_sub(stored.unkept);
+            self.done(stored.outcome, Some(stored.says));
             return Poll::Ready(());
         }
         if let Poll::Ready(Some(embedded)) = self.embedding.poll_next_unpin(cx) {
@@ -155,6 +177,10 @@ impl IngestStream {
             self.prepared.extend(prepared);
             return Poll::Ready(());
         }
+        if let Some((slot, place)) = self.entering.take() {
+            self.enter(slot, place);
+            return Poll::Ready(());
+        }
         if let Some(prepared) = self.prepared.pop_front() {
             self.enqueue(prepared);
             return Poll::Ready(());
@@ -166,7 +192,11 @@ impl IngestStream {
             self.store(slot);
             return Poll::Ready(());
         }
-        let is_free = self.embedding.len() < concurrency && self.ready.len() <= concurrency;
+        // What is paid for and not stored is never more than so many requests are worth.
+        let next = self.queue.len().min(self.ingestion.batch);
+        let has_room = self.paid == 0 || self.paid + next <= concurrency * self.ingestion.batch;
+        let is_free =
+            has_room && self.embedding.len() < concurrency && self.ready.len() <= concurrency;
         if is_free && self.queue.len() >= self.ingestion.batch {
             self.embed_next();
             return Poll::Ready(());
@@ -210,6 +240,7 @@ impl IngestStream {
             && self.group.is_empty()
             && self.preparing.is_empty()
             && self.prepared.is_empty()
+            && self.entering.is_none()
             && self.embedding.is_empty()
             && self.storing.is_empty()
             && self.keeping.is_empty()
@@ -239,39 +270,75 @@ impl IngestStream {
 
     fn prepare_group(&mut self) {
         let group = std::mem::take(&mut self.group);
-        let (ingestion, known) = (Arc::clone(&self.ingestion), Arc::clone(&self.known));
+        let (ingestion, said) = (Arc::clone(&self.ingestion), self.said.clone());
         let fingerprint = Arc::clone(&self.fingerprint);
-        self.preparing.push(prepare(ingestion, fingerprint, known, group).boxed());
+        self.preparing.push(prepare(ingestion, fingerprint, said, group).boxed());
     }
 
     fn enqueue(&mut self, prepared: Prepared) {
         let work = match prepared {
             Prepared::Work(work) => *work,
-            Prepared::Done { document_id, outcome } => {
+            Prepared::Waiting { document, hash } => {
+                self.duplicates.entry(hash).or_default().push_back(document);
+                self.release(hash);
+                return;
+            }
+            Prepared::Done { document_id, outcome, says } => {
                 let document_id = Some(document_id);
-                self.finished(DocumentOutcome { document_id, outcome, chunks: 0 });
+                self.done(DocumentOutcome { document_id, outcome, chunks: 0 }, says);
                 return;
             }
         };
         let slot = self.next_slot;
         self.next_slot += 1;
-        let mut missing = 0;
+        let missing = work.vectors.iter().filter(|vector| vector.is_none()).count();
+        self.report.cached += (work.vectors.len() - missing) as u64;
+        self.slots.insert(slot, Slot { work, missing, unkept: Vec::new() });
+        if missing == 0 {
+            self.ready.push_back(slot);
+        } else {
+            self.entering = Some((slot, 0));
+        }
+    }
+
+    /// Asks for some of the vectors that a document is without.
+    fn enter(&mut self, slot: u64, first: usize) {
+        let Some(Slot { work, .. }) = self.slots.get(&slot) else { return };
         let texts = work.chunks.iter().zip(&work.texts).zip(&work.vectors).enumerate();
-        for (place, ((chunk, text), vector)) in texts {
+        for (place, ((chunk, text), vector)) in texts.skip(first).take(FEW) {
             if vector.is_some() {
-                self.report.cached += 1;
                 continue;
             }
-            missing += 1;
             let wanted = self.wanted.entry(chunk.key).or_insert_with(|| {
                 self.queue.push_back(chunk.key);
                 Wanted { text: text.clone(), waiting: Vec::new() }
             });
             wanted.waiting.push((slot, place));
         }
-        self.slots.insert(slot, Slot { work, missing, fresh: Vec::new() });
-        if missing == 0 {
-            self.ready.push_back(slot);
+        let next = first + FEW;
+        if next < work.chunks.len() {
+            self.entering = Some((slot, next));
+        }
+    }
+
+    /// Decides about the documents that say this, as far as that can be done now.
+    fn release(&mut self, hash: ContentHash) {
+        let Some(waiting) = self.duplicates.get_mut(&hash) else { return };
+        match self.said.verdict(hash) {
+            Verdict::Unknown => {}
+            // One of them is worked on; the others wait for what comes of it.
+            Verdict::Alone => {
+                if let Some(document) = waiting.pop_front() {
+                    self.begin(document);
+                }
+            }
+            Verdict::Duplicate => {
+                for document in self.duplicates.remove(&hash).unwrap_or_default() {
+                    let document_id = Some(document.id);
+                    let outcome = Outcome::Duplicate;
+                    self.finished(DocumentOutcome { document_id, outcome, chunks: 0 });
+                }
+            }
         }
     }
 
@@ -290,11 +357,12 @@ impl IngestStream {
         };
         let text = |key: ChunkKey| {
             let wanted = self.wanted.get(&key)?;
-            let is_kept = !wanted.waiting.iter().any(|(slot, _)| is_complete(slot));
+            let is_kept = !wanted.waiting.iter().all(|(slot, _)| is_complete(slot));
             Some(Text { key, text: wanted.text.clone(), is_kept })
         };
         let batch: Vec<Text> = keys.into_iter().filter_map(text).collect();
         if !batch.is_empty() {
+            self.paid += batch.len();
             self.embedding.push(embed(Arc::clone(&self.ingestion), batch).boxed());
         }
     }
@@ -302,18 +370,28 @@ impl IngestStream {
     fn deliver(&mut self, embedded: Embedded) {
         self.report.embedded += embedded.count;
         self.report.usage.add(&embedded.usage);
+        self.paid = self.paid.saturating_sub(embedded.vectors.len());
         let mut failed: HashMap<u64, Error> = HashMap::new();
-        for (key, vector) in embedded.vectors {
-            for (slot, place) in self.wanted.remove(&key).map(|w| w.waiting).unwrap_or_default() {
+        // Whoever wanted them is gone.
+        let mut unwanted = Vec::new();
+        for Vector { key, vector, is_kept } in embedded.vectors {
+            let waiting = self.wanted.remove(&key).map(|w| w.waiting).unwrap_or_default();
+            if let (true, false, Ok(vector)) = (waiting.is_empty(), is_kept, &vector) {
+                unwanted.push((key, vector.clone()));
+            }
+            for (slot, place) in waiting {
                 let Some(entry) = self.slots.get_mut(&slot) else { continue };
                 match &vector {
                     Ok(vector) => {
                         if let Some(missing) = entry.work.vectors.get_mut(place) {
                             *missing = Some(vector.clone());
                         }
-                        entry.fresh.push(place);
+                        if !is_kept {
+                            entry.unkept.push(place);
+                        }
                         entry.missing -= 1;
                         if entry.missing == 0 {
+                            self.paid += entry.unkept.len();
                             self.ready.push_back(slot);
                         }
                     }
@@ -323,57 +401,91 @@ impl IngestStream {
                 }
             }
         }
+        self.keep(unwanted);
         failed.into_iter().for_each(|(slot, error)| self.fail(slot, error));
+    }
+
+    fn keep(&mut self, vectors: Vec<(ChunkKey, Vec<f32>)>) {
+        if !vectors.is_empty() {
+            let store = Arc::clone(&self.ingestion.store);
+            self.keeping.push(keep(store, vectors, self.ingestion.retries).boxed());
+        }
     }
 
     /// Lets a document go, but for the vectors that were paid for.
     fn fail(&mut self, slot: u64, error: Error) {
-        let Some(Slot { work, fresh, .. }) = self.slots.remove(&slot) else { return };
-        self.ready.retain(|ready| *ready != slot);
-        for chunk in &work.chunks {
-            if let Some(wanted) = self.wanted.get_mut(&chunk.key) {
+        let Some(Slot { work, unkept, .. }) = self.slots.remove(&slot) else { return };
+        if self.entering.is_some_and(|(entering, _)| entering == slot) {
+            self.entering = None;
+        }
+        let keys: HashSet<ChunkKey> = work.chunks.iter().map(|chunk| chunk.key).collect();
+        let mut unwanted = HashSet::new();
+        for key in keys {
+            if let Some(wanted) = self.wanted.get_mut(&key) {
                 wanted.waiting.retain(|(waiting, _)| *waiting != slot);
-                // One that is under way stays known until it is back, and is kept then.
-                if wanted.waiting.is_empty() && self.queue.contains(&chunk.key) {
-                    self.wanted.remove(&chunk.key);
-                    self.queue.retain(|key| *key != chunk.key);
+                if wanted.waiting.is_empty() {
+                    unwanted.insert(key);
                 }
             }
         }
-        let Work { document, chunks, mut vectors, .. } = work;
-        let kept = fresh
-            .into_iter()
-            .filter_map(|place| Some((chunks.get(place)?.key, vectors.get_mut(place)?.take()?)));
-        let kept: Vec<_> = kept.collect();
-        if !kept.is_empty() {
-            let store = Arc::clone(&self.ingestion.store);
-            // The document has failed already; that its vectors cannot be kept is no other failure.
-            self.keeping
-                .push(async move { store.cache_vectors(&kept).await.unwrap_or(()) }.boxed());
-        }
+        let wanted = &mut self.wanted;
+        self.queue.retain(|key| {
+            // One that is under way, and so not here, stays known until it is back, and is kept then.
+            let is_unwanted = unwanted.contains(key);
+            if is_unwanted {
+                wanted.remove(key);
+            }
+            !is_unwanted
+        });
+        let Work { document, chunks, vectors, says, .. } = work;
+        self.keep(only_here(&chunks, &vectors, &unkept));
         let outcome = Outcome::Failed(error);
         let document_id = Some(document.id);
-        self.finished(DocumentOutcome { document_id, outcome, chunks: 0 });
+        self.done(DocumentOutcome { document_id, outcome, chunks: 0 }, Some(says));
     }
 
     fn store(&mut self, slot: u64) {
-        let Some(Slot { work, .. }) = self.slots.remove(&slot) else { return };
-        let Work { document, hash, chunks, vectors, is_new, .. } = work;
-        let store = Arc::clone(&self.ingestion.store);
-        let fingerprint = Arc::clone(&self.fingerprint);
+        let Some(Slot { work, unkept, .. }) = self.slots.remove(&slot) else { return };
+        let Work { document, says, fingerprint, chunks, vectors, .. } = work;
+        let (store, retries) = (Arc::clone(&self.ingestion.store), self.ingestion.retries);
         let stored = async move {
+            // A batch of them at most: what is in the store already is not among them.
+            let copies = only_here(&chunks, &vectors, &unkept);
             let vectors = vectors.into_iter().flatten().collect();
             let (document_id, count) = (Some(document.id.clone()), chunks.len() as u64);
-            let state = DocumentState::new(hash, &*fingerprint);
+            let state = DocumentState::new(says.new, fingerprint);
             let document = IndexedDocument { document, chunks, vectors, state };
             let (outcome, chunks) = match store.put(document).await {
-                Ok(()) if is_new => (Outcome::Added, count),
+                Ok(()) if says.old.is_none() => (Outcome::Added, count),
                 Ok(()) => (Outcome::Updated, count),
-                Err(error) => (Outcome::Failed(error), 0),
+                Err(error) => {
+                    if !copies.is_empty() {
+                        keep(store, copies, retries).await;
+                    }
+                    (Outcome::Failed(error), 0)
+                }
             };
-            DocumentOutcome { document_id, outcome, chunks }
+            let outcome = DocumentOutcome { document_id, outcome, chunks };
+            Stored { outcome, says, unkept: unkept.len() }
         };
         self.storing.push(stored.boxed());
+    }
+
+    /// Says what came of a document, and decides about those that say the same.
+    fn done(&mut self, outcome: DocumentOutcome, says: Option<Says>) {
+        let compares = self.ingestion.strategy == Strategy::DuplicatesOnly;
+        let Some(says) = says.filter(|_| compares) else { return self.finished(outcome) };
+        let id = outcome.document_id.as_deref().unwrap_or_default();
+        let is_unchanged = matches!(outcome.outcome, Outcome::Unchanged);
+        let changed = Says { old: says.old.filter(|_| !is_unchanged), ..says };
+        let is_stored = !matches!(outcome.outcome, Outcome::Failed(_));
+        let comes_again = self.busy.get(id).is_some_and(|waiting| !waiting.is_empty());
+        self.said.done(id, changed, is_stored, comes_again);
+        self.finished(outcome);
+        self.release(says.new);
+        if let Some(old) = says.old {
+            self.release(old);
+        }
     }
 
     /// Says what came of a document, and begins the next one of its id.
@@ -399,15 +511,23 @@ impl IngestStream {
 
     /// What follows when there is nothing left to do for the documents that came.
     fn after_running(&mut self) -> Stage {
+        if !self.duplicates.is_empty() {
+            self.said.settle();
+            let hashes: Vec<ContentHash> = self.duplicates.keys().copied().collect();
+            hashes.into_iter().for_each(|hash| self.release(hash));
+            self.duplicates.retain(|_, waiting| !waiting.is_empty());
+            return Stage::Running;
+        }
         if self.ingestion.strategy != Strategy::UpsertsAndDelete {
             return Stage::Ended;
         }
-        if self.source_failed {
+        if self.source_failed || self.came.is_empty() {
             self.report.deletion_skipped = true;
             return Stage::Ended;
         }
         let (store, came) = (Arc::clone(&self.ingestion.store), std::mem::take(&mut self.came));
-        Stage::Deleting(delete_others(store, came).boxed())
+        let is_whole = self.report.failed.is_empty();
+        Stage::Deleting(delete_others(store, came, is_whole).boxed())
     }
 
     /// Goes on as far as it can in this slice of time. `Ready` says that the stage has come to its end.
@@ -470,26 +590,33 @@ impl Stream for IngestStream {
     }
 }
 
-/// Reads the digests of all documents of the index.
-async fn read_hashes(store: Arc<dyn Store>, known: Known) -> Result<()> {
-    let mut after: Option<String> = None;
-    loop {
-        let ids = store.document_ids(after.as_deref(), PAGE).await?;
-        let states = store.states(&ids).await?;
-        let Some(last) = ids.into_iter().next_back() else { return Ok(()) };
-        let hashes = states.into_iter().flatten().map(|state| state.hash);
-        known.lock().unwrap_or_else(PoisonError::into_inner).extend(hashes);
-        after = Some(last);
-    }
+/// The vectors of a document that nothing else has, with the keys of their chunks.
+fn only_here(
+    chunks: &[Chunk],
+    vectors: &[Option<Vec<f32>>],
+    unkept: &[usize],
+) -> Vec<(ChunkKey, Vec<f32>)> {
+    let one = |place: &usize| Some((chunks.get(*place)?.key, vectors.get(*place)?.clone()?));
+    unkept.iter().filter_map(one).collect()
 }
 
-/// Deletes the documents that are not among these, and names them.
-async fn delete_others(store: Arc<dyn Store>, came: HashSet<String>) -> Result<Vec<String>> {
+/// Deletes the documents that are not among these, and names them; where all that came is stored, also the
+/// vectors that were kept for others.
+async fn delete_others(
+    store: Arc<dyn Store>,
+    came: HashSet<String>,
+    is_whole: bool,
+) -> Result<Vec<String>> {
     let mut deleted = Vec::new();
     let mut after: Option<String> = None;
     loop {
         let ids = store.document_ids(after.as_deref(), PAGE).await?;
-        let Some(last) = ids.last() else { return Ok(deleted) };
+        let Some(last) = ids.last() else {
+            if is_whole {
+                store.clear_cached().await?;
+            }
+            return Ok(deleted);
+        };
         after = Some(last.clone());
         let others: Vec<String> = ids.into_iter().filter(|id| !came.contains(id)).collect();
         if !others.is_empty() {

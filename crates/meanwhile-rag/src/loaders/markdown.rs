@@ -7,6 +7,16 @@ use super::{Parser, text};
 use crate::Document;
 
 /// Markdown in UTF-8, as it is; its first heading is the `title` in the metadata.
+///
+/// ```
+/// use meanwhile_rag::loaders::{self, Markdown};
+///
+/// # futures::executor::block_on(async {
+/// let documents = loaders::parse(Markdown, "refunds.md", "# Refunds\n\nWithin 30 days.").await?;
+/// assert_eq!(documents[0].metadata["title"], "Refunds");
+/// assert_eq!(documents[0].text, "# Refunds\n\nWithin 30 days.");
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Markdown;
 
@@ -27,7 +37,9 @@ impl Parser for Markdown {
 
 pub(super) fn first_heading(text: &str) -> Option<String> {
     let mut title: Option<String> = None;
-    for event in Events::new_ext(text, Options::ENABLE_YAML_STYLE_METADATA_BLOCKS) {
+    // As the splitter reads them: `# Title {#anchor}` is `Title`.
+    let options = Options::ENABLE_YAML_STYLE_METADATA_BLOCKS | Options::ENABLE_HEADING_ATTRIBUTES;
+    for event in Events::new_ext(text, options) {
         match (event, &mut title) {
             (Event::Start(Tag::Heading { .. }), _) => title = Some(String::new()),
             (Event::Text(part) | Event::Code(part), Some(title)) => title.push_str(&part),

@@ -38,7 +38,9 @@ pub trait Parser: fmt::Debug + Send + Sync + 'static {
     fn extensions(&self) -> &[&str];
 
     /// Makes documents: one, or as many as the file has parts, whose ids then begin with `id`. It runs on
-    /// a thread of its own and may take its time; where it panics, the file fails.
+    /// a thread of its own, with a stack of 32 MiB, and may take its time; where it panics, the file fails.
+    /// A stack that overflows ends the process: what calls itself for every level of a file must refuse one
+    /// that is too deep.
     ///
     /// # Errors
     ///
@@ -96,8 +98,8 @@ pub fn file(path: impl Into<PathBuf>) -> Documents {
 ///
 /// A document is called by its path below the folder, with `/` between names, so that the folder may be
 /// moved; its source is the whole path, and `file_name` stands in its metadata. Files come in the order of
-/// their paths. Hidden files and folders, files whose ending no parser knows, and links to folders are passed
-/// over. What cannot be read is an error in the stream, which names the file and is followed by the others.
+/// their paths. Hidden files and folders, files whose ending no parser knows (a PDF without the feature `pdf`,
+/// for one), and links to folders are passed over. What cannot be read is an error in the stream, which names the file and is followed by the others.
 ///
 /// ```no_run
 /// # async fn example(index: meanwhile_rag::Index) -> meanwhile_core::Result<()> {
@@ -130,7 +132,7 @@ impl Folder {
         self
     }
 
-    /// Reads only files with these endings, without the dot; those that no parser knows as text.
+    /// Reads only files with these endings, with or without the dot; those that no parser knows as text.
     #[must_use]
     pub fn extensions<I>(mut self, extensions: I) -> Self
     where

@@ -6,6 +6,19 @@ use super::Parser;
 use crate::Document;
 
 /// Text in UTF-8, as it is; a byte order mark is taken off.
+///
+/// ```
+/// use meanwhile_core::ErrorKind;
+/// use meanwhile_rag::loaders::{self, Text};
+///
+/// # futures::executor::block_on(async {
+/// let documents = loaders::parse(Text, "refunds.txt", "Within 30 days.").await?;
+/// assert_eq!((&*documents[0].id, &*documents[0].text), ("refunds.txt", "Within 30 days."));
+/// // Text in another encoding is not guessed at.
+/// let error = loaders::parse(Text, "old.txt", b"caf\xe9".to_vec()).await.unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::Decode);
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Text;
 

@@ -60,6 +60,7 @@ fn parser(folder: &Folder, path: &Path) -> Option<Arc<dyn Parser>> {
     let known = parser_for(&folder.parsers, path);
     let Some(wanted) = &folder.extensions else { return known };
     let extension = path.extension()?.to_str()?;
-    let is_wanted = wanted.iter().any(|wanted| wanted.eq_ignore_ascii_case(extension));
+    let is_it = |wanted: &str| wanted.eq_ignore_ascii_case(extension);
+    let is_wanted = wanted.iter().any(|wanted| is_it(wanted.trim_start_matches('.')));
     is_wanted.then(|| known.unwrap_or_else(|| Arc::new(Text)))
 }

@@ -23,6 +23,19 @@ const SHORT: usize = 8 * 1024;
 /// A store in memory: exact search by vector, BM25 by text. A clone is the same store.
 ///
 /// Nothing of it outlives the process.
+///
+/// ```
+/// # use meanwhile_rag::{Document, Index, MemoryStore, Store as _};
+/// # futures::executor::block_on(async {
+/// let store = MemoryStore::new();
+/// let index = Index::new(store.clone());
+/// index.ingest().run_all([Document::new("gifts", "Gift cards are not taken back.")]).await?;
+/// // A clone is the same store.
+/// assert_eq!(store.count().await?.documents, 1);
+/// assert_eq!(store.delete(&["gifts".to_owned()]).await?, 1);
+/// assert!(index.retrieve("gift cards").await?.is_empty());
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Clone, Default)]
 pub struct MemoryStore {
     state: Arc<RwLock<State>>,
@@ -186,6 +199,11 @@ impl Store for MemoryStore {
             }
         }
         Ok(())
+    }
+
+    async fn clear_cached(&self) -> Result<u64> {
+        let cache = std::mem::take(&mut self.write().cache);
+        Ok(cache.len() as u64)
     }
 
     async fn search(&self, query: &SearchQuery) -> Result<Vec<Scored>> {

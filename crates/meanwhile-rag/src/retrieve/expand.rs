@@ -3,7 +3,7 @@
 use std::fmt;
 
 use async_trait::async_trait;
-use meanwhile_core::{Message, Result};
+use meanwhile_core::{Message, Response, Result};
 use unicode_segmentation::UnicodeSegmentation as _;
 
 use crate::ask::{Ask, asks};
@@ -22,6 +22,17 @@ pub trait QueryExpander: fmt::Debug + Send + Sync + 'static {
 /// Has a model write more questions, one call for each search.
 ///
 /// What the model says first counts; bullets and numbers in front of lines are taken off.
+///
+/// ```
+/// # use meanwhile_core::{Model, Scripted};
+/// # use meanwhile_rag::{ModelQueries, QueryExpander as _};
+/// # futures::executor::block_on(async {
+/// # let model = Model::new(Scripted::new().reply("1. refund deadline\n2. money back"), "any");
+/// let expander = ModelQueries::new(2).model(model);
+/// let more = expander.expand("When are refunds paid?").await?;
+/// assert_eq!(more, ["refund deadline", "money back"]);
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone)]
 pub struct ModelQueries {
     ask: Ask,
@@ -51,7 +62,9 @@ impl QueryExpander for ModelQueries {
             self.count
         );
         let messages = vec![Message::system(instructions), Message::user(query)];
-        let text: String = self.ask.call("expand", messages).await?;
+        // A model with nothing to add may say nothing.
+        let response: Response = self.ask.call("expand", messages).await?;
+        let text = response.text();
         let lines = text.lines().map(|line| line.trim_start_matches(bullet).trim());
         let lines = lines.filter(|line| line.chars().any(char::is_alphanumeric));
         Ok(lines.take(self.count).map(str::to_owned).collect())
@@ -67,24 +80,35 @@ fn bullet(c: char) -> bool {
 ///
 /// An embedder reads a few hundred words at most, and one vector for a long story is near to nothing. Needs
 /// no model. A question that is not longer than one stretch is asked as it is.
+///
+/// ```
+/// # use meanwhile_rag::{QueryExpander as _, WindowQueries};
+/// # futures::executor::block_on(async {
+/// let expander = WindowQueries::new(5);
+/// let windows = expander.expand("The lamp is broken. I want a refund. When is it paid?").await?;
+/// assert_eq!(windows, ["The lamp is broken.", "I want a refund.", "When is it paid?"]);
+/// // A short question is asked as it is.
+/// assert!(expander.expand("When is it paid?").await?.is_empty());
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct WindowQueries {
     words: usize,
-    most: usize,
+    max_windows: usize,
 }
 
 impl WindowQueries {
     /// Makes stretches of about this many words.
     #[must_use]
     pub fn new(words: usize) -> Self {
-        Self { words, most: 64 }
+        Self { words, max_windows: 64 }
     }
 
     /// Sets the most stretches that are searched for; 64 without. What comes after them is only a part
     /// of the whole question.
     #[must_use]
-    pub fn most(mut self, most: usize) -> Self {
-        self.most = most;
+    pub fn max_windows(mut self, windows: usize) -> Self {
+        self.max_windows = windows;
         self
     }
 
@@ -111,7 +135,7 @@ impl WindowQueries {
         if windows.len() < 2 {
             return Vec::new();
         }
-        windows.truncate(self.most);
+        windows.truncate(self.max_windows);
         windows
     }
 }

@@ -84,6 +84,27 @@ fn sort(found: &mut [Scored]) {
 /// Asks several retrievers at once and fuses what they find.
 ///
 /// With a [`QueryExpander`], each of them is asked every question.
+///
+/// ```
+/// # use meanwhile_rag::{Document, FusionRetriever, Index, MemoryStore, RetrievalQuery};
+/// # use meanwhile_rag::Retriever as _;
+/// # futures::executor::block_on(async {
+/// let index = async |id: &str, text: &str| -> meanwhile_core::Result<Index> {
+///     let index = Index::new(MemoryStore::new());
+///     index.ingest().run_all([Document::new(id, text)]).await?;
+///     Ok(index)
+/// };
+/// let handbook = index("handbook", "Refunds are paid within 30 days.").await?;
+/// let tickets = index("ticket-7", "The refund of my lamp was paid late.").await?;
+/// // What stands in the handbook counts twice as much.
+/// let both = FusionRetriever::new()
+///     .with_weight(2.0, handbook.retriever())
+///     .with(tickets.retriever());
+/// let found = both.retrieve(&RetrievalQuery::new("When are refunds paid?")).await?;
+/// assert_eq!(found[0].chunk.document_id, "handbook");
+/// assert_eq!(found.len(), 2);
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone)]
 pub struct FusionRetriever {
     retrievers: Vec<(f32, Arc<dyn Retriever>)>,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures_util::future;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
-use meanwhile_core::{EmbedPurpose, Error, ErrorKind, Result};
+use meanwhile_core::Result;
 use serde::{Deserialize, Serialize};
 
 use super::fusion::{CANDIDATES, CONCURRENCY, reciprocal_rank_fusion, texts};
@@ -13,6 +13,23 @@ use super::{QueryExpander, Retrieve};
 use crate::{Filter, Index, RetrievalQuery, Retriever, Scored, SearchQuery};
 
 /// What an index is searched by.
+///
+/// ```
+/// # use meanwhile_core::ErrorKind;
+/// # use meanwhile_rag::{Document, Index, MemoryStore, SearchMode};
+/// # futures::executor::block_on(async {
+/// # let index = Index::new(MemoryStore::new());
+/// # index.ingest().run_all([
+/// #     Document::new("refunds", "Refunds are paid within 30 days."),
+/// #     Document::new("gifts", "Gift cards are not taken back."),
+/// # ]).await?;
+/// let by_words = index.retrieve("gift").mode(SearchMode::Text).await?;
+/// assert_eq!(by_words[0].chunk.document_id, "gifts");
+/// // For the other two, something has to embed the question.
+/// let error = index.retrieve("gift").mode(SearchMode::Dense).await.unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::Config);
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -29,6 +46,23 @@ pub enum SearchMode {
 ///
 /// Hybrid where the index has an embedder, else by words. The questions of an expander are embedded in one
 /// request; all searches run at once.
+///
+/// ```
+/// # use meanwhile_rag::{Document, Index, IndexRetriever, MemoryStore, RetrievalQuery};
+/// # use meanwhile_rag::{Retriever as _, WindowQueries};
+/// # futures::executor::block_on(async {
+/// # let index = Index::new(MemoryStore::new());
+/// # index.ingest().run_all([
+/// #     Document::new("refunds", "Refunds are paid within 30 days."),
+/// #     Document::new("gifts", "Gift cards are not taken back."),
+/// # ]).await?;
+/// // For a long question: each stretch of eight words is searched for, too.
+/// let retriever = IndexRetriever::new(index).text().expand(WindowQueries::new(8));
+/// let question = "I have bought a lamp. When are refunds paid? It was a gift card.";
+/// let found = retriever.retrieve(&RetrievalQuery::new(question)).await?;
+/// assert_eq!(found.len(), 2);
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone)]
 pub struct IndexRetriever {
     index: Index,
@@ -110,14 +144,11 @@ impl IndexRetriever {
         filter: Option<&Filter>,
         limit: usize,
     ) -> Result<Vec<Vec<Scored>>> {
+        index.check_embedder().await?;
         let vectors = match texts {
             [] => return Ok(Vec::new()),
             [text] => vec![index.embed_query(text).await?],
-            texts => {
-                let Some(model) = index.embedding_model() else { return Err(no_embedder()) };
-                let model = model.clone().purpose(EmbedPurpose::Query);
-                model.embed(texts).await?.vectors
-            }
+            texts => index.query_embedder()?.embed(texts).await?.vectors,
         };
         let queries = vectors.into_iter().map(|vector| SearchQuery::vector(vector, limit));
         Self::search(index, queries.collect(), filter).await
@@ -149,11 +180,6 @@ impl IndexRetriever {
     }
 }
 
-fn no_embedder() -> Error {
-    let message = "the index has no embedder: set one with `.embedder(…)`, or search by text";
-    Error::new(ErrorKind::Config, message)
-}
-
 #[async_trait]
 impl Retriever for IndexRetriever {
     async fn retrieve(&self, query: &RetrievalQuery) -> Result<Vec<Scored>> {
@@ -162,8 +188,8 @@ impl Retriever for IndexRetriever {
         }
         let embeds = self.index.embedding_model().is_some();
         let mode = self.mode.unwrap_or(if embeds { SearchMode::Hybrid } else { SearchMode::Text });
-        if mode != SearchMode::Text && !embeds {
-            return Err(no_embedder());
+        if mode != SearchMode::Text {
+            self.index.query_embedder()?;
         }
         let texts = texts(query, self.expander.as_deref()).await?;
         let fused = texts.len() > 1 || mode == SearchMode::Hybrid;

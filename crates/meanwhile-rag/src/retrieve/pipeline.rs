@@ -95,6 +95,20 @@ pub(crate) use steps;
 /// A retriever, rerankers and post-processors as one retriever.
 ///
 /// The number of chunks and the condition come with each question.
+///
+/// ```
+/// # use meanwhile_rag::{Deduplicate, Document, Index, MemoryStore, Pipeline, RetrievalQuery};
+/// # use meanwhile_rag::Retriever as _;
+/// # futures::executor::block_on(async {
+/// let index = Index::new(MemoryStore::new());
+/// let text = "Refunds are paid within 30 days.";
+/// index.ingest().run_all(["a", "b"].map(|id| Document::new(id, text))).await?;
+/// // One retriever for everything that takes one.
+/// let retriever = Pipeline::new(index.retriever()).postprocess(Deduplicate);
+/// let found = retriever.retrieve(&RetrievalQuery::new("When are refunds paid?")).await?;
+/// assert_eq!(found.len(), 1);
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone)]
 pub struct Pipeline {
     retriever: Arc<dyn Retriever>,

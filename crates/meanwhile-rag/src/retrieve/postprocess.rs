@@ -31,6 +31,20 @@ impl<P: Postprocessor + ?Sized> Postprocessor for Arc<P> {
 }
 
 /// Drops chunks that score less. What a score means depends on its [`Origin`](crate::Origin).
+///
+/// ```
+/// # use meanwhile_rag::*;
+/// # let found = |id: &str, text: &str, score| {
+/// #     let key = ChunkKey::new(text, "splitter", "embedder");
+/// #     Scored::new(Chunk::new(id, 0, 0..text.len(), text, key), score, Origin::Text)
+/// # };
+/// # futures::executor::block_on(async {
+/// let chunks = vec![found("a", "Refunds.", 7.5), found("b", "Lamps.", 0.4)];
+/// let kept = Cutoff(1.0).process(&RetrievalQuery::new("refunds"), chunks).await?;
+/// assert_eq!(kept.len(), 1);
+/// assert_eq!(kept[0].chunk.document_id, "a");
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Cutoff(pub f32);
 
@@ -44,6 +58,20 @@ impl Postprocessor for Cutoff {
 
 /// Drops chunks that say again what a better one says: with the same words, whatever the white space and the
 /// case, or from within the same bytes of the same document.
+///
+/// ```
+/// # use meanwhile_rag::*;
+/// # let found = |id: &str, text: &str, score| {
+/// #     let key = ChunkKey::new(text, "splitter", "embedder");
+/// #     Scored::new(Chunk::new(id, 0, 0..text.len(), text, key), score, Origin::Text)
+/// # };
+/// # futures::executor::block_on(async {
+/// let chunks = vec![found("a", "Refunds are paid.", 2.0), found("b", "refunds  ARE paid.", 1.0)];
+/// let kept = Deduplicate.process(&RetrievalQuery::new("refunds"), chunks).await?;
+/// assert_eq!(kept.len(), 1);
+/// assert_eq!(kept[0].chunk.document_id, "a");
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Deduplicate;
 
@@ -75,6 +103,20 @@ fn holds(outer: &Chunk, inner: &Chunk) -> bool {
 
 /// Puts the best chunks at both ends and the worst in the middle, where models with long prompts read
 /// least carefully ([Liu et al. 2023](https://arxiv.org/abs/2307.03172)).
+///
+/// ```
+/// # use meanwhile_rag::*;
+/// # let found = |id: &str, text: &str, score| {
+/// #     let key = ChunkKey::new(text, "splitter", "embedder");
+/// #     Scored::new(Chunk::new(id, 0, 0..text.len(), text, key), score, Origin::Text)
+/// # };
+/// # futures::executor::block_on(async {
+/// let chunks = ["1", "2", "3", "4"].map(|place| found(place, "Refunds.", 1.0)).to_vec();
+/// let chunks = Reorder.process(&RetrievalQuery::new("refunds"), chunks).await?;
+/// let order: Vec<&str> = chunks.iter().map(|found| &*found.chunk.document_id).collect();
+/// assert_eq!(order, ["1", "3", "4", "2"]);
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Reorder;
 
@@ -94,6 +136,19 @@ impl Postprocessor for Reorder {
 ///
 /// They have the score of the chunk they stand beside. None comes twice: a neighbour that was found
 /// itself keeps its place.
+///
+/// ```
+/// # use meanwhile_rag::splitters::TokenSplitter;
+/// # use meanwhile_rag::{Document, Index, MemoryStore, Neighbours};
+/// # futures::executor::block_on(async {
+/// let index = Index::new(MemoryStore::new());
+/// let steps = Document::new("steps", "Unscrew the lid. Replace the bulb. Screw it on again.");
+/// index.ingest().splitter(TokenSplitter::new(5)).run_all([steps]).await?;
+/// let found = index.retrieve("bulb").postprocess(Neighbours::new(&index, 1, 1)).await?;
+/// assert!(found.len() > 1);
+/// assert!(found.iter().map(|found| found.chunk.index).is_sorted());
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone)]
 pub struct Neighbours {
     store: Arc<dyn Store>,

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
-use meanwhile_core::{Error, ErrorKind, Message, RerankRequest, Reranker, Result, Timeouts};
+use meanwhile_core::{
+    Error, ErrorKind, Message, RerankRequest, Reranker, Response, Result, Timeouts,
+};
 use serde_json::Value;
 
 use super::Postprocessor;
@@ -14,6 +16,38 @@ use crate::ask::{Ask, asks};
 use crate::{Origin, RetrievalQuery, Scored};
 
 /// Orders chunks by what a reranking model says about them. Nothing is sent for no chunks.
+///
+/// ```
+/// # use meanwhile_core::{Ranked, RankedDocuments, RerankRequest, Reranker, Result, Usage};
+/// # use meanwhile_rag::{Document, Index, MemoryStore, Origin, Rerank};
+/// # #[derive(Debug)]
+/// # struct Shortest;
+/// # #[async_trait::async_trait]
+/// # impl Reranker for Shortest {
+/// #     fn id(&self) -> &str {
+/// #         "shortest"
+/// #     }
+/// #     async fn rerank(&self, request: RerankRequest) -> Result<RankedDocuments> {
+/// #         let texts = request.documents.iter().enumerate();
+/// #         let ranked = texts.map(|(at, text)| Ranked::new(at, 1.0 / text.len() as f64)).collect();
+/// #         let count = request.documents.len();
+/// #         RankedDocuments::new("shortest", request.model, count, ranked, Usage::default())
+/// #     }
+/// # }
+/// # futures::executor::block_on(async {
+/// # let index = Index::new(MemoryStore::new());
+/// # index.ingest().run_all([
+/// #     Document::new("refunds", "Refunds are paid within 30 days."),
+/// #     Document::new("gifts", "Gift cards are not taken back."),
+/// # ]).await?;
+/// # let reranker = Shortest;
+/// // A provider's reranker, such as that of Cohere or Voyage.
+/// let rerank = Rerank::new(reranker, "rerank-v3.5");
+/// let found = index.retrieve("refunds for gift cards").rerank(rerank).await?;
+/// assert_eq!(found[0].chunk.document_id, "gifts");
+/// assert_eq!(found[0].origin, Origin::Reranked);
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone)]
 pub struct Rerank {
     reranker: Arc<dyn Reranker>,
@@ -92,6 +126,23 @@ impl Postprocessor for Rerank {
 /// Chunks are judged some at a time, all of these calls at once. A chunk that the model does not mention has
 /// the relevance 0; chunks of the same relevance stay in the order they came in. None is dropped: put a
 /// [`Cutoff`](crate::Cutoff) behind it for that.
+///
+/// ```
+/// # use meanwhile_core::{Model, Scripted};
+/// # use meanwhile_rag::*;
+/// # let found = |id: &str, text: &str, score| {
+/// #     let key = ChunkKey::new(text, "splitter", "embedder");
+/// #     Scored::new(Chunk::new(id, 0, 0..text.len(), text, key), score, Origin::Text)
+/// # };
+/// # futures::executor::block_on(async {
+/// # let model = Model::new(Scripted::new().reply("2: 9"), "any");
+/// let chunks = vec![found("lamps", "Lamps.", 3.0), found("refunds", "Refunds.", 2.0)];
+/// let rerank = ModelRerank::new().model(model);
+/// let best = rerank.process(&RetrievalQuery::new("When are refunds paid?"), chunks).await?;
+/// assert_eq!((best[0].chunk.document_id.as_str(), best[0].score), ("refunds", 9.0));
+/// assert_eq!(best[1].score, 0.0);
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone)]
 pub struct ModelRerank {
     ask: Ask,
@@ -131,7 +182,7 @@ impl Default for ModelRerank {
 
 const JUDGE: &str = "You judge how well numbered texts help to answer a question. Write one line for \
     each text that helps: its number, a colon, and a relevance from 1 (hardly) to 10 (answers it), as \
-    in `2: 7`. Leave out texts that do not help. Write nothing else.";
+    in `2: 7`. Leave out texts that do not help; where none helps, write `none`. Write nothing else.";
 
 #[async_trait]
 impl Postprocessor for ModelRerank {
@@ -150,9 +201,10 @@ impl Postprocessor for ModelRerank {
                 }
                 let question = format!("{texts}Question: {}", query.text);
                 let messages = vec![Message::system(JUDGE), Message::user(question)];
-                let call = self.ask.call::<String>("rerank", messages);
+                // Of a batch that helps with nothing, nothing may be said.
+                let call = self.ask.call::<Response>("rerank", messages);
                 let count = batch.len();
-                async move { Ok::<_, Error>(relevances(&call.await?, count)) }
+                async move { Ok::<_, Error>(relevances(&call.await?.text(), count)) }
             })
             .collect();
         let judged: Vec<Vec<f32>> =

@@ -11,6 +11,17 @@ use crate::{Cut, Document, Splitter};
 ///
 /// It knows no language, only how people lay code out. The metadata of each chunk has the number of its
 /// first line, from 1, in `first_line`.
+///
+/// ```
+/// use meanwhile_rag::splitters::CodeSplitter;
+/// use meanwhile_rag::{Document, Splitter as _};
+///
+/// let code = "fn one() {\n    1\n}\n\nfn two() {\n    2\n}\n";
+/// let cuts = CodeSplitter::new(6).split(&Document::new("lib.rs", code));
+/// assert_eq!(cuts.len(), 2);
+/// assert!(code[cuts[1].span.clone()].starts_with("fn two()"));
+/// assert_eq!(cuts[1].metadata["first_line"], 5);
+/// ```
 #[derive(Debug, Clone)]
 pub struct CodeSplitter {
     size: Size,

@@ -5,6 +5,18 @@ use super::sized;
 use crate::{Cut, Document, Splitter};
 
 /// Cuts between words, wherever the chunk is full.
+///
+/// ```
+/// use meanwhile_rag::splitters::TokenSplitter;
+/// use meanwhile_rag::{Document, Splitter as _};
+///
+/// let text = "One two three four five six seven eight nine ten.";
+/// let cuts = TokenSplitter::new(5).split(&Document::new("numbers", text));
+/// let chunks: Vec<&str> = cuts.iter().map(|cut| &text[cut.span.clone()]).collect();
+/// // A token is about four characters; words are not cut.
+/// assert!(chunks.len() > 1 && chunks.iter().all(|chunk| chunk.len() <= 20));
+/// assert!(text.ends_with(chunks[chunks.len() - 1].trim()));
+/// ```
 #[derive(Debug, Clone)]
 pub struct TokenSplitter {
     size: Size,

@@ -14,6 +14,14 @@ pub trait TokenCounter: fmt::Debug + Send + Sync + 'static {
 
 /// Estimates a token for every four characters: near enough for English prose, too few for code and for
 /// scripts such as Chinese. Give the splitter the embedder's tokenizer where chunks must not be cut off.
+///
+/// ```
+/// use meanwhile_rag::splitters::{EstimatedTokens, TokenCounter as _};
+///
+/// // A token for every four characters.
+/// assert_eq!(EstimatedTokens.count("Refunds are paid within 30 days."), 8);
+/// assert_eq!(EstimatedTokens.count(""), 0);
+/// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct EstimatedTokens;
 

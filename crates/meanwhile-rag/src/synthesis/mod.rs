@@ -1,6 +1,7 @@
 //! [`Synthesizer`], which writes an answer from chunks, in one of several ways.
 
 mod answer;
+mod chained;
 mod citation;
 mod prompts;
 mod read;
@@ -18,12 +19,33 @@ use crate::Scored;
 use crate::ask::{Ask, asks};
 use crate::splitters::{EstimatedTokens, TokenCounter};
 pub use answer::Answer;
+pub(crate) use chained::chained;
 pub use citation::Citation;
 pub(crate) use read::{Read, read};
 pub(crate) use stream::Step;
 pub use stream::{AnswerDelta, AnswerStream};
 
 /// How an answer is made of the chunks that were found.
+///
+/// ```
+/// # use meanwhile_core::{Model, Scripted};
+/// # use meanwhile_rag::{Document, Index, MemoryStore, Synthesis};
+/// # futures::executor::block_on(async {
+/// # let index = Index::new(MemoryStore::new());
+/// # index.ingest().run_all([
+/// #     Document::new("refunds", "Refunds are paid within 30 days."),
+/// #     Document::new("gifts", "Gift cards are not taken back."),
+/// # ]).await?;
+/// # let model = Model::new(Scripted::new().reply("Paid [1].").reply("No [2]."), "any");
+/// let ask = |mode| index.query("refunds for gift cards").model(model.clone()).synthesis(mode);
+/// // An answer from each chunk, one below the other.
+/// let answer = ask(Synthesis::Accumulate).await?;
+/// assert!(answer.text.contains("Paid") && answer.text.contains("No"));
+/// // The chunks alone; nobody is asked.
+/// let chunks = ask(Synthesis::NoText).await?;
+/// assert_eq!((chunks.text.as_str(), chunks.chunks.len()), ("", 2));
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -48,6 +70,24 @@ pub enum Synthesis {
 ///
 /// The chunks are numbered in their order, from 1, and the model is asked to cite them as `[1]`: see
 /// [`Answer::citations`]. Where there is no chunk, no model is asked, and the answer is empty.
+///
+/// ```
+/// # use meanwhile_core::{Model, Scripted};
+/// # use meanwhile_rag::*;
+/// # let found = |id: &str, text: &str, score| {
+/// #     let key = ChunkKey::new(text, "splitter", "embedder");
+/// #     Scored::new(Chunk::new(id, 0, 0..text.len(), text, key), score, Origin::Text)
+/// # };
+/// # futures::executor::block_on(async {
+/// # let model = Model::new(Scripted::new().reply("Within 30 days [1]."), "any");
+/// // Chunks that were found in whatever way.
+/// let chunks = vec![found("refunds", "Refunds are paid within 30 days.", 1.0)];
+/// let synthesizer = Synthesizer::default().model(model).instructions("Answer in one sentence.");
+/// let answer = synthesizer.answer("When are refunds paid?", chunks).await?;
+/// assert_eq!(answer.text, "Within 30 days [1].");
+/// assert_eq!(answer.citations.len(), 1);
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone)]
 pub struct Synthesizer {
     pub(crate) ask: Ask,

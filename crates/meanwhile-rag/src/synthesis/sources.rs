@@ -9,6 +9,15 @@ use crate::splitters::TokenCounter;
 
 /// One chunk as it stands in a prompt: its number, where it is from, its text.
 pub(crate) fn source(number: usize, found: &Scored) -> String {
+    let mut text = name(number, found);
+    text.push('\n');
+    text.push_str(found.chunk.text.trim());
+    text.push_str("\n\n");
+    text
+}
+
+/// The number of a chunk and where it is from.
+pub(crate) fn name(number: usize, found: &Scored) -> String {
     let mut text = format!("[{number}] {}", found.chunk.document_id);
     for name in ["title", "headings"] {
         match found.chunk.metadata.get(name) {
@@ -23,9 +32,6 @@ pub(crate) fn source(number: usize, found: &Scored) -> String {
             _ => {}
         }
     }
-    text.push('\n');
-    text.push_str(found.chunk.text.trim());
-    text.push_str("\n\n");
     text
 }
 
@@ -64,7 +70,7 @@ pub(super) fn pack(
 }
 
 /// Adds an answer below those before it.
-pub(super) fn append(text: &mut String, answer: &str) {
+pub(crate) fn append(text: &mut String, answer: &str) {
     if !text.is_empty() {
         text.push_str("\n\n");
     }

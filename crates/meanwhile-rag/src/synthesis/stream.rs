@@ -36,7 +36,7 @@ pub(crate) enum Step {
 /// the turn.
 #[must_use = "a stream does nothing unless polled"]
 pub struct AnswerStream {
-    steps: Pin<Box<dyn Stream<Item = Result<Step>> + Send>>,
+    steps: Steps,
     sources: Vec<Scored>,
     text: String,
     answer: Option<Box<Answer>>,
@@ -44,6 +44,8 @@ pub struct AnswerStream {
     at_once: u8,
     ended: bool,
 }
+
+pub(super) type Steps = Pin<Box<dyn Stream<Item = Result<Step>> + Send>>;
 
 /// So many pieces that are there at once are given out before other tasks have a turn: an answer out of a
 /// cache is there as a whole.
@@ -56,6 +58,11 @@ impl AnswerStream {
     ) -> Self {
         let (text, answer) = (String::new(), None);
         Self { steps: Box::pin(steps), sources, text, answer, at_once: 0, ended: false }
+    }
+
+    /// What it is made of, before it has been polled.
+    pub(super) fn into_parts(self) -> (Vec<Scored>, Steps) {
+        (self.sources, self.steps)
     }
 
     /// Waits for the next piece; `None` after the last one or an error. Cancel-safe: no piece is lost.

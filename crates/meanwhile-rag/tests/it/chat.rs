@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use meanwhile_core::{
-    AnyTool, Error, ErrorKind, Event, Message, Part, Result, Role, Scripted, Tool, ToolCall,
-    ToolContext, ToolOutput, ToolSpec, Toolbox,
+    AnyTool, Error, ErrorKind, Event, Message, Moment, Observer, Part, Result, Role, Run, Scripted,
+    Settings, Tool, ToolCall, ToolContext, ToolOutput, ToolSpec, Toolbox, scope,
 };
 use meanwhile_rag::{
     ChatEngine, ChatMode, ChatModel as _, ChatStore as _, InMemoryChatStore, IntoMessages, Memory,
@@ -381,6 +381,148 @@ async fn a_model_that_searches_itself_keeps_its_sources() {
     let engine = chat(&awaited);
     check(&engine.chat("Gift cards?").await.unwrap());
     assert_eq!(remembered(&engine).await.len(), 6);
+}
+
+#[tokio::test]
+async fn a_second_turn_knows_the_first_and_not_what_it_found() {
+    let (index, _) = handbook().await;
+    let scripted = Scripted::new()
+        .tool_call("1", "search", r#"{"query": "voucher"}"#)
+        .tool_calls([
+            ToolCall::new("2", "search", r#"{"query": "courier"}"#),
+            ToolCall::new("3", "clock", "{}"),
+        ])
+        .reply("No vouchers [1], but a courier [2].")
+        .tool_call("4", "search", r#"{"query": "money back"}"#)
+        .reply("Within 30 days [1].");
+    let chat = ChatEngine::new(index.retriever().dense(), ChatMode::Tools).top_k(1);
+    let chat = chat.model(model(&scripted)).tools(Toolbox::new().with(AnyTool::new(Clock)));
+    // Less than what the searches of one turn have found.
+    let chat = chat.memory(TokenBudget(24));
+    chat.chat("Gift cards?").await.unwrap();
+    let answer = chat.chat("And the money?").await.unwrap();
+    assert_eq!(answer.chunks.len(), 1);
+    assert_eq!(answer.citations[0].document_id, "refunds.md");
+
+    let second = &scripted.requests()[3].messages;
+    let parts = |message: &Message| {
+        let part = |part: &Part| match part {
+            Part::Text(part) => part.text.clone(),
+            Part::ToolCall(call) => format!("call of {}", call.name),
+            Part::ToolResult(result) => format!("result {}", result.text()),
+            part => panic!("{part:?}"),
+        };
+        message.parts.iter().map(part).collect::<Vec<_>>().join(" | ")
+    };
+    let went: Vec<_> = second.iter().skip(1).map(parts).collect();
+    assert_eq!(
+        went,
+        [
+            "Gift cards?",
+            "call of clock",
+            "result 12:00",
+            "No vouchers [1], but a courier [2].",
+            "And the money?",
+        ]
+    );
+    // All of it is kept.
+    assert_eq!(remembered(&chat).await.len(), 6 + 4);
+
+    // With less room, what was said goes along all the same.
+    let scripted = Scripted::new().reply("Well.");
+    let memory = Memory::new(12).store(kept(&chat).await, "ada");
+    let tight = chat.memory(memory).model(model(&scripted));
+    tight.chat("Hm?").await.unwrap();
+    let went: Vec<_> = scripted.requests()[0].messages.iter().skip(1).map(parts).collect();
+    assert_eq!(went, ["And the money?", "Within 30 days [1].", "Hm?"]);
+}
+
+/// What a chat remembers, in a store of its own.
+async fn kept(chat: &ChatEngine) -> InMemoryChatStore {
+    let store = InMemoryChatStore::new();
+    let conversation = chat.remembered().conversation().await.unwrap();
+    store.append("ada", conversation.messages).await.unwrap();
+    store
+}
+
+#[tokio::test]
+async fn a_tool_that_is_called_as_the_search_is_an_error() {
+    let (index, _) = handbook().await;
+    let scripted = Scripted::new().reply("Yes.");
+    let chat = index.chat(ChatMode::Tools).model(model(&scripted));
+    let chat = chat.tools(Toolbox::new().with(AnyTool::new(Clock)));
+    let error = chat.clone().search_tool("clock", "Searches.").chat("Hm?").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert!(error.message().contains("`clock`"), "{error}");
+    assert_eq!(chat.chat("Hm?").await.unwrap().text, "Yes.");
+}
+
+#[tokio::test]
+async fn what_goes_along_begins_with_the_user() {
+    let (index, _) = handbook().await;
+    let check = async |said: &[(&str, &str)], expected: &[(Role, &str)]| {
+        let scripted = Scripted::new().reply("Hello.").reply("Fine.");
+        let chat = index.chat(ChatMode::Simple).model(model(&scripted));
+        chat.chat(said.to_vec()).await.unwrap();
+        chat.chat("And now?").await.unwrap();
+        let asked = texts(&scripted.requests()[1].messages);
+        let asked: Vec<_> =
+            asked.iter().skip(1).map(|(role, text)| (*role, text.as_str())).collect();
+        assert_eq!(asked, expected);
+    };
+    let rest = [(Role::User, "Hi"), (Role::Assistant, "Hello."), (Role::User, "And now?")];
+    check(&[("user", "Hi")], &rest).await;
+    check(&[("assistant", "Welcome."), ("user", "Hi")], &rest).await;
+    let system = [[(Role::System, "It is May.")].as_slice(), &rest].concat();
+    check(&[("system", "It is May."), ("user", "Hi")], &system).await;
+}
+
+/// Keeps what is told of chains, and what ran in them.
+#[derive(Debug, Default)]
+struct Chains(Mutex<Vec<String>>);
+
+impl Observer for Chains {
+    fn observe(&self, run: &Run, moment: &Moment<'_>) {
+        let what = match moment {
+            Moment::ChainStart => "begins",
+            Moment::ChainEnd => "ends",
+            Moment::ModelStart { .. } => "model",
+            _ => return,
+        };
+        self.0.lock().unwrap().push(format!("{} {what}", run.name()));
+    }
+}
+
+#[tokio::test]
+async fn a_stream_is_observed_as_one_chain_to_its_end() {
+    let (index, _) = handbook().await;
+    let check = async |streamed: bool| {
+        let (chains, scripted) = (Arc::new(Chains::default()), Scripted::new());
+        let scripted = scripted.reply("Within 30 days [1].").reply("Within 30 days [1].");
+        let chat = index.chat(ChatMode::Context).model(model(&scripted));
+        let query = index.query("Money back?").model(model(&scripted));
+        let settings = Settings::new().observe(Arc::clone(&chains));
+        scope(settings, async {
+            if streamed {
+                let mut stream = chat.stream_chat("Money back?").await.unwrap();
+                assert!(!stream.sources().is_empty());
+                stream.next().await.unwrap().unwrap();
+                let told = chains.0.lock().unwrap().clone();
+                assert!(told.iter().all(|told| !told.ends_with("ends")), "{told:?}");
+                stream.finish().await.unwrap();
+                query.stream().await.unwrap().finish().await.unwrap();
+            } else {
+                chat.chat("Money back?").await.unwrap();
+                query.await.unwrap();
+            }
+        })
+        .await;
+        chains.0.lock().unwrap().clone()
+    };
+    let streamed = check(true).await;
+    assert_eq!(streamed, check(false).await);
+    assert_eq!(streamed.first().map(String::as_str), Some("chat begins"));
+    assert_eq!(streamed.last().map(String::as_str), Some("query ends"));
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use meanwhile_rag::{
     Cut, Document, Index, MemoryStore, Outcome, SearchQuery, Splitter, Store, Strategy,
 };
 
-use crate::support::{Letters, letters};
+use crate::support::{Away, Letters, letters};
 
 /// Documents of ten sentences each, all of them different.
 fn documents(count: usize) -> Vec<Document> {
@@ -161,15 +161,37 @@ async fn requests_that_may_yet_succeed_are_sent_again() {
 }
 
 #[tokio::test]
-async fn duplicates_are_left_out() {
-    let (store, embedder) = (MemoryStore::new(), Letters::default());
-    let ingestion = index(&store, &embedder).ingest().strategy(Strategy::DuplicatesOnly);
-    let first = ["x", "y"].map(|id| Document::new(id, "The same."));
-    let report = ingestion.clone().run_all(first).await.unwrap();
-    assert_eq!((report.added, report.duplicates), (1, 1), "{report:?}");
-    let second = [Document::new("z", "The same."), Document::new("x", "Another one.")];
-    let report = ingestion.run_all(second).await.unwrap();
-    assert_eq!((report.updated, report.duplicates), (1, 1), "{report:?}");
+async fn a_provider_that_asks_for_too_much_time_is_not_asked_again() {
+    let embedder = Letters { come_back: Duration::from_secs(3_600), ..Letters::default() };
+    *embedder.overloaded.lock().unwrap() = 1_000;
+    let began = std::time::Instant::now();
+    let ingestion = index(&MemoryStore::new(), &embedder).ingest().retries(1_000);
+    let report = ingestion.run_all(documents(2)).await.unwrap();
+    assert_eq!(report.failed.len(), 2, "{report:?}");
+    assert_eq!(embedder.requests.lock().unwrap().len(), 1);
+    assert!(began.elapsed() < Duration::from_secs(60));
+}
+
+#[tokio::test]
+async fn what_was_paid_for_outlives_a_store_that_is_away() {
+    // The documents of each batch are complete with it, so that no vector is kept apart before.
+    for (puts, caches) in [(20, 0), (20, 1), (3, 2)] {
+        let (store, embedder) = (Away::default(), Letters::default());
+        (*store.puts.lock().unwrap(), *store.caches.lock().unwrap()) = (puts, caches);
+        let index = Index::new(store.clone()).embedder(embedder.model());
+        let ingestion = index.ingest().splitter(splitter()).batch(20);
+        let report = ingestion.clone().run_all(documents(20)).await.unwrap();
+        assert_eq!((report.failed.len(), report.embedded), (puts, 200), "{report:?}");
+        let report = ingestion.run_all(documents(20)).await.unwrap();
+        assert_eq!((report.added, report.embedded), (puts as u64, 0), "{report:?}");
+        assert_eq!(embedder.counts(), (200, 0));
+    }
+    // A cache that is away for a moment fails no document.
+    let (store, embedder) = (Away::default(), Letters::default());
+    *store.caches.lock().unwrap() = 1;
+    let index = Index::new(store.clone()).embedder(embedder.model());
+    let report = index.ingest().splitter(splitter()).batch(7).run_all(documents(20)).await.unwrap();
+    assert_eq!((report.added, report.embedded), (20, 200), "{report:?}");
 }
 
 #[tokio::test]
@@ -184,7 +206,28 @@ async fn what_does_not_come_is_deleted_when_asked() {
     assert!(report.deletion_skipped && report.deleted == 0, "{report:?}");
     let report = ingestion.run_all(documents(3)).await.unwrap();
     assert_eq!((report.deleted, report.unchanged), (7, 3), "{report:?}");
+    // A source of nothing is a mistake rather than a wish.
+    let nothing = index(&store, &embedder).ingest().strategy(Strategy::UpsertsAndDelete);
+    let report = nothing.run_all(documents(0)).await.unwrap();
+    assert!(report.deletion_skipped && report.deleted == 0, "{report:?}");
     assert_eq!(store.document_ids(None, 99).await.unwrap(), ["d000", "d001", "d002"]);
+}
+
+#[tokio::test]
+async fn a_whole_run_clears_what_nobody_came_back_for() {
+    let store = MemoryStore::new();
+    let embedder =
+        Letters { refused: Some(("document 7 ", ErrorKind::InvalidRequest)), ..Letters::default() };
+    let ingestion = index(&store, &embedder).ingest().splitter(splitter()).batch(3);
+    let ingestion = ingestion.strategy(Strategy::UpsertsAndDelete);
+    let mut some = documents(9);
+    some[7].text.insert_str(0, "A sentence of its own that can be embedded. ");
+    let report = ingestion.clone().run_all(some.clone()).await.unwrap();
+    assert_eq!(report.failed.len(), 1, "{report:?}");
+    assert!(store.clear_cached().await.unwrap() > 0, "nothing was kept of a document that failed");
+    ingestion.clone().run_all(some).await.unwrap();
+    ingestion.run_all(documents(7)).await.unwrap();
+    assert_eq!(store.clear_cached().await.unwrap(), 0);
 }
 
 #[tokio::test]
@@ -288,11 +331,28 @@ fn computed() -> Duration {
     Duration::new(spent.tv_sec as u64, spent.tv_nsec as u32)
 }
 
+#[tokio::test]
+async fn a_long_document_that_fails_is_let_go_at_once() {
+    let embedder =
+        Letters { refused: Some(("number 3 ", ErrorKind::PermissionDenied)), ..Letters::default() };
+    let sentence = |number| format!("Sentence number {number} stands by itself. ");
+    let text: String = (0..10_000).map(sentence).collect();
+    let ingestion =
+        index(&MemoryStore::new(), &embedder).ingest().splitter(SentenceSplitter::new(8));
+    let began = computed();
+    let report = ingestion.run_all([Document::new("long", text)]).await.unwrap();
+    let spent = computed() - began;
+    assert_eq!(report.failed.len(), 1, "{report:?}");
+    // Every chunk compared with every other one takes seconds.
+    assert!(spent < Duration::from_millis(500), "{spent:?}");
+}
+
 /// Everything here is ready at once, so that nothing but the ingestion itself gives way.
 async fn longest_pause() -> Duration {
     let (store, embedder) = (MemoryStore::new(), Letters::default());
     let mut documents = documents(400);
-    documents.push(Document::new("long", "One more sentence for a long document. ".repeat(5_000)));
+    let sentence = |number| format!("Sentence {number} of those that make a document long. ");
+    documents.push(Document::new("long", (0..5_000).map(sentence).collect::<String>()));
     let index = index(&store, &embedder);
     let ingestion = index.ingest().splitter(splitter()).batch(8).run(stream::iter(documents));
     let longest = std::cell::Cell::new(Duration::ZERO);

@@ -74,6 +74,29 @@ async fn endings_choose_files_and_parsers() {
 }
 
 #[tokio::test]
+async fn endings_may_be_written_with_their_dot() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "a.txt", "text");
+    write(folder.path(), "b.md", "text");
+    assert_eq!(ids(&load(Folder::new(folder.path()).extensions([".md"])).await), ["b.md"]);
+}
+
+#[tokio::test]
+async fn a_folder_that_has_moved_has_moved_sources() {
+    let folder = tempfile::tempdir().unwrap();
+    let index = Index::new(MemoryStore::new());
+    for name in ["before", "after", "after"] {
+        let root = folder.path().join(name);
+        write(&root, "a.md", "The text stays.");
+        index.ingest().run(Folder::new(&root).load()).await.unwrap();
+        let document = index.store().document("a.md").await.unwrap().unwrap();
+        assert_eq!(document.source.as_deref(), root.join("a.md").to_str());
+    }
+    let report = index.ingest().run(Folder::new(folder.path().join("after")).load()).await.unwrap();
+    assert_eq!(report.unchanged, 1, "{report:?}");
+}
+
+#[tokio::test]
 async fn what_is_not_there_is_an_error_that_names_it() {
     let documents = load(Folder::new("no/such/folder")).await;
     let [Err(error)] = &documents[..] else { panic!("{documents:?}") };
@@ -100,6 +123,8 @@ async fn a_folder_goes_into_an_index() {
 async fn bytes_are_parsed_where_there_is_no_file() {
     let markdown = loaders::parse(Markdown, "m", "Title\n=====\n\nText".as_bytes()).await.unwrap();
     assert_eq!(markdown[0].metadata["title"], "Title");
+    let named = loaders::parse(Markdown, "m", "# Setup {#setup}".as_bytes()).await.unwrap();
+    assert_eq!(named[0].metadata["title"], "Setup");
     let text = loaders::parse(Text, "t", "# no title".as_bytes()).await.unwrap();
     assert!(text[0].metadata.is_empty());
 }
@@ -125,6 +150,27 @@ let y = 2;</code></pre><script>alert("no")</script>
     assert_eq!(untitled.unwrap()[0].metadata["title"], "A <b>");
 }
 
+#[cfg(feature = "html")]
+#[tokio::test]
+async fn pages_without_a_bottom_are_refused() {
+    let deep = |levels: usize, tag: &str| {
+        let (open, close) = (format!("<{tag}>").repeat(levels), format!("</{tag}>").repeat(levels));
+        format!("<html><body>{open}text{close}</body></html>")
+    };
+    // As deep as is allowed, with what calls itself the most for each level.
+    for tag in ["div", "b", "blockquote", "ul><li"] {
+        let levels = if tag.contains('>') { 250 } else { 505 };
+        let read = loaders::parse(loaders::Html, "h", deep(levels, tag).into_bytes()).await;
+        assert!(read.unwrap()[0].text.contains("text"), "{tag}");
+    }
+    for tag in ["div", "b", "blockquote", "table><tr><td"] {
+        let read = loaders::parse(loaders::Html, "h", deep(12_000, tag).into_bytes()).await;
+        let error = read.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Decode, "{tag}: {error}");
+        assert!(error.message().contains("deep"), "{tag}: {error}");
+    }
+}
+
 /// Papers that Debian's packages bring, where they are installed.
 #[cfg(feature = "pdf")]
 #[tokio::test]
@@ -147,6 +193,73 @@ async fn real_papers_have_their_pages() {
     }
 }
 
+/// A file of these objects, numbered from 1, of which the first is the catalog.
+#[cfg(feature = "pdf")]
+fn pdf(objects: &[String]) -> String {
+    let mut pdf = "%PDF-1.4\n".to_owned();
+    let mut places = Vec::new();
+    for (number, object) in (1..).zip(objects) {
+        places.push(pdf.len());
+        pdf.push_str(&format!("{number} 0 obj\n{object}\nendobj\n"));
+    }
+    let (table, size) = (pdf.len(), objects.len() + 1);
+    pdf.push_str(&format!("xref\n0 {size}\n0000000000 65535 f \n"));
+    for place in places {
+        pdf.push_str(&format!("{place:010} 00000 n \n"));
+    }
+    let trailer = format!("<< /Size {size} /Root 1 0 R >>\nstartxref\n{table}");
+    pdf.push_str(&format!("trailer\n{trailer}\n%%EOF\n"));
+    pdf
+}
+
+#[cfg(feature = "pdf")]
+fn stream(head: &str, content: &str) -> String {
+    format!("<< {head} /Length {} >>\nstream\n{content}\nendstream", content.len())
+}
+
+#[cfg(feature = "pdf")]
+#[tokio::test]
+async fn papers_that_are_drawn_without_end_are_refused() {
+    let text = "BT /F1 24 Tf 72 700 Td (Refunds within 30 days) Tj ET";
+    // Forms that draw these others: object 6 is the first, with the resources of the page.
+    let paper = |parent: &str, forms: &[&str]| {
+        let names: String = (0..forms.len()).map(|n| format!("/X{n} {} 0 R ", 6 + n)).collect();
+        let resources = format!("<< /Font << /F1 5 0 R >> /XObject << {names} >> >>");
+        let mut objects = vec![
+            "<< /Type /Catalog /Pages 2 0 R >>".to_owned(),
+            format!("<< /Type /Pages {parent} /Kids [3 0 R] /Count 1 /Resources {resources} >>"),
+            "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 4 0 R >>".to_owned(),
+            stream("", &format!("{text} /X0 Do")),
+            "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>"
+                .to_owned(),
+        ];
+        let form = |content: &&str| stream("/Type /XObject /Subtype /Form", content);
+        objects.extend(forms.iter().map(form));
+        pdf(&objects)
+    };
+    let read = async |paper: String| loaders::parse(loaders::Pdf, "p", paper.into_bytes()).await;
+    // Forms may lie in forms, and be drawn often.
+    let fine = read(paper("", &["/X1 Do /X1 Do", "/X2 Do /X2 Do", "q Q"])).await.unwrap();
+    assert!(fine[0].text.contains("Refunds within 30 days"), "{}", fine[0].text);
+
+    let tower: Vec<String> = (1..30).map(|next| format!("/X{next} Do ").repeat(10)).collect();
+    let mut tower: Vec<&str> = tower.iter().map(String::as_str).collect();
+    tower.push("q Q");
+    let chain: Vec<String> = (1..200).map(|next| format!("/X{next} Do")).collect();
+    let chain: Vec<&str> = chain.iter().map(String::as_str).collect();
+    for (paper, says) in [
+        (paper("", &["/X0 Do"]), "draws itself"),
+        (paper("", &["/X1 Do", "/X0 Do"]), "draws itself"),
+        (paper("", &tower), "a million"),
+        (paper("", &chain), "too deep"),
+        (paper("/Parent 2 0 R", &["q Q"]), "circle"),
+    ] {
+        let error = read(paper).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Decode);
+        assert!(error.message().contains(says), "{error}");
+    }
+}
+
 #[cfg(feature = "pdf")]
 #[tokio::test]
 async fn a_paper_of_our_own_and_what_is_none() {
@@ -161,24 +274,13 @@ async fn a_paper_of_our_own_and_what_is_none() {
         "<< /Type /Catalog /Pages 2 0 R >>".to_owned(),
         "<< /Type /Pages /Kids [3 0 R 6 0 R] /Count 2 >>".to_owned(),
         page(7),
-        format!("<< /Length {} >>\nstream\n{content}\nendstream", content.len()),
+        stream("", content),
         "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>"
             .to_owned(),
         page(4),
-        "<< /Length 0 >>\nstream\n\nendstream".to_owned(),
+        stream("", ""),
     ];
-    let mut pdf = "%PDF-1.4\n".to_owned();
-    let mut places = Vec::new();
-    for (number, object) in (1..).zip(&objects) {
-        places.push(pdf.len());
-        pdf.push_str(&format!("{number} 0 obj\n{object}\nendobj\n"));
-    }
-    let table = pdf.len();
-    pdf.push_str("xref\n0 8\n0000000000 65535 f \n");
-    for place in places {
-        pdf.push_str(&format!("{place:010} 00000 n \n"));
-    }
-    pdf.push_str(&format!("trailer\n<< /Size 8 /Root 1 0 R >>\nstartxref\n{table}\n%%EOF\n"));
+    let pdf = pdf(&objects);
     let documents = loaders::parse(loaders::Pdf, "paper.pdf", pdf.as_bytes()).await.unwrap();
     // The first page is empty.
     assert_eq!(documents.len(), 1, "{documents:?}");

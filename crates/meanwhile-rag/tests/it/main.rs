@@ -12,6 +12,7 @@
 mod chat;
 mod common;
 mod contract;
+mod duplicates;
 mod ingest;
 mod loaders;
 mod query;

@@ -217,5 +217,9 @@ async fn an_engine_is_a_tool() {
     let tool = index.query_engine().model(model(&librarian)).tool("handbook", "Knows the rules.");
     let call = model(&scripted).call::<String>("Until when?").tools(Toolbox::new().with(tool));
     assert_eq!(call.await.unwrap(), "30 days.");
+    // What the numbers stand for is said below.
+    let result = scripted.requests()[1].messages.last().unwrap().parts[0].clone();
+    let meanwhile_core::Part::ToolResult(result) = result else { panic!("{result:?}") };
+    assert_eq!(result.text(), "Within 30 days [1].\n\n[1] refunds.md");
     assert!(questions(&librarian.requests())[0].ends_with("How long can things be returned?"));
 }

@@ -4,15 +4,16 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use meanwhile_core::{
-    ErrorKind, Ranked, RankedDocuments, RerankRequest, Reranker, Result, Scripted, Toolbox, Usage,
+    EmbeddingModel, ErrorKind, Ranked, RankedDocuments, RerankRequest, Reranker, Result, Scripted,
+    Toolbox, Usage,
 };
 use meanwhile_rag::{
-    Cutoff, Deduplicate, FusionRetriever, Index, MemoryStore, ModelQueries, ModelRerank,
+    Cutoff, Deduplicate, Document, FusionRetriever, Index, MemoryStore, ModelQueries, ModelRerank,
     Neighbours, Origin, Pipeline, Postprocessor, QueryExpander as _, Reorder, Rerank,
     RetrievalQuery, Retriever, Scored, SearchMode, WindowQueries, eq, reciprocal_rank_fusion,
 };
 
-use crate::common::{found, handbook, model, places};
+use crate::common::{Meanings, found, handbook, model, places};
 
 #[test]
 fn rankings_are_fused_by_place() {
@@ -121,7 +122,7 @@ async fn a_long_question_is_cut_into_windows() {
         expand(9, story).await,
         ["I bought a lamp.", "It broke on the first day. Nobody answers.", "What now?"]
     );
-    assert_eq!(WindowQueries::new(9).most(1).expand(story).await.unwrap().len(), 1);
+    assert_eq!(WindowQueries::new(9).max_windows(1).expand(story).await.unwrap().len(), 1);
     assert!(expand(5, " \n … --- ").await.is_empty());
     assert_eq!(
         expand(2, "One two three four five. Six.").await,
@@ -196,7 +197,42 @@ async fn a_model_ranks_what_it_is_shown() {
     let talk = "Sure!\nDoc: 2, Relevance: 7.5\n**4** - 10/10\n9: 10\n2: 1\n0: 3\n1: 99\nbye";
     check(&[talk], 10, &[("a", 10.0), ("d", 10.0), ("b", 7.5), ("c", 0.0)]).await;
     check(&["none of them"], 10, &[("a", 0.0), ("b", 0.0), ("c", 0.0), ("d", 0.0)]).await;
+    // A batch of which none helps, of which an obedient model says nothing at all.
+    check(&["", "1: 8"], 2, &[("c", 8.0), ("a", 0.0), ("b", 0.0), ("d", 0.0)]).await;
     check(&["2: 4", "1: 8"], 2, &[("c", 8.0), ("b", 4.0), ("a", 0.0), ("d", 0.0)]).await;
+}
+
+#[tokio::test]
+async fn a_model_without_more_questions_does_not_fail_the_search() {
+    let (index, _) = handbook().await;
+    let scripted = Scripted::new().reply("");
+    let expander = ModelQueries::new(3).model(model(&scripted));
+    let found = index.retrieve("bulb").dense().top_k(1).expand(expander).await.unwrap();
+    assert_eq!(places(&found), [("refunds.md", 1)]);
+    assert_eq!(scripted.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn vectors_of_another_embedder_are_not_compared() {
+    let store = MemoryStore::new();
+    let index = |model: &str| {
+        Index::new(store.clone()).embedder(EmbeddingModel::new(Meanings::default(), model))
+    };
+    index("first").ingest().run_all([Document::new("a", "A refund.")]).await.unwrap();
+    assert_eq!(index("first").retrieve("refund").dense().await.unwrap().len(), 1);
+
+    let other = index("second");
+    let error = other.retrieve("refund").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    for word in ["meanings/first", "meanings/second", "trust_embedder"] {
+        assert!(error.message().contains(word), "{error}");
+    }
+    // By words it is found whatever the vectors are.
+    assert_eq!(other.retrieve("refund").text().await.unwrap().len(), 1);
+    assert_eq!(other.clone().trust_embedder().retrieve("refund").await.unwrap().len(), 1);
+    let report = other.ingest().run_all([Document::new("a", "A refund.")]).await.unwrap();
+    assert_eq!(report.updated, 1, "{report:?}");
+    assert_eq!(other.retrieve("refund").await.unwrap().len(), 1);
 }
 
 #[tokio::test]

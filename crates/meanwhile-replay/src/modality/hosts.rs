@@ -104,14 +104,14 @@ impl Host<'_> {
 
     pub(crate) fn anthropic(&self) -> Result<AnthropicApi> {
         let builder = Anthropic::builder().base_url("https://api.anthropic.com").api_key(KEY);
-        builder.client(self.client.clone()).api()
+        builder.http_client(self.client.clone()).api()
     }
 
     pub(crate) fn google(&self) -> Result<GoogleApi> {
         if self.provider != "vertex" {
             let builder =
                 Google::builder().base_url("https://generativelanguage.googleapis.com/v1beta");
-            return builder.api_key(KEY).client(self.client.clone()).api();
+            return builder.api_key(KEY).http_client(self.client.clone()).api();
         }
         let segment = |name: &str| {
             let mut segments = self.path.split('/');
@@ -122,41 +122,41 @@ impl Host<'_> {
             .project(segment("projects").unwrap_or("PROJECT"))
             .location(segment("locations").unwrap_or("global"))
             .access_token(KEY)
-            .client(self.client.clone())
+            .http_client(self.client.clone())
             .api()
     }
 
     fn openai(&self) -> meanwhile_openai::Builder {
         let builder = OpenAi::builder().base_url("https://api.openai.com/v1").api_key(KEY);
-        builder.client(self.client.clone())
+        builder.http_client(self.client.clone())
     }
 
     fn mistral(&self) -> meanwhile_mistral::Builder {
         Mistral::builder()
             .base_url("https://api.mistral.ai/v1")
             .api_key(KEY)
-            .client(self.client.clone())
+            .http_client(self.client.clone())
     }
 
     fn cohere(&self) -> Result<CohereApi> {
         Cohere::builder()
             .base_url("https://api.cohere.com")
             .api_key(KEY)
-            .client(self.client.clone())
+            .http_client(self.client.clone())
             .api()
     }
 
     fn ollama(&self) -> Result<OllamaApi> {
-        Ollama::builder().host("http://localhost:11434").client(self.client.clone()).api()
+        Ollama::builder().host("http://localhost:11434").http_client(self.client.clone()).api()
     }
 
     fn voyage(&self) -> meanwhile_voyage::Builder {
-        Voyage::builder().api_key(KEY).client(self.client.clone())
+        Voyage::builder().api_key(KEY).http_client(self.client.clone())
     }
 
     fn azure(&self) -> meanwhile_azure::Builder {
         let builder = Azure::builder().endpoint("https://acme.openai.azure.com").api_key(KEY);
-        let builder = builder.client(self.client.clone());
+        let builder = builder.http_client(self.client.clone());
         let query = self.path.parse::<Uri>().ok();
         let version = query
             .as_ref()
@@ -177,6 +177,6 @@ impl Host<'_> {
             }),
             None => OpenAiCompatible::builder(self.provider.to_owned(), "https://acme.example/v1"),
         };
-        builder.api_key(KEY).client(self.client.clone())
+        builder.api_key(KEY).http_client(self.client.clone())
     }
 }

@@ -30,6 +30,6 @@ impl Wire for GenerateContent {
     fn is_terminal(&self, data: &str) -> bool {
         let chunk: Value = serde_json::from_str(data).unwrap_or_default();
         let reason = chunk.pointer("/candidates/0/finishReason").and_then(Value::as_str);
-        reason.is_some_and(|reason| !reason.is_empty())
+        reason.is_some_and(|reason| !reason.is_empty() && reason != "FINISH_REASON_UNSPECIFIED")
     }
 }

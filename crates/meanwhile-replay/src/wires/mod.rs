@@ -67,7 +67,7 @@ pub(crate) fn wire(provider: &str, api: &str) -> Option<Box<dyn Wire>> {
             Preset::find(provider).map_or_else(Quirks::new, |preset| preset.quirks)
         }
         (provider, "generate_content") => return Some(generate_content::wire(provider)),
-        (provider, "invoke") => return Some(invoke::wire(provider)),
+        (_, "invoke") => return Some(invoke::wire()),
         (provider, "converse") => return Some(converse::wire(provider)),
         (provider, "messages" | "anthropic_messages") => return Some(messages::wire(provider)),
         (provider, "responses") => return Some(responses::wire(provider)),

@@ -10,6 +10,7 @@
 mod requests;
 mod schemas;
 mod tool_calls;
+mod unframed;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -8,6 +8,28 @@ use serde_json::{Value, json};
 ///
 /// Recorded bodies are best; hand-made ones must look like the vendor's. What is not told is not
 /// checked, except that whole and streamed answers must say the same.
+///
+/// ```
+/// # use meanwhile_core::Capabilities;
+/// # use meanwhile_openai_compatible::OpenAiCompatible;
+/// # use meanwhile_testkit::{Conformance, Exchange};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// # let suite = Conformance::new("large", |target| {
+/// #     OpenAiCompatible::builder("acme", &target.base_url)
+/// #         .api_key(&*target.key)
+/// #         .http_client(target.http_client.clone())
+/// #         .capabilities(|_| Capabilities::none())
+/// #         .build()
+/// # });
+/// let whole = r#"{"id": "1", "model": "large", "choices": [{"index": 0, "finish_reason": "stop",
+///     "message": {"role": "assistant", "content": "Hello"}}]}"#;
+/// // What the wire says and what is expected of it are told apart.
+/// let wrong = Exchange::new("a text").whole(whole).text("Goodbye");
+/// let report = suite.exchange(wrong).run().await;
+/// assert!(report.failed().any(|case| case.name.contains("a text")), "{report}");
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct Exchange {
@@ -140,6 +162,30 @@ fn tool(name: &str) -> ToolSpec {
 }
 
 /// An answer with which a vendor refuses a request.
+///
+/// ```
+/// # use meanwhile_core::{Capabilities, ErrorKind};
+/// # use meanwhile_openai_compatible::OpenAiCompatible;
+/// use meanwhile_testkit::{Conformance, Exchange, Outcome, Refusal};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// # let whole = r#"{"id": "1", "model": "large", "choices": [{"index": 0, "finish_reason": "stop",
+/// #     "message": {"role": "assistant", "content": "Hello"}}]}"#;
+/// # let suite = Conformance::new("large", |target| {
+/// #     OpenAiCompatible::builder("acme", &target.base_url)
+/// #         .api_key(&*target.key)
+/// #         .http_client(target.http_client.clone())
+/// #         .capabilities(|_| Capabilities::none())
+/// #         .build()
+/// # })
+/// # .exchange(Exchange::new("a text").whole(whole).text("Hello"));
+/// let broke = r#"{"error": {"message": "You have no credit", "code": "insufficient_quota"}}"#;
+/// let refusal = Refusal::new(429, broke, ErrorKind::InsufficientFunds);
+/// let report = suite.refusal(refusal).run().await;
+/// let case = report.cases.iter().find(|case| case.name.contains("429 is insufficient funds"));
+/// assert_eq!(case.unwrap().outcome, Outcome::Passed);
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct Refusal {

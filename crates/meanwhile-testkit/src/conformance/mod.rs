@@ -39,8 +39,8 @@ pub struct Target {
     pub base_url: String,
     /// The API key to use.
     pub key: String,
-    /// The client to use instead of the shared one.
-    pub client: Client,
+    /// The HTTP client to use instead of the shared one.
+    pub http_client: Client,
 }
 
 /// Makes the provider under test.
@@ -51,6 +51,32 @@ type Connect = Box<dyn Fn(&Target) -> Result<AnyProvider> + Send + Sync>;
 /// Cases are chosen by what the provider [declares](meanwhile_core::Provider::capabilities) for the
 /// model: streaming, tools, images and so on. A capability without an [`Exchange`] that shows it is
 /// a failed case, so that nothing is taken on trust.
+///
+/// ```
+/// # use meanwhile_core::{Capabilities, FinishReason};
+/// # use meanwhile_openai_compatible::OpenAiCompatible;
+/// use meanwhile_testkit::{Conformance, Exchange};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// # let whole = r#"{"id": "1", "model": "large", "choices": [{"index": 0, "finish_reason": "stop",
+/// #     "message": {"role": "assistant", "content": "Hello"}}],
+/// #     "usage": {"prompt_tokens": 9, "completion_tokens": 2}}"#;
+/// let suite = Conformance::new("large", |target| {
+///     OpenAiCompatible::builder("acme", &target.base_url)
+///         .api_key(&*target.key)
+///         .http_client(target.http_client.clone())
+///         .capabilities(|_| Capabilities::none())
+///         .build()
+/// });
+/// let greeting = Exchange::new("a text").whole(whole).text("Hello").usage(9, 2);
+/// let report = suite
+///     .exchange(greeting.finish(FinishReason::Stop))
+///     .except("the setting `parallel_tool_calls`", "there are no tools")
+///     .run()
+///     .await;
+/// assert!(report.is_passed() && report.cases.len() > 50, "{report}");
+/// # }
+/// ```
 pub struct Conformance {
     connect: Connect,
     model: String,
@@ -61,7 +87,7 @@ pub struct Conformance {
 
 impl Conformance {
     /// Begins a suite that asks for `model` and makes the provider with `connect`, which must use
-    /// the base URL, the key and the client that it is given.
+    /// the base URL, the key and the HTTP client that it is given.
     #[must_use]
     pub fn new(
         model: impl Into<String>,
@@ -125,7 +151,8 @@ impl Conformance {
     }
 
     fn connect(&self, base_url: &str, client: Client) -> Result<AnyProvider, String> {
-        let target = Target { base_url: base_url.to_owned(), key: KEY.to_owned(), client };
+        let target =
+            Target { base_url: base_url.to_owned(), key: KEY.to_owned(), http_client: client };
         (self.connect)(&target).map_err(|error| format!("the provider cannot be made: {error}"))
     }
 
@@ -152,8 +179,8 @@ impl Conformance {
             missing.push("tools are declared, but no exchange has a tool call");
         }
         let thinks = |exchange: &Exchange| exchange.expected.thinking.is_some();
-        if capabilities.thinking && !self.exchanges.iter().any(thinks) {
-            missing.push("thinking is declared, but no exchange has some");
+        if capabilities.reasoning && !self.exchanges.iter().any(thinks) {
+            missing.push("reasoning is declared, but no exchange has thinking");
         }
         if !self.exchanges.iter().any(|exchange| exchange.expected.usage.is_some()) {
             missing.push("no exchange tells its usage");

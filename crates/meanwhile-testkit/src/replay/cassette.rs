@@ -14,6 +14,22 @@ use std::collections::BTreeMap;
 ///
 /// The file is JSON. A body that is JSON is written as such, a text as its lines, and other bytes in
 /// Base64, so that a change of a recording can be read. Every byte comes back as it was.
+///
+/// ```
+/// use meanwhile_testkit::{Cassette, Content};
+///
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let path = folder.path().join("models.json");
+/// # std::fs::write(&path, r#"{"interactions": [{
+/// #     "request": {"method": "GET", "url": "https://api.example.com/v1/models"},
+/// #     "response": {"status": 200, "body": {"json": {"data": []}}}
+/// # }]}"#).unwrap();
+/// let cassette = Cassette::load(&path)?;
+/// let recorded = &cassette.interactions[0];
+/// assert_eq!((&*recorded.request.method, recorded.response.status), ("GET", 200));
+/// assert_eq!(recorded.response.body, Content::new(br#"{"data":[]}"#));
+/// # Ok::<(), meanwhile_core::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Cassette {
@@ -62,6 +78,18 @@ pub struct Answered {
 }
 
 /// A body.
+///
+/// ```
+/// use meanwhile_testkit::Content;
+/// use serde_json::json;
+///
+/// // In the form that is easiest to review; every byte comes back as it was.
+/// let value = Content::new(br#"{"text":"hi"}"#);
+/// assert_eq!(value, Content::Json(json!({"text": "hi"})));
+/// let lines = Content::new(b"data: 1\n\ndata: 2\n\n");
+/// assert!(matches!(&lines, Content::Lines(lines) if lines.len() == 4));
+/// assert_eq!(lines.bytes().unwrap(), "data: 1\n\ndata: 2\n\n");
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]

@@ -25,6 +25,22 @@ use scrub::Scrub;
 const VARIABLE: &str = "MEANWHILE_REPLAY";
 
 /// What a [`Replay`] does with a request.
+///
+/// ```
+/// # use bytes::Bytes;
+/// # use meanwhile_core::ErrorKind;
+/// use meanwhile_testkit::{Mode, Replay};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // Whatever the environment says: nothing is sent.
+/// let client = Replay::file("tests/cassettes/greeting.json").mode(Mode::Replay).http_client();
+/// let request = http::Request::get("https://api.example.com/v1/models").body(Bytes::new())?;
+/// let error = client.send(request).await.unwrap_err();
+/// // There is no such file; the error says how to record it.
+/// assert_eq!(error.kind(), ErrorKind::Config);
+/// assert!(error.message().contains("MEANWHILE_REPLAY=record"));
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Mode {
@@ -61,14 +77,14 @@ impl Mode {
 /// # impl Acme {
 /// #     fn builder() -> Self { Acme }
 /// #     fn api_key(self, _: meanwhile_http::Secret) -> Self { self }
-/// #     fn client(self, _: meanwhile_http::Client) -> Self { self }
+/// #     fn http_client(self, _: meanwhile_http::Client) -> Self { self }
 /// # }
 ///
-/// let acme = Acme::builder().api_key(key(&["ACME_API_KEY"])).client(replay("greeting"));
+/// let acme = Acme::builder().api_key(key(&["ACME_API_KEY"])).http_client(replay("greeting"));
 /// ```
 #[must_use]
 pub fn replay(name: &str) -> Client {
-    Replay::new(name).client()
+    Replay::new(name).http_client()
 }
 
 /// The key for a test that may be played or recorded: that of the environment, and anything at all
@@ -83,6 +99,25 @@ pub fn key(variables: &[&str]) -> Secret {
 }
 
 /// A recording that is being set up.
+///
+/// ```
+/// # use bytes::Bytes;
+/// use meanwhile_testkit::{Mode, Replay};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("models.json");
+/// # std::fs::write(&path, r#"{"interactions": [{
+/// #     "request": {"method": "GET", "url": "https://api.example.com/v1/models"},
+/// #     "response": {"status": 200, "body": {"json": {"data": []}}}
+/// # }]}"#)?;
+/// // A recording that is played; recorded anew, it would hold no account.
+/// let client = Replay::file(path).scrub("/account/id").mode(Mode::Replay).http_client();
+/// let request = http::Request::get("https://api.example.com/v1/models").body(Bytes::new())?;
+/// let mut body = client.send(request).await?.into_body();
+/// assert_eq!(body.chunk().await.unwrap()?, r#"{"data":[]}"#);
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 #[must_use = "nothing is replayed before `client`"]
 pub struct Replay {
@@ -140,7 +175,7 @@ impl Replay {
 
     /// The client to give to a provider. Reads and writes the file when it is used, not before.
     #[must_use]
-    pub fn client(self) -> Client {
+    pub fn http_client(self) -> Client {
         let Self { path, mode, scrub, inner } = self;
         Client::new(Player {
             path,

@@ -11,6 +11,26 @@ const FOREVER: Duration = Duration::from_secs(600);
 ///
 /// The body is sent with its length when it is one piece, and in chunks when it is more, or when
 /// anything happens between them.
+///
+/// ```
+/// # use bytes::Bytes;
+/// # use meanwhile_http::Client;
+/// use meanwhile_testkit::{Reply, Server};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let server = Server::start(|_| Reply::new(200).piece("hel").piece("lo").cut()).await?;
+/// let request = http::Request::get(server.url()).body(Bytes::new())?;
+/// let mut body = Client::shared()?.send(request).await?.into_body();
+/// let (mut text, mut cut) = (Vec::new(), false);
+/// while let Some(chunk) = body.chunk().await {
+///     match chunk {
+///         Ok(chunk) => text.extend_from_slice(&chunk),
+///         Err(_) => cut = true,
+///     }
+/// }
+/// assert!(text == b"hello" && cut);
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct Reply {

@@ -15,7 +15,10 @@ use crate::aws;
 use crate::exchanges::{all, chat, chat_in, generate_content, messages, named, responses};
 
 fn azure(target: &Target) -> meanwhile_azure::Builder {
-    Azure::builder().endpoint(&*target.base_url).api_key(&*target.key).client(target.client.clone())
+    Azure::builder()
+        .endpoint(&*target.base_url)
+        .api_key(&*target.key)
+        .http_client(target.http_client.clone())
 }
 
 fn vertex(target: &Target) -> meanwhile_google::VertexBuilder {
@@ -24,7 +27,7 @@ fn vertex(target: &Target) -> meanwhile_google::VertexBuilder {
         .location("europe-west4")
         .base_url(&*target.base_url)
         .access_token(&*target.key)
-        .client(target.client.clone())
+        .http_client(target.http_client.clone())
 }
 
 #[tokio::test]
@@ -83,7 +86,7 @@ async fn vertex_mistral() {
 
 fn bedrock(target: &Target) -> meanwhile_bedrock::Builder {
     let bedrock = Bedrock::builder().region("us-east-1").base_url(&*target.base_url);
-    bedrock.api_key(&*target.key).client(target.client.clone())
+    bedrock.api_key(&*target.key).http_client(target.http_client.clone())
 }
 
 /// Pieces in the envelope of `InvokeModelWithResponseStream`.
@@ -158,7 +161,7 @@ async fn openai_responses() {
         OpenAi::responses_builder()
             .base_url(&*target.base_url)
             .api_key(&*target.key)
-            .client(target.client.clone())
+            .http_client(target.http_client.clone())
             .build()
     });
     all(suite, responses()).run().await.assert();

@@ -11,6 +11,7 @@
 mod aws;
 mod exchanges;
 mod hosts;
+mod printed;
 mod providers;
 mod recording;
 mod server;

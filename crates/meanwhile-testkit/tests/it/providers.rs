@@ -13,7 +13,7 @@ async fn openai_compatible() {
     let suite = Conformance::new("acme-large", |target: &Target| {
         meanwhile_openai_compatible::OpenAiCompatible::builder("acme", &*target.base_url)
             .api_key(&*target.key)
-            .client(target.client.clone())
+            .http_client(target.http_client.clone())
             .build()
     });
     let no_model = r#"{"error":{"message":"no such model","code":"model_not_found"}}"#;
@@ -27,7 +27,7 @@ async fn openai() {
         meanwhile_openai::OpenAi::builder()
             .base_url(&*target.base_url)
             .api_key(&*target.key)
-            .client(target.client.clone())
+            .http_client(target.http_client.clone())
             .build()
     });
     let no_credit = r#"{"error":{"message":"You exceeded your current quota","type":"insufficient_quota","param":null,"code":"insufficient_quota"}}"#;
@@ -41,7 +41,7 @@ async fn mistral() {
         meanwhile_mistral::Mistral::builder()
             .base_url(&*target.base_url)
             .api_key(&*target.key)
-            .client(target.client.clone())
+            .http_client(target.http_client.clone())
             .build()
     });
     all(suite, chat()).run().await.assert();
@@ -52,7 +52,7 @@ async fn openai_responses() {
     let suite = Conformance::new("gpt-4o-mini", |target: &Target| {
         meanwhile_openai_responses::OpenAiResponses::builder("acme", &*target.base_url)
             .api_key(&*target.key)
-            .client(target.client.clone())
+            .http_client(target.http_client.clone())
             .build()
     });
     all(suite, responses()).run().await.assert();
@@ -64,7 +64,7 @@ async fn anthropic() {
         meanwhile_anthropic::Anthropic::builder()
             .base_url(&*target.base_url)
             .api_key(&*target.key)
-            .client(target.client.clone())
+            .http_client(target.http_client.clone())
             .build()
     });
     let busy = r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#;
@@ -78,7 +78,7 @@ async fn google() {
         meanwhile_google::Google::builder()
             .base_url(&*target.base_url)
             .api_key(&*target.key)
-            .client(target.client.clone())
+            .http_client(target.http_client.clone())
             .build()
     });
     let bad_key = r#"{"error":{"code":400,"message":"API key not valid. Please pass a valid API key.","status":"INVALID_ARGUMENT","details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"API_KEY_INVALID","domain":"googleapis.com"}]}}"#;
@@ -92,7 +92,7 @@ async fn cohere() {
         meanwhile_cohere::Cohere::builder()
             .base_url(&*target.base_url)
             .api_key(&*target.key)
-            .client(target.client.clone())
+            .http_client(target.http_client.clone())
             .build()
     });
     let usage = |input: u32, output: u32| {
@@ -167,7 +167,7 @@ async fn ollama() {
         meanwhile_ollama::Ollama::builder()
             .host(&*target.base_url)
             .api_key(&*target.key)
-            .client(target.client.clone())
+            .http_client(target.http_client.clone())
             .build()
     });
     let line = |message: &str, rest: &str| {
@@ -214,7 +214,7 @@ async fn bedrock() {
                 .region("us-east-1")
                 .base_url(&*target.base_url)
                 .api_key(&*target.key)
-                .client(target.client.clone())
+                .http_client(target.http_client.clone())
                 .build()
         });
     let whole = |content: &str, reason: &str, input: u32, output: u32| {

@@ -13,7 +13,7 @@ fn provider(base_url: &str, client: Client) -> AnyProvider {
     OpenAiCompatible::builder("toy", base_url)
         .api_key(KEY)
         .header("x-tenant", "tenant-of-mine")
-        .client(client)
+        .http_client(client)
         .build()
         .unwrap()
 }
@@ -41,7 +41,7 @@ async fn record(file: &Path) -> Server {
         .through(direct())
         .scrub("/id")
         .scrub_header("X-Tenant")
-        .client();
+        .http_client();
     let provider = provider(&format!("{}/v1?key={KEY}", server.url()), client);
     assert_eq!(ask(&provider, "one").await.unwrap(), "hello");
     assert_eq!(ask(&provider, "fail").await.unwrap_err().kind(), ErrorKind::Authentication);
@@ -55,7 +55,7 @@ async fn what_was_recorded_is_played_without_a_network() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("deep/talk.json");
     drop(record(&file).await);
-    let client = Replay::file(&file).mode(Mode::Replay).client();
+    let client = Replay::file(&file).mode(Mode::Replay).http_client();
     let provider = provider("http://other.example/v1?key=another", client);
     // In another order, too.
     assert_eq!(ask(&provider, "fail").await.unwrap_err().kind(), ErrorKind::Authentication);
@@ -102,7 +102,7 @@ async fn live_requests_touch_no_file() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("talk.json");
     let server = Server::replies([Reply::new(500)]).await.unwrap();
-    let client = Replay::file(&file).mode(Mode::Live).through(direct()).client();
+    let client = Replay::file(&file).mode(Mode::Live).through(direct()).http_client();
     let error = ask(&provider(&server.url(), client), "one").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Server);
     assert!(!file.exists());
@@ -120,7 +120,7 @@ async fn a_missing_file_says_how_to_make_it() {
 async fn one_line_is_enough() {
     let greeting = OpenAiCompatible::builder("toy", "https://api.toy.example/v1")
         .auth(Auth::bearer(key(&["TOY_API_KEY"])).unwrap())
-        .client(replay("greeting"))
+        .http_client(replay("greeting"))
         .build()
         .unwrap();
     assert_eq!(ask(&greeting, "Say hello").await.unwrap(), "Hello!");

@@ -11,7 +11,8 @@ const ANSWER: &str = r#"{"choices":[{"message":{"content":"hello"},"finish_reaso
 
 fn model(server: &Server) -> Model {
     let client = Client::builder().no_proxy().build().unwrap();
-    let provider = OpenAiCompatible::builder("toy", server.url()).client(client).build().unwrap();
+    let provider =
+        OpenAiCompatible::builder("toy", server.url()).http_client(client).build().unwrap();
     Model::of(provider, "m")
 }
 
@@ -99,7 +100,7 @@ async fn what_is_no_http_is_refused() {
     let server = Server::replies([Reply::new(200).json(ANSWER)]).await.unwrap();
     let client = Client::builder().no_proxy().build().unwrap();
     let url = server.url().replace("http:", "https:");
-    let provider = OpenAiCompatible::builder("toy", url).client(client).build().unwrap();
+    let provider = OpenAiCompatible::builder("toy", url).http_client(client).build().unwrap();
     let error = Model::of(provider, "m").call::<String>("a").await.unwrap_err();
     assert!(error.message().contains("does not speak TLS"), "{error}");
     assert!(server.received().is_empty());

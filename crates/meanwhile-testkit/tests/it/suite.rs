@@ -126,7 +126,7 @@ fn suite(flaw: Flaw) -> Conformance {
         capabilities.streaming = true;
         let provider = HttpProvider::new("toy", Toy(flaw), endpoint)
             .with_auth(auth)
-            .with_client(target.client.clone())
+            .with_client(target.http_client.clone())
             .with_capabilities(move |_| capabilities);
         Ok(provider.into())
     });
@@ -173,7 +173,7 @@ async fn what_is_declared_must_be_shown() {
     let suite = Conformance::new("small", |target| {
         let endpoint = Endpoint::new(&target.base_url)?;
         let provider = HttpProvider::new("toy", Toy(Flaw::None), endpoint)
-            .with_client(target.client.clone())
+            .with_client(target.http_client.clone())
             .with_capabilities(|_| Capabilities::text());
         Ok(provider.into())
     });

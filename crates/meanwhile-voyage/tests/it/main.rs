@@ -32,7 +32,7 @@ impl Transport for Answers {
 fn voyage(status: u16, body: Value) -> (Builder, Arc<Mutex<Value>>) {
     let answers = Answers { status, body, sent: Arc::default() };
     let sent = answers.sent.clone();
-    (Voyage::builder().api_key("planted").client(Client::new(answers)), sent)
+    (Voyage::builder().api_key("planted").http_client(Client::new(answers)), sent)
 }
 
 #[tokio::test]

@@ -1,9 +1,9 @@
 //! Falling back from one wire to another, over sockets: what the first one's answers carried for it alone
 //! is left out for the second, and said.
 
-use meanwhile::layers::{Budget, Fallback, Usd};
+use meanwhile::layers::{Budget, Fallback};
 use meanwhile::provider::anthropic::Anthropic;
-use meanwhile::{Message, Model, Part, ProviderData, Response, Thinking, gather};
+use meanwhile::{Message, Model, Part, ProviderData, Response, Thinking, Usd, gather};
 use serde_json::{Value, json};
 use wiremock::matchers::method;
 use wiremock::{Mock, MockServer, ResponseTemplate};

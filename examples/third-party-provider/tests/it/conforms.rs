@@ -9,7 +9,7 @@ use meanwhile_testkit::{Conformance, Exchange, Refusal};
 async fn acme_native() {
     let connect = |target: &meanwhile_testkit::Target| {
         let provider = acme_meanwhile::acme_native(&target.base_url, &*target.key)?;
-        Ok(provider.with_client(target.client.clone()).into())
+        Ok(provider.with_client(target.http_client.clone()).into())
     };
     Conformance::new("anvil-1", connect)
         .exchange(
@@ -41,7 +41,7 @@ async fn acme_native() {
 async fn acme() {
     let connect = |target: &meanwhile_testkit::Target| -> Result<AnyProvider> {
         let host = acme_meanwhile::acme().base_url(&*target.base_url).api_key(&*target.key);
-        host.client(target.client.clone()).build()
+        host.http_client(target.http_client.clone()).build()
     };
     let usage = r#""usage":{"prompt_tokens":9,"completion_tokens":4,"total_tokens":13}"#;
     let message = |message: &str, reason: &str| {

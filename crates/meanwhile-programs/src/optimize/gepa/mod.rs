@@ -1,7 +1,6 @@
 //! [`Gepa`]: instructions that a model rewrites after reading what went wrong, and a front of candidates
 //! of which each is the best for some example.
 
-mod journal;
 mod merge;
 mod pool;
 mod reflect;
@@ -16,6 +15,7 @@ use meanwhile_core::{Error, ErrorKind, ModelRef, Result, Settings};
 use serde::de::DeserializeOwned;
 
 use super::{OnStep, Optimized};
+use crate::setters::setters;
 use crate::{Example, Forward, IntoScore, Rollout};
 
 pub use step::{GepaChange, GepaMerge, GepaOutcome, GepaStep};
@@ -78,6 +78,15 @@ pub struct Gepa {
 
 /// How often a program may be run. An iteration that has begun is finished, so that a run may take a few
 /// more.
+///
+/// ```
+/// use meanwhile_programs::Budget;
+///
+/// // For a program of two predictors, with 20 examples to learn from and 30 to choose by.
+/// assert_eq!(Budget::FullEvaluations(3).rollouts(2, 20, 30), 150);
+/// assert_eq!(Budget::Rollouts(400).rollouts(2, 20, 30), 400);
+/// assert!(Budget::Light.rollouts(2, 20, 30) < Budget::Heavy.rollouts(2, 20, 30));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Budget {
@@ -94,6 +103,30 @@ pub enum Budget {
 }
 
 /// Whose instructions an iteration rewrites.
+///
+/// ```
+/// use meanwhile_core::{Model, Scripted};
+/// use meanwhile_programs::{Budget, Components, Dynamic, Example, Gepa, Predict, Rollout, fields};
+/// # futures::executor::block_on(async {
+/// # // Answers in capitals only when it is told to.
+/// # let model = Scripted::new().reply_with(|request| {
+/// #     let told = format!("{:?}", request.messages).contains("capitals");
+/// #     format!("[[ ## answer ## ]]\n{}", if told { "LIMA" } else { "Lima" })
+/// # });
+/// # let reflection = Scripted::new().reply_with(|_| "```\nAnswer in capitals.\n```".to_owned());
+/// # let program = Predict::<Dynamic>::parse("question -> answer")?.model(Model::new(model, "any"));
+/// # let examples = [Example::new(fields! { question: "The capital of Peru?" }, ["question"])];
+/// // Of a program whose predictors have to agree, all are rewritten at once.
+/// let gepa = Gepa::new(Budget::Rollouts(10)).components(Components::All);
+/// let best = gepa
+///     .reflect_with(Model::new(reflection, "strong"))
+///     .compile(&program, &examples, &examples, |rollout: Rollout<_>| async move {
+///         Ok(rollout.output.text("answer") == Some("LIMA"))
+///     })
+///     .await?;
+/// assert_eq!(best.score, Some(1.0));
+/// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Components {
@@ -200,26 +233,7 @@ impl Gepa {
         self
     }
 
-    /// Sets the score of a run that failed.
-    #[must_use]
-    pub fn failure_score(mut self, score: f64) -> Self {
-        self.failure_score = score;
-        self
-    }
-
-    /// Sets the seed of what is chosen at random.
-    #[must_use]
-    pub fn seed(mut self, seed: u64) -> Self {
-        self.seed = seed;
-        self
-    }
-
-    /// Runs the program at most `runs` times at once.
-    #[must_use]
-    pub fn concurrency(mut self, runs: usize) -> Self {
-        self.concurrency = runs.max(1);
-        self
-    }
+    setters!(failure_score, seed, concurrency);
 
     /// Keeps a log in a folder (`gepa.jsonl`, a line a [step](GepaStep)), and goes on from the log that is
     /// there. It holds prompts and scores, and no key. Lines are written in place, with a wait for the
@@ -238,7 +252,8 @@ impl Gepa {
     }
 
     /// Finds the best instructions for `program`: it learns from `train`, and candidates are judged by
-    /// `validation`. The state that comes back has the demonstrations of the program as it is.
+    /// `validation`. The state that comes back has the demonstrations of the program as it is. While it
+    /// runs, other calls of this program are errors: let a clone answer them.
     ///
     /// # Errors
     ///

@@ -35,11 +35,18 @@ pub(super) struct Pool {
 pub(super) struct Merges {
     pub(super) most: usize,
     pub(super) due: usize,
-    pub(super) tested: usize,
+    pub(super) accepted: usize,
     /// Whether the iteration before found a new candidate: only then is a merge tried.
     pub(super) found: bool,
     pub(super) tried: BTreeSet<([usize; 2], usize)>,
     pub(super) made: BTreeSet<([usize; 2], Vec<usize>)>,
+}
+
+impl Merges {
+    /// Whether a merge is to be tried now.
+    pub(super) fn is_due(&self) -> bool {
+        self.found && self.due > 0 && self.accepted < self.most
+    }
 }
 
 impl Pool {
@@ -47,7 +54,7 @@ impl Pool {
         let merges = Merges {
             most,
             due: 0,
-            tested: 0,
+            accepted: 0,
             found: false,
             tried: BTreeSet::new(),
             made: BTreeSet::new(),
@@ -85,7 +92,7 @@ impl Pool {
                 child.scores.clone_from(scores);
                 self.members.push(child);
                 self.merges.found = true;
-                if self.merges.tested < self.merges.most {
+                if self.merges.accepted < self.merges.most {
                     self.merges.due += 1;
                 }
             }
@@ -97,7 +104,7 @@ impl Pool {
                 self.merges.tried.insert((merge.parents, merge.ancestor));
                 self.merges.made.insert((merge.parents, merge.sources.clone()));
                 self.merges.due = self.merges.due.saturating_sub(1);
-                self.merges.tested += 1;
+                self.merges.accepted += 1;
                 let next = merge.parents.iter().filter_map(|at| self.members.get(*at));
                 let next = next.map(|parent| parent.next).max().unwrap_or(0);
                 self.members.push(Member {
@@ -243,6 +250,34 @@ mod tests {
             let left: BTreeSet<usize> = pool.undominated().into_iter().flatten().collect();
             assert_eq!(left, wanted.iter().copied().collect(), "{scores:?}");
         }
+    }
+
+    #[test]
+    fn no_more_merges_are_due_than_are_wanted() {
+        let mut pool = Pool::new(vec!["a".into(), "b".into()], vec![0.0], 0, 1);
+        let mut take = |outcome: serde_json::Value| {
+            let step = serde_json::json!({
+                "iteration": 0, "rollouts": 0, "usage": meanwhile_core::Usage::default(),
+                "rng": 0, "outcome": outcome,
+            });
+            pool.apply(&serde_json::from_value(step).unwrap());
+            pool.merges.is_due()
+        };
+        let accepted = |at: usize| {
+            serde_json::json!({
+                "outcome": "accepted", "parent": 0, "instructions": [[at, "better"]],
+                "minibatch": [0], "before": [0.0], "after": [1.0], "scores": [1.0],
+            })
+        };
+        // Two are found before there is a pair.
+        assert!(take(accepted(0)));
+        assert!(take(accepted(1)));
+        let merged = serde_json::json!({
+            "outcome": "merge_accepted", "parents": [1, 2], "ancestor": 0, "sources": [1, 2],
+            "examples": [0], "before": [[1.0], [1.0]], "after": [1.0], "scores": [1.0],
+        });
+        assert!(!take(merged));
+        assert!(!take(accepted(0)), "one merge was wanted");
     }
 
     #[test]

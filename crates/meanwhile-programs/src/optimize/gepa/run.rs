@@ -6,11 +6,11 @@ use std::fmt::Write as _;
 use fastrand::Rng;
 use meanwhile_core::{Call, Error, ErrorKind, Prompt, Registry, Response, Result, Usage};
 use serde::de::DeserializeOwned;
-use sha2::{Digest as _, Sha256};
+use serde::{Deserialize, Serialize};
 
+use super::super::journal::{Journal, Logged, another_run, fingerprint};
 use super::super::sample::{part, shuffled};
 use super::super::{Candidate, Optimized, StopReason, is_fatal, predictors, require_overlay};
-use super::journal::{Journal, Logged, Start};
 use super::pool::Pool;
 use super::step::{GepaChange, GepaMerge, GepaOutcome, GepaStep};
 use super::{Components, Gepa, merge, reflect};
@@ -25,6 +25,22 @@ const FAILURES: usize = 3;
 
 /// The version of the log.
 const VERSION: u32 = 1;
+
+/// The name of the log in its folder.
+const LOG: &str = "gepa.jsonl";
+
+/// The first line of the log: which run it is, and how the program did as it was.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Start {
+    version: u32,
+    /// A digest of everything that the run depends on but its budget and its models.
+    fingerprint: String,
+    seed: u64,
+    components: Vec<String>,
+    instructions: Vec<String>,
+    scores: Vec<f64>,
+    usage: Usage,
+}
 
 pub(super) struct Run<'a, P, M> {
     gepa: &'a Gepa,
@@ -68,9 +84,9 @@ where
             .iter()
             .map(|(_, predictor)| predictor.instructions.clone().unwrap_or_default())
             .collect();
-        let fingerprint = fingerprint(gepa, &state, train, validation)?;
+        let fingerprint = digest(gepa, &state, train, validation)?;
         let (journal, logged) = match &gepa.log {
-            Some(folder) => Journal::open(folder)?,
+            Some(folder) => Journal::open(folder, LOG)?,
             None => (Journal::default(), None),
         };
         let mut run = Self {
@@ -108,12 +124,10 @@ where
         Ok(run)
     }
 
-    fn resume(&mut self, logged: Logged, fingerprint: &str) -> Result<()> {
+    fn resume(&mut self, logged: Logged<Start, GepaStep>, fingerprint: &str) -> Result<()> {
         let Logged { start, steps } = logged;
         if start.version != VERSION || start.fingerprint != fingerprint {
-            let message = "the log is of another run: another program, other examples or other settings; \
-                           give this one a folder of its own";
-            return Err(Error::new(ErrorKind::Config, message));
+            return Err(another_run());
         }
         self.rollouts = start.scores.len();
         self.usage = start.usage;
@@ -121,6 +135,8 @@ where
         for step in steps {
             self.take(&step);
         }
+        // Whether the model that reflects fails now is seen when it is asked.
+        self.pool.failures = 0;
         Ok(())
     }
 
@@ -134,7 +150,7 @@ where
                 break StopReason::Score;
             }
             if self.pool.failures >= FAILURES {
-                let unknown = || Error::new(ErrorKind::Other, "the reflections in the log failed");
+                let unknown = || Error::new(ErrorKind::Other, "the reflections failed");
                 break StopReason::Reflection(reflection.unwrap_or_else(unknown));
             }
             if self.rollouts >= budget {
@@ -175,8 +191,7 @@ where
         rng: &mut Rng,
         reflection: &mut Option<Error>,
     ) -> Result<GepaOutcome> {
-        if self.pool.merges.found
-            && self.pool.merges.due > 0
+        if self.pool.merges.is_due()
             && let Some(pair) = merge::find(&self.pool, rng)
         {
             return self.merge(pair, rng).await;
@@ -391,7 +406,7 @@ fn minibatch(seed: u64, iteration: usize, examples: usize, size: usize) -> Vec<u
 }
 
 /// A digest of what a run depends on beside its budget and its models.
-fn fingerprint(
+fn digest(
     gepa: &Gepa,
     state: &ProgramState,
     train: &[Example],
@@ -406,12 +421,5 @@ fn fingerprint(
         gepa.seed,
         &gepa.template,
     );
-    let json = serde_json::to_vec(&(settings, state, train, validation)).map_err(|error| {
-        let message = format!("the examples cannot be written as JSON: {error}");
-        Error::new(ErrorKind::Config, message).with_source(error)
-    })?;
-    Ok(Sha256::digest(&json).iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    }))
+    fingerprint(&(settings, state, train, validation))
 }

@@ -18,7 +18,7 @@ macro_rules! vertex {
                 .location("europe-west4")
                 .access_token(KEY)
                 .base_url(place.url)
-                .client(place.client)
+                .http_client(place.client)
                 .frame_limit(place.frame_limit)
                 .build()
         }
@@ -58,7 +58,7 @@ pub(super) const BEDROCK_INVOKE: Wire = Wire {
             .region("us-east-1")
             .base_url(place.url)
             .api_key(KEY)
-            .client(place.client)
+            .http_client(place.client)
             .frame_limit(place.frame_limit)
             .build_with(bedrock::InvokeCodec::new(messages))
     },

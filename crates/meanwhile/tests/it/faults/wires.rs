@@ -79,7 +79,7 @@ macro_rules! connect {
             $builder
                 .$url(place.url)
                 .api_key(KEY)
-                .client(place.client)
+                .http_client(place.client)
                 .frame_limit(place.frame_limit)
                 .build()
         }

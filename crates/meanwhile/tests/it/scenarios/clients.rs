@@ -130,7 +130,7 @@ async fn a12_clones_are_one_client_and_the_last_one_closes_its_connections() {
     let (url, connections, mut closed) = keeping().await;
     // A pool of its own; clients that are not given one share that of the process.
     let pool = meanwhile_http::Client::builder().build().unwrap();
-    let first = OpenAi::builder().base_url(&url).api_key("k").client(pool).build().unwrap();
+    let first = OpenAi::builder().base_url(&url).api_key("k").http_client(pool).build().unwrap();
     let second = first.clone();
     assert_eq!(echo("hi").client(first).await.unwrap(), "yes");
     assert!(closed.try_recv().is_err(), "a clone is left");

@@ -1,7 +1,16 @@
-//! [`BorrowedStr`] and serde helpers for servers that drift: `null` for a default, a number for a string.
+//! [`BorrowedStr`], lenient fields and serde helpers for servers that drift: `null` for a default, a number
+//! for a string, a field that is named twice.
 //!
 //! Wire types are strict when they are written and lenient when they are read. Each helper here
-//! is for one drift that real servers show; what none of them accepts is a decode error.
+//! is for one drift that real servers show; what none of them accepts is a decode error, but for the
+//! fields [`Str`] to [`Words`], for which it is absent.
+
+mod fields;
+mod record;
+
+#[doc(inline)]
+pub use crate::lenient_record as record;
+pub use fields::{Flag, List, Number, Object, Str, Words};
 
 use std::borrow::Cow;
 use std::fmt;

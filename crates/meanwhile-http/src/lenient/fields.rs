@@ -1,5 +1,5 @@
-//! The types of the fields in [`wire`](crate::wire): each reads its own kind of value, and anything
-//! else as absent.
+//! [`Str`], [`Number`], [`Flag`], [`Object`], [`List`] and [`Words`]: fields of the wire that each read
+//! their own kind of value, and anything else as absent, so that no single field makes an answer unreadable.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -57,13 +57,24 @@ macro_rules! otherwise_absent {
     };
 }
 
-/// Text, borrowed where it holds no escape; `None` where it is absent.
+/// Text, borrowed where it holds no escape; a number reads as it is written, and anything else as `None`.
+///
+/// ```
+/// use meanwhile_http::lenient::Str;
+///
+/// let id: Str<'_> = serde_json::from_str("7")?;
+/// assert_eq!(id.given(), Some("7"));
+/// let id: Str<'_> = serde_json::from_str("[7]")?;
+/// assert_eq!(id.given(), None);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Debug, Default)]
-pub(crate) struct Str<'a>(pub(crate) Option<Cow<'a, str>>);
+pub struct Str<'a>(pub Option<Cow<'a, str>>);
 
 impl Str<'_> {
     /// The text, unless it is empty.
-    pub(crate) fn given(&self) -> Option<&str> {
+    #[must_use]
+    pub fn given(&self) -> Option<&str> {
         self.0.as_deref().filter(|text| !text.is_empty())
     }
 }
@@ -82,7 +93,19 @@ impl<'de: 'a, 'a> Deserialize<'de> for Str<'a> {
                 Ok(Str(Some(Cow::Owned(text.to_owned()))))
             }
 
-            otherwise_absent!(expecting bool number null seq map);
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Str<'de>, E> {
+                Ok(Str(Some(Cow::Owned(number.to_string()))))
+            }
+
+            fn visit_i64<E: de::Error>(self, number: i64) -> Result<Str<'de>, E> {
+                Ok(Str(Some(Cow::Owned(number.to_string()))))
+            }
+
+            fn visit_f64<E: de::Error>(self, number: f64) -> Result<Str<'de>, E> {
+                Ok(Str(Some(Cow::Owned(number.to_string()))))
+            }
+
+            otherwise_absent!(expecting bool null seq map);
         }
         deserializer.deserialize_any(StrVisitor)
     }
@@ -90,7 +113,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Str<'a> {
 
 /// A whole number from 0 up, however it is spelled.
 #[derive(Debug, Default, Clone, Copy)]
-pub(crate) struct Number(pub(crate) Option<u64>);
+pub struct Number(pub Option<u64>);
 
 impl<'de> Deserialize<'de> for Number {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -127,7 +150,7 @@ impl<'de> Deserialize<'de> for Number {
 
 /// Yes or no; no where it is absent.
 #[derive(Debug, Default, Clone, Copy)]
-pub(crate) struct Flag(pub(crate) bool);
+pub struct Flag(pub bool);
 
 impl<'de> Deserialize<'de> for Flag {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -147,7 +170,7 @@ impl<'de> Deserialize<'de> for Flag {
 
 /// An object; absent where the value is anything else.
 #[derive(Debug)]
-pub(crate) struct Object<T>(pub(crate) Option<T>);
+pub struct Object<T>(pub Option<T>);
 
 impl<T> Default for Object<T> {
     fn default() -> Self {
@@ -173,7 +196,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
 
 /// A list of objects; anything else in it is skipped, and anything but a list is empty.
 #[derive(Debug)]
-pub(crate) struct List<T>(pub(crate) Vec<T>);
+pub struct List<T>(pub Vec<T>);
 
 impl<T> Default for List<T> {
     fn default() -> Self {
@@ -198,5 +221,64 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
             otherwise_absent!(expecting bool number str null map);
         }
         deserializer.deserialize_any(ListVisitor(PhantomData))
+    }
+}
+
+/// Text, or a list of it that is read as one; a list may also hold objects with a `text`.
+#[derive(Debug, Default)]
+pub struct Words<'a>(pub Option<Cow<'a, str>>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Words<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct WordsVisitor;
+        impl<'de> Visitor<'de> for WordsVisitor {
+            type Value = Words<'de>;
+
+            fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<Words<'de>, E> {
+                Ok(Words(Some(Cow::Borrowed(text))))
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Words<'de>, E> {
+                Ok(Words(Some(Cow::Owned(text.to_owned()))))
+            }
+
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Words<'de>, E> {
+                Ok(Words(Some(Cow::Owned(number.to_string()))))
+            }
+
+            fn visit_i64<E: de::Error>(self, number: i64) -> Result<Words<'de>, E> {
+                Ok(Words(Some(Cow::Owned(number.to_string()))))
+            }
+
+            fn visit_f64<E: de::Error>(self, number: f64) -> Result<Words<'de>, E> {
+                Ok(Words(Some(Cow::Owned(number.to_string()))))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Words<'de>, A::Error> {
+                let mut all = None;
+                while let Some(words) = seq.next_element::<Words<'de>>()? {
+                    all = match (all, words.0) {
+                        (Some(all), Some(more)) => Some(all + more),
+                        (all, more) => all.or(more),
+                    };
+                }
+                Ok(Words(all))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Words<'de>, A::Error> {
+                let mut words = Words::default();
+                while let Some(Str(name)) = map.next_key::<Str<'de>>()? {
+                    if name.as_deref() == Some("text") {
+                        words = map.next_value()?;
+                    } else {
+                        map.next_value::<IgnoredAny>()?;
+                    }
+                }
+                Ok(words)
+            }
+
+            otherwise_absent!(expecting bool null);
+        }
+        deserializer.deserialize_any(WordsVisitor)
     }
 }

@@ -1,35 +1,20 @@
 //! [`Journal`]: the log of a run, a line a step, from which the run goes on where it was stopped.
 
+use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind as IoKind, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
-use meanwhile_core::{Error, ErrorKind, Result, Usage};
-use serde::{Deserialize, Serialize};
+use meanwhile_core::{Error, ErrorKind, Result};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sha2::{Digest as _, Sha256};
 
-use super::step::GepaStep;
-
-/// The name of the log in its folder.
-const FILE: &str = "gepa.jsonl";
-
-/// The first line: which run it is, and how the program did as it was.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Start {
-    pub(super) version: u32,
-    /// A digest of everything that the run depends on but its budget and its models.
-    pub(super) fingerprint: String,
-    pub(super) seed: u64,
-    pub(super) components: Vec<String>,
-    pub(super) instructions: Vec<String>,
-    pub(super) scores: Vec<f64>,
-    pub(super) usage: Usage,
-}
-
-/// What is in a log.
+/// What is in a log: which run it is of, and what was done.
 #[derive(Debug)]
-pub(super) struct Logged {
-    pub(super) start: Start,
-    pub(super) steps: Vec<GepaStep>,
+pub(super) struct Logged<S, L> {
+    pub(super) start: S,
+    pub(super) steps: Vec<L>,
 }
 
 /// Writes a log; writes nothing where there is no folder.
@@ -37,10 +22,13 @@ pub(super) struct Logged {
 pub(super) struct Journal(Option<(PathBuf, File)>);
 
 impl Journal {
-    /// Opens the log in `folder`, which is made where it is missing, and reads what is in it. A last line
-    /// that was cut is taken out.
-    pub(super) fn open(folder: &Path) -> Result<(Self, Option<Logged>)> {
-        let path = folder.join(FILE);
+    /// Opens the log of this name in `folder`, which is made where it is missing, and reads what is in it.
+    /// A last line that was cut is taken out.
+    pub(super) fn open<S: DeserializeOwned, L: DeserializeOwned>(
+        folder: &Path,
+        name: &str,
+    ) -> Result<(Self, Option<Logged<S, L>>)> {
+        let path = folder.join(name);
         let failed = |error| unusable(&path, error);
         fs::create_dir_all(folder).map_err(failed)?;
         let mut options = OpenOptions::new();
@@ -77,12 +65,33 @@ impl Journal {
     }
 }
 
-fn read(text: &[u8]) -> serde_json::Result<Option<Logged>> {
+fn read<S: DeserializeOwned, L: DeserializeOwned>(
+    text: &[u8],
+) -> serde_json::Result<Option<Logged<S, L>>> {
     let mut lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
     let Some(start) = lines.next() else { return Ok(None) };
     let start = serde_json::from_slice(start)?;
     let steps = lines.map(serde_json::from_slice).collect::<Result<_, _>>()?;
     Ok(Some(Logged { start, steps }))
+}
+
+/// A digest of what a run depends on.
+pub(super) fn fingerprint<T: Serialize>(all: &T) -> Result<String> {
+    let json = serde_json::to_vec(all).map_err(|error| {
+        let message = format!("the examples cannot be written as JSON: {error}");
+        Error::new(ErrorKind::Config, message).with_source(error)
+    })?;
+    Ok(Sha256::digest(&json).iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    }))
+}
+
+/// Says that a log is no log of this run.
+pub(super) fn another_run() -> Error {
+    let message = "the log is of another run: another program, other examples or other settings; give this \
+                   one a folder of its own";
+    Error::new(ErrorKind::Config, message)
 }
 
 fn unusable(path: &Path, error: std::io::Error) -> Error {
