@@ -77,9 +77,7 @@ pub(crate) fn in_answer(body: &[u8]) -> Option<Error> {
     if let Some(code) = text("error_type").or_else(|| text("code")) {
         error = error.with_code(code);
     }
-    if let Some(id) = text("id") {
-        error = error.with_request_id(id);
-    }
+    // Its `id` is that of the answer; the request's is in the headers.
     Some(error.with_body(redact::shown(body)))
 }
 

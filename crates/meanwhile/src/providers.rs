@@ -196,7 +196,7 @@ mod tests {
         for info in TABLES.iter().copied().flatten() {
             assert!(FEATURES.contains(&info.id), "add `{}` to the features", info.id);
         }
-        let dialects = ["openai-compatible", "openai-responses"];
+        let dialects = ["openai-compatible", "openai-responses", "google"];
         let aliases = dialects.map(|of| manifest.matches(&format!(" = [\"{of}\"]")).count());
         let aliases: usize = aliases.iter().sum();
         let own = |id: &&&str| {

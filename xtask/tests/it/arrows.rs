@@ -14,6 +14,7 @@ const MACROS: &str = "meanwhile-macros";
 /// Crates that are neither providers nor published building blocks.
 const TOOLS: &[&str] = &[
     "meanwhile-bench",
+    "meanwhile-bench-ingestion",
     "meanwhile-bench-retrieval",
     "meanwhile-bench-tools",
     "meanwhile-examples",
