@@ -1,4 +1,4 @@
-//! [`api`]: the public API of every published crate as text, a file each in `docs/api`, so that a change of it
+//! [`api`]: the public API of every published crate as text, a file each in `xtask/api`, so that a change of it
 //! is seen before it is released. What is `#[doc(hidden)]` is not in it.
 
 use std::collections::BTreeMap;
@@ -53,12 +53,12 @@ pub(crate) fn stand_in() -> Option<Result<i32>> {
 /// Writes the public API of the published crates, or says where it is not as it is written.
 pub(crate) fn api(arguments: &Arguments) -> Result<()> {
     if !is_the_rust()? {
-        bail!("docs/api is made by Rust {RUST}: `rustup run {RUST} cargo xtask api`");
+        bail!("xtask/api is made by Rust {RUST}: `rustup run {RUST} cargo xtask api`");
     }
     let metadata = MetadataCommand::new().current_dir(root()).no_deps().exec()?;
     let packages = published(&metadata, &arguments.crates)?;
     document(&arguments.crates)?;
-    let folder = root().join("docs/api");
+    let folder = root().join("xtask/api");
     let mut differs = false;
     for package in &packages {
         let new = dump(&metadata, package)?;
@@ -69,13 +69,13 @@ pub(crate) fn api(arguments: &Arguments) -> Result<()> {
         } else if old != new {
             fs::create_dir_all(&folder)?;
             fs::write(&file, new)?;
-            eprintln!("wrote docs/api/{}.txt", package.name);
+            eprintln!("wrote xtask/api/{}.txt", package.name);
         }
     }
     differs |= arguments.crates.is_empty() && forget(&folder, &packages, arguments.check)?;
     if differs && arguments.check {
         bail!(
-            "the public API is not as docs/api has it, see above. A line with - was removed or changed, which \
+            "the public API is not as xtask/api has it, see above. A line with - was removed or changed, which \
              breaks programs: say so in CHANGELOG.md, with what to write instead, and raise the minor version. \
              Then `cargo xtask api` writes the files anew"
         );
@@ -88,7 +88,7 @@ pub(crate) fn step() -> Result<()> {
     if is_the_rust()? {
         return api(&Arguments { check: true, crates: Vec::new() });
     }
-    eprintln!("the public API is not compared: docs/api is made by Rust {RUST}");
+    eprintln!("the public API is not compared: xtask/api is made by Rust {RUST}");
     Ok(())
 }
 
@@ -169,7 +169,7 @@ fn kept(lines: impl Iterator<Item = String>) -> String {
 fn tell(name: &str, old: &str, new: &str) -> bool {
     let differences = differences(old, new);
     if !differences.is_empty() {
-        eprintln!("\ndocs/api/{name}.txt");
+        eprintln!("\nxtask/api/{name}.txt");
     }
     for (line, removed) in &differences {
         eprintln!("{} {line}", if *removed { '-' } else { '+' });
@@ -198,7 +198,7 @@ fn forget(folder: &Path, packages: &[&Package], check: bool) -> Result<bool> {
         }
         gone = true;
         if check {
-            eprintln!("\ndocs/api/{name}.txt is of no crate that is published");
+            eprintln!("\nxtask/api/{name}.txt is of no crate that is published");
         } else {
             fs::remove_file(&file)?;
         }

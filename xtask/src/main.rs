@@ -32,7 +32,7 @@ enum Chore {
     Lint,
     /// The documentation, with warnings denied
     Doc,
-    /// The public API of each crate, which docs/api has
+    /// The public API of each crate, which xtask/api has
     Api(api::Arguments),
     /// Each crate with no feature, each feature alone, and all of them
     Features,

@@ -21,11 +21,6 @@ fn build(from: &Path, to: &Path) -> Result<(), Box<dyn std::error::Error>> {
     let mut book = MDBook::load(from)?;
     book.config.build.build_dir = std::path::absolute(to)?;
     book.build()?;
-    // Goes along with the pages, and is for programs that compare it.
-    let dumps = to.join("api");
-    if dumps.exists() {
-        std::fs::remove_dir_all(dumps)?;
-    }
     eprintln!("the book is in {}", to.join("index.html").display());
     Ok(())
 }

@@ -92,7 +92,6 @@ fn the_book_builds() {
         let page = folder.path().join(name).with_extension("html");
         assert!(page.exists(), "{}", page.display());
     }
-    assert!(!folder.path().join("api").exists(), "the dumps of the public API are no part of it");
 }
 
 #[test]
