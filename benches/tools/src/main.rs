@@ -117,8 +117,9 @@ fn answers(local: &Local, item: &Item) -> Result<[Answer; 3]> {
         Category::Parallel => serde_json::from_str(&response.text()).ok(),
         _ => Some(response.tool_calls().map(Call::of).collect::<Result<Vec<Call>>>()?),
     };
-    // An answer that was cut off would be counted as one that does not fit.
-    ensure!(response.finish_reason() != Some(FinishReason::Length), "the answer was cut off");
+    // An answer that was cut off would be counted as one that does not fit. Talk may go on for ever.
+    let is_cut = response.finish_reason() == Some(FinishReason::Length);
+    ensure!(!is_cut || calls.as_ref().is_none_or(Vec::is_empty), "the answer was cut off");
     let constrained = Answer { text: response.text(), calls, time };
 
     let (response, time) = ask(local, prompted(item))?;
@@ -144,7 +145,10 @@ fn constrained(item: &Item) -> Request {
     request.params.temperature = Some(0.0);
     request.tools = item.tools.clone();
     request.tool_choice = match item.category {
-        Category::Irrelevance => ToolChoice::Auto,
+        Category::Irrelevance => {
+            request.params.max_tokens = Some(LONGEST);
+            ToolChoice::Auto
+        }
         _ => ToolChoice::Required,
     };
     request
