@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 
 use meanwhile_core::{Result, Warning};
+use meanwhile_http::Notes;
 
 use crate::messages::{Conversation, MOVED};
-use crate::notes::Notes;
 use crate::written::{Block, Kind, Turn};
 
 /// Puts tool results first in their turn, and a system message that is not behind the user's in

@@ -2,12 +2,14 @@
 //!
 //! Blocks of a type that the core has no part for are put together and come whole, as opaque parts.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use meanwhile_core::{
     Event, Metadata, Part, ProviderData, Request, Thinking, Warning, WarningKind,
 };
 use meanwhile_http::CallIds;
+use meanwhile_http::lenient::{self, Halves, Str};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
@@ -90,7 +92,16 @@ impl Blocks {
 
     /// Opens a block, with whatever of it is there already.
     pub(crate) fn start(&mut self, index: Option<u64>, raw: &RawValue, events: &mut Events) {
-        let Ok(block) = serde_json::from_str::<Block<'_>>(raw.get()) else {
+        let json = raw.get();
+        let mended;
+        let read = match serde_json::from_str::<Block<'_>>(json) {
+            Ok(block) => Some(block),
+            Err(_) => {
+                mended = Halves::mended(json.as_bytes()).unwrap_or_default();
+                serde_json::from_slice(&mended).ok()
+            }
+        };
+        let Some(block) = read else {
             let message = "a block of the answer is no object and is missing";
             events.push_back(Event::warning(Warning::new(
                 WarningKind::Unreadable,
@@ -103,7 +114,7 @@ impl Blocks {
         if index.is_some() {
             self.stop(index, events);
         }
-        match &*block.r#type.0 {
+        match block.r#type.text() {
             "text" => {
                 let part = self.push(index, Kind::Text);
                 events.push_back(Event::text_start(part));
@@ -115,11 +126,11 @@ impl Blocks {
                 }
             }
             "thinking" => {
-                let signature = block.signature.0.into_owned();
+                let signature = block.signature.text().to_owned();
                 let part = self.push(index, Kind::Thinking { signature });
                 events.push_back(Event::thinking_start(part));
-                if !block.thinking.0.is_empty() {
-                    events.push_back(Event::thinking_delta(part, block.thinking.0));
+                if let Some(thinking) = block.thinking.given() {
+                    events.push_back(Event::thinking_delta(part, thinking));
                 }
             }
             "redacted_thinking" => {
@@ -128,7 +139,7 @@ impl Blocks {
                 let part = self.number();
                 events.push_back(Event::part(part, thinking));
             }
-            "tool_use" if self.output_tool && block.name.0 == OUTPUT_TOOL => {
+            "tool_use" if self.output_tool && block.name.text() == OUTPUT_TOOL => {
                 self.answered = true;
                 let part = self.push(index, Kind::Output { input: arguments(block.input) });
                 events.push_back(Event::text_start(part));
@@ -142,7 +153,7 @@ impl Blocks {
                 let input = arguments(block.input);
                 let part = self.push(index, Kind::Call { input, data });
                 let id = self.ids.give(block.id.given());
-                events.push_back(Event::tool_call_start(part, id, block.name.0));
+                events.push_back(Event::tool_call_start(part, id, block.name.into_text()));
             }
             kind => {
                 if let Some(Value::Object(block)) = value(raw) {
@@ -182,40 +193,40 @@ impl Blocks {
         let part = open.part;
         match &mut open.kind {
             Kind::Text => {
-                if !delta.text.0.is_empty() {
-                    events.push_back(Event::text_delta(part, delta.text.0));
+                if let Some(text) = given(delta.text) {
+                    events.push_back(Event::text_delta(part, text));
                 }
                 if let Some(raw) = delta.citation {
                     cite(part, raw, events);
                 }
             }
             Kind::Thinking { signature } => {
-                signature.push_str(&delta.signature.0);
-                if !delta.thinking.0.is_empty() {
-                    events.push_back(Event::thinking_delta(part, delta.thinking.0));
+                signature.push_str(delta.signature.text());
+                if let Some(thinking) = given(delta.thinking) {
+                    events.push_back(Event::thinking_delta(part, thinking));
                 }
             }
             Kind::Call { input, .. } => {
-                if !delta.partial_json.0.is_empty() {
+                if let Some(json) = given(delta.partial_json) {
                     *input = None;
-                    events.push_back(Event::tool_call_delta(part, delta.partial_json.0));
+                    events.push_back(Event::tool_call_delta(part, json));
                 }
             }
             Kind::Output { input } => {
-                if !delta.partial_json.0.is_empty() {
+                if let Some(json) = given(delta.partial_json) {
                     *input = None;
-                    events.push_back(Event::text_delta(part, delta.partial_json.0));
+                    events.push_back(Event::text_delta(part, json));
                 }
             }
-            Kind::Opaque { block, input } => match &*delta.r#type.0 {
-                "input_json_delta" => input.push_str(&delta.partial_json.0),
+            Kind::Opaque { block, input } => match delta.r#type.text() {
+                "input_json_delta" => input.push_str(delta.partial_json.text()),
                 "citations_delta" => {
                     if let Some(citation) = delta.citation.and_then(value) {
                         add(block, "citations", Value::Array(vec![citation]));
                     }
                 }
                 _ => {
-                    let mut fields = serde_json::from_slice::<Value>(whole).ok();
+                    let mut fields = lenient::value(whole).ok();
                     let fields = fields.as_mut().and_then(|event| event.get_mut("delta"));
                     if let Some(Value::Object(fields)) = fields.map(Value::take) {
                         for (name, value) in fields.into_iter().filter(|(name, _)| name != "type") {
@@ -261,7 +272,7 @@ impl Blocks {
         delta: &Delta<'_>,
         events: &mut Events,
     ) -> Option<usize> {
-        match &*delta.r#type.0 {
+        match delta.r#type.text() {
             "text_delta" | "citations_delta" => {
                 let part = self.push(index, Kind::Text);
                 events.push_back(Event::text_start(part));
@@ -353,9 +364,17 @@ fn arguments(input: Option<&RawValue>) -> Option<String> {
     let input = input?.get();
     let says_something =
         input.strip_prefix('{').is_some_and(|rest| !rest.trim_start().starts_with('}'));
-    says_something.then(|| input.to_owned())
+    says_something.then(|| match Halves::mended(input.as_bytes()).map(String::from_utf8) {
+        Some(Ok(mended)) => mended,
+        _ => input.to_owned(),
+    })
 }
 
 fn value(raw: &RawValue) -> Option<Value> {
-    serde_json::from_str(raw.get()).ok()
+    lenient::value(raw.get().as_bytes()).ok()
+}
+
+/// Text, unless it is empty.
+fn given(text: Str<'_>) -> Option<Cow<'_, str>> {
+    text.0.filter(|text| !text.is_empty())
 }

@@ -116,7 +116,7 @@ impl Codec for MessagesCodec {
     }
 
     fn decoder(&self, request: &Request) -> MessagesDecoder {
-        MessagesDecoder::new(request)
+        MessagesDecoder::new(self.provider.clone(), request)
     }
 
     fn error(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Error {

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use meanwhile_core::{AnyProvider, Batches, ListModels, ProviderInfo, Result, Timeouts};
-use meanwhile_http::{Auth, BaseUrl, Client, Endpoint, Headers, HttpProvider, Secret};
+use meanwhile_core::{AnyProvider, Batches, ListModels, ProviderInfo, Result};
+use meanwhile_http::{Auth, BaseUrl, Connection, Endpoint, HttpProvider, Secret};
 
 use crate::{AnthropicApi, DIALECT as ID, Host, MessagesCodec};
 
@@ -39,12 +39,8 @@ impl Anthropic {
         let base_url = base_url.filter(|url| !url.trim().is_empty());
         Builder {
             base_url: base_url.unwrap_or_else(|| BASE_URL.to_owned()).into(),
-            auth: None,
             betas: Vec::new(),
-            headers: Headers::default(),
-            client: None,
-            timeouts: Timeouts::default(),
-            frame_limit: None,
+            connection: Connection::default(),
         }
     }
 
@@ -88,33 +84,11 @@ impl Anthropic {
 #[must_use = "a builder does nothing until it is built"]
 pub struct Builder {
     base_url: BaseUrl,
-    auth: Option<Credential>,
     betas: Vec<String>,
-    headers: Headers,
-    client: Option<Client>,
-    timeouts: Timeouts,
-    frame_limit: Option<usize>,
-}
-
-#[derive(Debug)]
-enum Credential {
-    Key(Secret),
-    Auth(Auth),
+    connection: Connection,
 }
 
 impl Builder {
-    /// Sends this key as `x-api-key` instead of that of the environment.
-    pub fn api_key(mut self, key: impl Into<Secret>) -> Self {
-        self.auth = Some(Credential::Key(key.into()));
-        self
-    }
-
-    /// Proves in another way who sends the requests, such as [`Auth::bearer`] for a gateway.
-    pub fn auth(mut self, auth: Auth) -> Self {
-        self.auth = Some(Credential::Auth(auth));
-        self
-    }
-
     /// Sends requests to another base URL, a proxy or a recording: the part before `/v1/messages`.
     pub fn base_url(mut self, base_url: impl Into<String>) -> Self {
         self.base_url = BaseUrl::from(base_url);
@@ -128,35 +102,8 @@ impl Builder {
         self
     }
 
-    /// Adds a header to every request.
-    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.headers.add(name, value);
-        self
-    }
-
-    /// Adds a header that is never printed to every request.
-    pub fn secret_header(mut self, name: impl Into<String>, value: impl Into<Secret>) -> Self {
-        self.headers.add_secret(name, value);
-        self
-    }
-
-    /// Sends requests through another HTTP client than the shared one.
-    pub fn http_client(mut self, client: Client) -> Self {
-        self.client = Some(client);
-        self
-    }
-
-    /// Sets time limits for requests that bring none.
-    pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
-        self.timeouts = timeouts;
-        self
-    }
-
-    /// Sets the most bytes that one event, or an answer that is not streamed, may hold.
-    pub fn frame_limit(mut self, bytes: usize) -> Self {
-        self.frame_limit = Some(bytes);
-        self
-    }
+    meanwhile_http::credential_methods!(self => &mut self.connection);
+    meanwhile_http::connection_methods!(self => &mut self.connection);
 
     /// Makes the provider. Does no network I/O.
     ///
@@ -201,23 +148,12 @@ impl Builder {
         // Some clients count `/v1` to the base URL, and share the variable that holds it.
         let base_url = self.base_url.as_ref().trim().trim_end_matches('/');
         let base_url = base_url.strip_suffix("/v1").unwrap_or(base_url);
-        let endpoint = self.headers.add_to(Endpoint::new(base_url)?)?;
-        let auth = match self.auth {
-            Some(Credential::Auth(auth)) => auth,
-            Some(Credential::Key(key)) => Auth::header("x-api-key", key)?,
-            None => Auth::header("x-api-key", Secret::from_env(KEY_VARIABLES)?)?,
-        };
+        let endpoint = Endpoint::new(base_url)?;
+        let auth = self
+            .connection
+            .auth(|key| Auth::header("x-api-key", key), || Secret::from_env(KEY_VARIABLES))?;
         let codec = Anthropic::codec().with_betas(self.betas);
-        let mut provider = HttpProvider::new(ID, codec, endpoint)
-            .with_auth(auth)
-            .with_timeouts(self.timeouts)
-            .with_capabilities(MessagesCodec::capabilities);
-        if let Some(client) = self.client {
-            provider = provider.with_client(client);
-        }
-        if let Some(bytes) = self.frame_limit {
-            provider = provider.with_frame_limit(bytes);
-        }
-        Ok(provider)
+        let provider = self.connection.provider(ID, codec, endpoint, auth)?;
+        Ok(provider.with_capabilities(MessagesCodec::capabilities))
     }
 }

@@ -1,10 +1,12 @@
 //! [`MessagesDecoder`]: whole answers and streams of the Messages wire to events.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use meanwhile_core::{
     Error, ErrorKind, Event, Finish, FinishReason, Metadata, Part, ProviderData, Request, Result,
 };
+use meanwhile_http::lenient::{self, Halves, Str};
 use meanwhile_http::{Decoder, Frame};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
@@ -17,25 +19,32 @@ use crate::{DIALECT, error, usage};
 /// The decoding state of one answer of the Messages wire.
 #[derive(Debug)]
 pub struct MessagesDecoder {
+    provider: Arc<str>,
     blocks: Blocks,
     counters: Map<String, Value>,
     service_tier: Option<String>,
     /// What was told about the answer as a whole: container, context management, diagnostics, stop
     /// details.
     about: Map<String, Value>,
+    halves: Halves,
     finish: Option<Finish>,
     started: bool,
 }
 
 type Events = VecDeque<Event>;
 
+/// Names the host, beside what it told about an answer, where that is not Anthropic.
+pub(crate) const ANSWERED_BY: &str = "answered_by";
+
 impl MessagesDecoder {
-    pub(crate) fn new(request: &Request) -> Self {
+    pub(crate) fn new(provider: Arc<str>, request: &Request) -> Self {
         Self {
+            provider,
             blocks: Blocks::new(is_output_tool_free(request), request),
             counters: Map::new(),
             service_tier: None,
             about: Map::new(),
+            halves: Halves::of(&["text", "thinking", "partial_json"]),
             finish: None,
             started: false,
         }
@@ -43,9 +52,17 @@ impl MessagesDecoder {
 
     /// Reads the JSON of a whole answer.
     fn body(&mut self, body: &[u8], events: &mut Events) -> Result<()> {
-        let message: Message<'_> = serde_json::from_slice(body).map_err(|source| {
-            error::decode("the answer is not JSON of the Messages API", body).with_source(source)
-        })?;
+        let mended;
+        let message = match serde_json::from_slice::<Message<'_>>(body) {
+            Ok(message) => message,
+            Err(_) => {
+                mended = Halves::mended(body);
+                serde_json::from_slice(mended.as_deref().unwrap_or(body)).map_err(|source| {
+                    let message = "the answer is not JSON of the Messages API";
+                    error::decode(message, body).with_source(source)
+                })?
+            }
+        };
         if message.content.0.is_none() {
             if error::is_error(body) {
                 return Err(error::in_answer(body));
@@ -68,10 +85,23 @@ impl MessagesDecoder {
         if name == Some(b"error") {
             return Err(error::in_answer(data));
         }
-        let event: StreamEvent<'_> = serde_json::from_slice(data).map_err(|source| {
-            error::decode("an event of the stream is not JSON of the Messages API", data)
-                .with_source(source)
-        })?;
+        let read = match self.halves.is_waiting() {
+            false => serde_json::from_slice::<StreamEvent<'_>>(data).ok(),
+            true => None,
+        };
+        let mended;
+        let mut data = data;
+        let event = match read {
+            Some(event) => event,
+            None => {
+                mended = self.halves.mend(data, false);
+                data = mended.as_deref().unwrap_or(data);
+                serde_json::from_slice(data).map_err(|source| {
+                    let message = "an event of the stream is not JSON of the Messages API";
+                    error::decode(message, data).with_source(source)
+                })?
+            }
+        };
         let name = name.and_then(|name| std::str::from_utf8(name).ok());
         match event.r#type.given().or(name).unwrap_or_default() {
             "message_start" => {
@@ -90,7 +120,10 @@ impl MessagesDecoder {
                     self.blocks.delta(event.index.0, delta, data, events);
                 }
             }
-            "content_block_stop" => self.blocks.stop(event.index.0, events),
+            "content_block_stop" => {
+                self.flush(event.index.0, events);
+                self.blocks.stop(event.index.0, events);
+            }
             "message_delta" => {
                 let delta = event.delta.0.unwrap_or_default();
                 self.message_delta(&delta, event.context_management, event.usage, events);
@@ -151,17 +184,29 @@ impl MessagesDecoder {
         self.finish = Some(finish);
     }
 
+    /// Tells the half of a character that the text of a block ended with, which no other follows.
+    fn flush(&mut self, index: Option<u64>, events: &mut Events) {
+        let half = || Str::from("\u{fffd}");
+        let delta = match self.halves.take() {
+            Some("text") => Delta { text: half(), ..Delta::default() },
+            Some("thinking") => Delta { thinking: half(), ..Delta::default() },
+            // The JSON of arguments does not end within a text, so that they are cut off.
+            _ => return,
+        };
+        self.blocks.delta(index, delta, b"{}", events);
+    }
+
     /// Keeps what is told about the answer as a whole.
     fn tell(&mut self, name: &str, raw: Option<&RawValue>) {
         let Some(raw) = raw else { return };
-        if let Ok(value @ Value::Object(_)) = serde_json::from_str(raw.get()) {
+        if let Ok(value @ Value::Object(_)) = lenient::value(raw.get().as_bytes()) {
             self.about.insert(name.to_owned(), value);
         }
     }
 
     fn usage(&mut self, raw: Option<&RawValue>, events: &mut Events) {
         let Some(raw) = raw else { return };
-        let Ok(Value::Object(later)) = serde_json::from_str(raw.get()) else { return };
+        let Ok(Value::Object(later)) = lenient::value(raw.get().as_bytes()) else { return };
         if later.is_empty() {
             return;
         }
@@ -179,10 +224,14 @@ impl MessagesDecoder {
 
     /// Ends every part and the answer.
     fn complete(&mut self, events: &mut Events) {
+        self.flush(None, events);
         self.blocks.end(events);
         let mut finish = self.finish.take().unwrap_or_else(|| Finish::new(FinishReason::Other));
-        let about = std::mem::take(&mut self.about);
+        let mut about = std::mem::take(&mut self.about);
         if !about.is_empty() {
+            if *self.provider != *DIALECT {
+                about.insert(ANSWERED_BY.to_owned(), (*self.provider).into());
+            }
             let about = ProviderData::new(DIALECT, Value::Object(about));
             self.blocks.part(Part::Opaque(about), events);
         }
@@ -209,7 +258,8 @@ impl Decoder for MessagesDecoder {
         }
     }
 
-    fn end(&mut self, _: &mut VecDeque<Event>) -> Result<()> {
+    fn end(&mut self, events: &mut VecDeque<Event>) -> Result<()> {
+        self.flush(None, events);
         let message = "the stream ended without `message_stop`; send the request again";
         Err(Error::new(ErrorKind::StreamInterrupted, message))
     }

@@ -5,12 +5,10 @@ use std::fmt::Write as _;
 
 use http::HeaderValue;
 use meanwhile_core::{Error, ErrorKind, Request, Result, ToolChoice, Warning};
-use meanwhile_http::{Framing, Wire};
-use serde::ser::{Serialize, SerializeMap as _, Serializer};
+use meanwhile_http::{Fields, Framing, Notes, Wire};
 use serde_json::{Map, Value, json};
 
 use crate::messages::{Setting, conversation};
-use crate::notes::Notes;
 use crate::options::{BETAS, CITATIONS, STRICT_TOOLS, TOOL_OPTIONS, is_on};
 use crate::settings::Settings;
 use crate::shape::Shape;
@@ -73,7 +71,7 @@ pub(crate) fn request(
     let setting = Setting { provider, facts, citations: is_on(&options, CITATIONS), marks };
     let written = conversation(&request.messages, setting, &mut notes)?;
 
-    let mut body = Body { fields: Vec::with_capacity(12) };
+    let mut body = Body::with_capacity(12);
     match host {
         Host::Anthropic => body.push("model", Out::Text(&request.model)),
         Host::Vertex => {
@@ -96,11 +94,12 @@ pub(crate) fn request(
         Some(container) if host == Host::Anthropic => {
             body.push("container", Out::Json(container.clone()));
         }
-        Some(_) => {
-            let message = "containers belong to the host that runs them, and this one has none";
+        None if !written.container_elsewhere => {}
+        _ => {
+            let message =
+                "containers belong to the host that runs them, and this host does not have it";
             notes.mention(Warning::dropped("container", message));
         }
-        None => {}
     }
     if request.is_streamed() && host != Host::Bedrock {
         body.push("stream", Out::Flag(true));
@@ -112,11 +111,11 @@ pub(crate) fn request(
     betas.extend(texts(options.get(BETAS)));
     for (name, value) in options.iter() {
         if ![BETAS, CITATIONS, STRICT_TOOLS, TOOL_OPTIONS].contains(&name.as_str()) {
-            body.merge(name, value);
+            merge(&mut body, name, value);
         }
     }
     if purpose == Purpose::Count {
-        body.fields.retain(|(name, _)| COUNTED.contains(name));
+        body.retain(|name| COUNTED.contains(&name));
     }
     wire(request, host, &betas, body, purpose, notes)
 }
@@ -184,7 +183,7 @@ fn wire(
         })?;
         wire.headers.insert("anthropic-beta", value);
     }
-    wire.warnings = notes.warnings;
+    wire.warnings = notes.into_warnings();
     Ok(wire)
 }
 
@@ -220,40 +219,19 @@ fn path_segment(model: &str) -> String {
     out
 }
 
-/// The body: named fields, in order.
-pub(crate) struct Body<'a> {
-    fields: Vec<(&'a str, Out<'a>)>,
-}
+pub(crate) type Body<'a> = Fields<'a, Out<'a>>;
 
-impl<'a> Body<'a> {
-    pub(crate) fn push(&mut self, name: &'static str, value: Out<'a>) {
-        self.fields.push((name, value));
-    }
-
-    /// Adds a vendor option: tools to the tools, an object's fields to those of the object, and
-    /// otherwise in the place of what was written from a setting.
-    fn merge(&mut self, name: &'a str, value: &'a Value) {
-        let known = self.fields.iter_mut().find(|(known, _)| *known == name);
-        match (known, value) {
-            (Some((_, Out::Tools(tools))), Value::Array(more)) => {
-                tools.extend(more.iter().map(Tool::Given));
-            }
-            (Some((_, Out::Json(Value::Object(fields)))), Value::Object(more)) => {
-                fields.extend(more.iter().map(|(name, value)| (name.clone(), value.clone())));
-            }
-            (Some((_, known)), value) => *known = Out::Borrowed(value),
-            (None, value) => self.fields.push((name, Out::Borrowed(value))),
+/// Adds a vendor option: tools to the tools, an object's fields to those of the object, and
+/// otherwise in the place of what was written from a setting.
+fn merge<'a>(body: &mut Body<'a>, name: &'a str, value: &'a Value) {
+    match (body.get_mut(name), value) {
+        (Some(Out::Tools(tools)), Value::Array(more)) => {
+            tools.extend(more.iter().map(Tool::Given));
         }
-    }
-}
-
-impl Serialize for Body<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.fields.len()))?;
-        for (name, value) in &self.fields {
-            map.serialize_entry(name, value)?;
+        (Some(Out::Json(Value::Object(fields))), Value::Object(more)) => {
+            fields.extend(more.iter().map(|(name, value)| (name.clone(), value.clone())));
         }
-        map.end()
+        _ => body.set(name, Out::Borrowed(value)),
     }
 }
 

@@ -6,7 +6,7 @@
 
 use http::{HeaderMap, StatusCode};
 use meanwhile_core::{Error, ErrorKind, TimeoutPhase};
-use meanwhile_http::{redact, status};
+use meanwhile_http::{lenient, redact, status};
 use serde_json::Value;
 
 /// What an error body says.
@@ -21,7 +21,7 @@ struct Report {
 
 /// Reads an answer whose status is not a success.
 pub(crate) fn of_status(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Error {
-    let error = match serde_json::from_slice(body).ok().as_ref().and_then(report) {
+    let error = match lenient::value(body).ok().as_ref().and_then(report) {
         Some(report) => build(report, status::kind(status)).with_body(redact::shown(body)),
         None => {
             let error = status::error(status, body);
@@ -35,7 +35,7 @@ pub(crate) fn of_status(status: StatusCode, headers: &HeaderMap, body: &[u8]) ->
 
 /// Reads an error that came inside an answer with a successful status.
 pub(crate) fn in_answer(data: &[u8]) -> Error {
-    let report = match serde_json::from_slice::<Value>(data) {
+    let report = match lenient::value(data) {
         Ok(value) => report(&value).unwrap_or_else(|| Report {
             message: "the server reported a failure without a message".to_owned(),
             ..Report::default()
@@ -61,7 +61,7 @@ pub(crate) fn decode(message: &'static str, data: &[u8]) -> Error {
 
 /// Whether JSON without an answer in it is an error.
 pub(crate) fn is_error(data: &[u8]) -> bool {
-    serde_json::from_slice(data).ok().as_ref().and_then(report).is_some()
+    lenient::value(data).ok().as_ref().and_then(report).is_some()
 }
 
 fn build(report: Report, fallback: ErrorKind) -> Error {

@@ -6,11 +6,12 @@ use meanwhile_core::{
     CacheMark, Document, Image, Message, Part, ProviderData, Result, Role, Text, Thinking,
     ToolCall, ToolResult, Warning,
 };
+use meanwhile_http::Notes;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
+use crate::decode::ANSWERED_BY;
 use crate::models::Facts;
-use crate::notes::Notes;
 use crate::written::{Block, CacheControl, Citation, Content, Input, Kind, Source, Turn};
 use crate::{DIALECT, arrange, media};
 
@@ -35,6 +36,8 @@ pub(crate) struct Conversation<'a> {
     pub(crate) turns: Vec<Turn<'a>>,
     /// The container in which the last answer ran code.
     pub(crate) container: Option<&'a Value>,
+    /// Whether an answer of another host of this wire ran code in a container of its own.
+    pub(crate) container_elsewhere: bool,
     /// Whether it refers to files of the provider.
     pub(crate) files: bool,
 }
@@ -49,6 +52,7 @@ pub(crate) fn conversation<'a>(
         system: Content(Vec::new()),
         turns: Vec::with_capacity(messages.len()),
         container: None,
+        container_elsewhere: false,
         files: false,
     };
     let mut writer = Writer { setting, notes: &mut *notes, out: conversation };
@@ -326,7 +330,11 @@ impl<'a> Writer<'a, '_> {
             self.out.files |= fields.get("type").is_some_and(|kind| kind == "container_upload");
             self.push(place, Block::new(Kind::Given(fields)));
         } else if let Some(id) = fields.get("container").and_then(|container| container.get("id")) {
-            self.out.container = Some(id);
+            let host = fields.get(ANSWERED_BY).and_then(Value::as_str).unwrap_or(DIALECT);
+            match host == self.setting.provider {
+                true => self.out.container = Some(id),
+                false => self.out.container_elsewhere = true,
+            }
         }
     }
 

@@ -1,11 +1,11 @@
 //! [`Params`] to fields of the body: every setting is written, or it is said why not.
 
 use meanwhile_core::{Effort, Params, Reasoning, Request, Result};
+use meanwhile_http::Notes;
 use serde_json::{Value, json};
 
 use crate::encode::{Body, Out};
 use crate::models::{Facts, Sampling, Thinking};
-use crate::notes::Notes;
 
 /// Least and most tokens that a budget is set to.
 const LEAST_BUDGET: u32 = 1024;
@@ -82,7 +82,7 @@ impl Settings {
             }
             (_, Reasoning::Effort(effort)) => {
                 self.thinking = Some(json!({ "type": "adaptive" }));
-                self.effort = Some(nearest(effort, facts, notes)?);
+                self.effort = Some(notes.nearest_effort(effort, facts.efforts)?);
             }
             _ => notes.dropped("reasoning", "this provider does not know the setting")?,
         }
@@ -227,19 +227,4 @@ fn budget(effort: Effort) -> u32 {
         Effort::XHigh | Effort::Max => 32_768,
         _ => LEAST_BUDGET,
     }
-}
-
-/// The level that the model knows and that is nearest to what was asked for, rather less than more.
-fn nearest(asked: Effort, facts: Facts, notes: &mut Notes) -> Result<Effort> {
-    let distance = |effort: &&Effort| (**effort as u8).abs_diff(asked as u8);
-    let nearest = facts.efforts.iter().min_by_key(distance).copied().unwrap_or(asked);
-    if nearest != asked {
-        let message = format!(
-            "this model knows no level `{}`; the nearest is `{}`",
-            asked.as_str(),
-            nearest.as_str()
-        );
-        notes.changed("reasoning", message)?;
-    }
-    Ok(nearest)
 }

@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 
 use meanwhile_core::{OutputFormat, OutputSchema, Request, Result, ToolChoice, Warning};
+use meanwhile_http::Notes;
 use serde_json::{Value, json};
 
 use crate::models::Facts;
-use crate::notes::Notes;
 use crate::schema;
 
 /// The tool whose arguments are the answer.

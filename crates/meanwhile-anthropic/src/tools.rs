@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 
 use meanwhile_core::{Request, Result, ToolChoice, ToolSpec};
+use meanwhile_http::Notes;
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use serde_json::{Map, Value, json};
 
 use crate::encode::{Body, Out};
-use crate::notes::Notes;
 use crate::options::{STRICT_TOOLS, TOOL_OPTIONS, is_on};
 use crate::schema;
 use crate::settings::Settings;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use http::{HeaderMap, HeaderValue, StatusCode};
 use meanwhile_anthropic::{Host, MessagesCodec, MessagesDecoder};
-use meanwhile_core::{Capabilities, Error, Event, Request, Result};
+use meanwhile_core::{Capabilities, Error, ErrorKind, Event, Request, Result};
 use meanwhile_http::{Codec, Decoder, Frame, Wire};
 use meanwhile_openai::Api;
 use meanwhile_openai_compatible::{ChatCodec, ChatDecoder, Quirks};
@@ -172,8 +172,31 @@ impl AzureCodec {
         }
     }
 
-    fn chat(&self, deployment: &str) -> ChatCodec {
+    pub(crate) fn chat(&self, deployment: &str) -> ChatCodec {
         ChatCodec::new(config::ID, self.quirks(self.model(deployment)))
+    }
+
+    /// Writes a request for Chat Completions, which is the wire of batches.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unsupported`] where the name of the deployment asks for another wire.
+    pub(crate) fn encode_chat(&self, request: &Request) -> Result<Wire> {
+        let deployment = request.model.strip_suffix(":completions").unwrap_or(&request.model);
+        if deployment.ends_with(":responses") || self.model(deployment).starts_with("claude") {
+            let message = format!(
+                "`{deployment}` is not asked on Chat Completions, the wire of batches on Azure; \
+                 ask it by itself"
+            );
+            return Err(Error::new(ErrorKind::Unsupported, message));
+        }
+        let codec = self.chat(deployment);
+        if deployment == request.model {
+            return codec.encode(request);
+        }
+        let mut renamed = request.clone();
+        renamed.model = deployment.to_owned();
+        codec.encode(&renamed)
     }
 
     fn responses(&self, deployment: &str) -> ResponsesCodec {
@@ -192,6 +215,14 @@ impl AzureCodec {
             Surface::Models(version) => {
                 format!("/models/{operation}?api-version={}", segment(version))
             }
+        }
+    }
+
+    /// What files, batches and the list of models are below, with the query that they need.
+    pub(crate) fn common(&self) -> String {
+        match &self.surface {
+            Surface::Deployments(version) => format!("/openai?api-version={}", segment(version)),
+            Surface::V1 | Surface::Models(_) => "/openai/v1".to_owned(),
         }
     }
 

@@ -6,9 +6,15 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderValue, Request};
-use meanwhile_core::{AnyProvider, Embedder, Error, ErrorKind, ProviderInfo, Result, Timeouts};
-use meanwhile_http::{Auth, Authorize, BaseUrl, Client, Endpoint, Headers, HttpProvider, Secret};
+use meanwhile_core::{
+    AnyProvider, Batches, Embedder, Error, ErrorKind, ListModels, ProviderInfo, Result,
+};
+use meanwhile_http::{
+    Auth, Authorize, BaseUrl, Client, Connection, Endpoint, HttpProvider, Secret,
+};
+use meanwhile_openai_compatible::ModelsApi;
 
+use crate::batches::AzureBatches;
 use crate::modality::AzureEmbedder;
 use crate::{Api, AzureCodec, ClientCredentials, Surface};
 
@@ -27,7 +33,9 @@ const MODELS_VERSION: &str = "2024-05-01-preview";
 /// Azure, to be registered: its id, its key variables, and how to connect.
 pub const PROVIDER: ProviderInfo =
     ProviderInfo::new(ID, KEY_VARIABLES, || Azure::builder().build())
-        .with_embedder(|| Azure::builder().embedder());
+        .with_embedder(|| Azure::builder().embedder())
+        .with_models(|| Azure::builder().models())
+        .with_batches(|| Azure::builder().batches());
 
 /// The models that one Azure resource serves.
 ///
@@ -61,16 +69,13 @@ impl Azure {
             surface: None,
             api: Api::ByModel,
             deployments: Vec::new(),
-            auth: None,
-            headers: Headers::default(),
-            client: None,
-            timeouts: Timeouts::default(),
-            frame_limit: None,
+            connection: Connection::default(),
         }
     }
 }
 
-/// A provider that is being configured. Nothing is checked before [`build`](Self::build).
+/// A provider that is being configured. Nothing is checked before [`build`](Self::build). Other credentials than
+/// a key, such as [`ClientCredentials`] or a hook that gives tokens of a managed identity, go into `auth`.
 ///
 /// ```
 /// # use meanwhile_azure::Azure;
@@ -106,17 +111,7 @@ pub struct Builder {
     surface: Option<Surface>,
     api: Api,
     deployments: Vec<(String, String)>,
-    auth: Option<Credential>,
-    headers: Headers,
-    client: Option<Client>,
-    timeouts: Timeouts,
-    frame_limit: Option<usize>,
-}
-
-#[derive(Debug)]
-enum Credential {
-    Key(Secret),
-    Auth(Auth),
+    connection: Connection,
 }
 
 impl Builder {
@@ -124,31 +119,6 @@ impl Builder {
     /// `https://NAME.services.ai.azure.com`. A path that ends with `/models` chooses model inference.
     pub fn endpoint(mut self, url: impl Into<String>) -> Self {
         self.endpoint = Some(BaseUrl::from(url));
-        self
-    }
-
-    /// Sends this key instead of that of the environment.
-    pub fn api_key(mut self, key: impl Into<Secret>) -> Self {
-        self.auth = Some(Credential::Key(key.into()));
-        self
-    }
-
-    /// Proves in another way who sends the requests, such as [`ClientCredentials`] or a hook that
-    /// gives tokens of a managed identity:
-    ///
-    /// ```
-    /// use meanwhile_azure::{Azure, ClientCredentials};
-    /// use meanwhile_http::Auth;
-    ///
-    /// let application = ClientCredentials::new("tenant", "client", "not-a-real-secret");
-    /// let azure = Azure::builder()
-    ///     .endpoint("https://acme.openai.azure.com")
-    ///     .auth(Auth::hook(application))
-    ///     .build()?;
-    /// # Ok::<(), meanwhile_core::Error>(())
-    /// ```
-    pub fn auth(mut self, auth: Auth) -> Self {
-        self.auth = Some(Credential::Auth(auth));
         self
     }
 
@@ -182,35 +152,8 @@ impl Builder {
         self
     }
 
-    /// Adds a header to every request.
-    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.headers.add(name, value);
-        self
-    }
-
-    /// Adds a header that is never printed to every request.
-    pub fn secret_header(mut self, name: impl Into<String>, value: impl Into<Secret>) -> Self {
-        self.headers.add_secret(name, value);
-        self
-    }
-
-    /// Sends requests through another HTTP client than the shared one.
-    pub fn http_client(mut self, client: Client) -> Self {
-        self.client = Some(client);
-        self
-    }
-
-    /// Sets time limits for requests that bring none.
-    pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
-        self.timeouts = timeouts;
-        self
-    }
-
-    /// Sets the most bytes that one event, or an answer that is not streamed, may hold.
-    pub fn frame_limit(mut self, bytes: usize) -> Self {
-        self.frame_limit = Some(bytes);
-        self
-    }
+    meanwhile_http::credential_methods!(self => &mut self.connection);
+    meanwhile_http::connection_methods!(self => &mut self.connection);
 
     /// Makes the provider. Does no network I/O.
     ///
@@ -234,34 +177,62 @@ impl Builder {
         Ok(Arc::new(AzureEmbedder { api: provider.api(), codec: provider.codec().clone() }))
     }
 
+    /// Makes the [list of models](https://learn.microsoft.com/rest/api/azureopenai/models/list) that the
+    /// resource can use. They are models, not deployments: a request names a deployment, and those
+    /// are listed by Azure Resource Manager alone, which takes other credentials. Does no network I/O.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build).
+    pub fn models(self) -> Result<Arc<dyn ListModels>> {
+        Ok(Arc::new(ModelsApi::new(self.connect(true)?.api())))
+    }
+
+    /// Makes the [batches](https://learn.microsoft.com/azure/ai-foundry/openai/how-to/batch) of the
+    /// resource. The model of a request is the name of a deployment of the type `GlobalBatch` or
+    /// `DataZoneBatch`, asked on Chat Completions; all requests of a batch name the same. Making a batch
+    /// waits until the service has taken its file in, for up to 10 minutes; what is dropped before
+    /// leaves a file and no batch. Does no network I/O.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build).
+    pub fn batches(self) -> Result<Arc<dyn Batches>> {
+        let provider = self.connect(true)?;
+        Ok(Arc::new(AzureBatches::new(provider.api(), provider.codec().clone())))
+    }
+
     fn provider(self) -> Result<HttpProvider<AzureCodec>> {
+        self.connect(false)
+    }
+
+    /// Makes the provider, below what files and lists have in common or at the resource.
+    fn connect(self, common: bool) -> Result<HttpProvider<AzureCodec>> {
         let Some(given) = self.endpoint else {
             let message = "no Azure endpoint was found; set the environment variable `AZURE_OPENAI_ENDPOINT` or pass one to the provider";
             return Err(Error::new(ErrorKind::Config, message));
         };
         let (base, found) = split(given.as_ref(), self.version);
-        let endpoint = self.headers.add_to(Endpoint::new(base)?)?;
-        let auth = match self.auth {
-            Some(Credential::Auth(auth)) => auth,
-            Some(Credential::Key(key)) => Auth::hook(ApiKey::new(&key)?),
-            None => from_env(self.client.as_ref())?,
+        let surface = match self.surface.unwrap_or(found) {
+            // Model inference has neither files nor a list of its own.
+            Surface::Models(_) if common => Surface::V1,
+            surface => surface,
         };
-        let mut codec = AzureCodec::new(self.surface.unwrap_or(found)).with_api(self.api);
+        let mut codec = AzureCodec::new(surface).with_api(self.api);
         for (name, model) in self.deployments {
             codec = codec.with_deployment(name, model);
         }
+        let endpoint = match common {
+            true => Endpoint::new(format!("{base}{}", codec.common()))?,
+            false => Endpoint::new(base)?,
+        };
+        let auth = self.connection.auth_or(
+            |key| Ok(Auth::hook(ApiKey::new(&key)?)),
+            || from_env(self.connection.client()),
+        )?;
         let known = codec.clone();
-        let mut provider = HttpProvider::new(ID, codec, endpoint)
-            .with_auth(auth)
-            .with_timeouts(self.timeouts)
-            .with_capabilities(move |deployment| known.capabilities(deployment));
-        if let Some(client) = self.client {
-            provider = provider.with_client(client);
-        }
-        if let Some(bytes) = self.frame_limit {
-            provider = provider.with_frame_limit(bytes);
-        }
-        Ok(provider)
+        let provider = self.connection.provider(ID, codec, endpoint, auth)?;
+        Ok(provider.with_capabilities(move |deployment| known.capabilities(deployment)))
     }
 }
 
@@ -271,8 +242,7 @@ impl fmt::Debug for Builder {
             .field("endpoint", &self.endpoint)
             .field("surface", &self.surface)
             .field("api", &self.api)
-            .field("auth", &self.auth)
-            .field("headers", &self.headers)
+            .field("connection", &self.connection)
             .finish_non_exhaustive()
     }
 }

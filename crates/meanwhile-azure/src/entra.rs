@@ -8,10 +8,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderValue, Method, Request, Uri};
+use http::{HeaderValue, Method, Request, StatusCode, Uri};
 use meanwhile_core::{Error, ErrorKind, Result};
-use meanwhile_http::{Authorize, Client, Secret, redact};
-use serde::Deserialize;
+use meanwhile_http::lenient::{Number, Str, record};
+use meanwhile_http::redact::{self, Redactor};
+use meanwhile_http::{Authorize, Client, Secret};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
@@ -26,6 +27,22 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Most bytes of an answer that are read.
 const LIMIT: usize = 64 << 10;
+
+/// Seconds that a token lives where its answer does not say.
+const HOUR: u64 = 60 * 60;
+
+/// Most seconds that a token is believed to live.
+const DAY: u64 = 24 * HOUR;
+
+record! {
+    /// What the authority answers. AD FS and older authorities write the seconds as text.
+    struct Answer<'a> {
+        access_token: Str<'a>,
+        expires_in: Number,
+        error: Str<'a>,
+        error_description: Str<'a>,
+    }
+}
 
 /// An application with a secret, by the
 /// [client credentials flow](https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow).
@@ -142,35 +159,39 @@ impl ClientCredentials {
         {
             bytes.extend_from_slice(&chunk?);
         }
-        #[derive(Deserialize, Default)]
-        #[serde(default)]
-        struct Answer {
-            access_token: String,
-            expires_in: u64,
-            error: String,
-            error_description: String,
+        let answer: Answer<'_> = serde_json::from_slice(&bytes).unwrap_or_default();
+        match answer.access_token.given() {
+            Some(token) if head.status.is_success() => {
+                let header = Secret::new(token).header_value("Bearer ")?;
+                let lives = Duration::from_secs(answer.expires_in.0.unwrap_or(HOUR).min(DAY));
+                Ok(Token { header, expires: asked + lives })
+            }
+            _ => Err(self.refused(head.status, &answer, &bytes)),
         }
-        let answer: Answer = serde_json::from_slice(&bytes).unwrap_or_default();
-        if !head.status.is_success() || answer.access_token.is_empty() {
-            let kind = match head.status.as_u16() {
-                400 | 401 | 200 => ErrorKind::Authentication,
-                _ => meanwhile_http::status::kind(head.status),
-            };
-            let said = match (&*answer.error_description, &*answer.error) {
-                ("", "") => redact::shown(&bytes),
-                ("", error) => error.to_owned(),
-                // The rest are ids and the time.
-                (description, _) => description.lines().next().unwrap_or_default().to_owned(),
-            };
-            let message = format!(
-                "Microsoft Entra ID gave no token for application `{}`: {said}",
-                self.client_id
-            );
-            let message = message.replace(self.secret.expose(), redact::MASK);
-            return Err(Error::new(kind, message).with_status(head.status.as_u16()));
-        }
-        let header = Secret::new(answer.access_token).header_value("Bearer ")?;
-        Ok(Token { header, expires: asked + Duration::from_secs(answer.expires_in) })
+    }
+
+    /// Why there is no token. What may hold one is never shown.
+    fn refused(&self, status: StatusCode, answer: &Answer<'_>, body: &[u8]) -> Error {
+        let kind = match status.as_u16() {
+            400 | 401 | 200 => ErrorKind::Authentication,
+            _ => meanwhile_http::status::kind(status),
+        };
+        let said = match (answer.error_description.given(), answer.error.given()) {
+            // The rest are ids and the time.
+            (Some(description), _) => description.lines().next().unwrap_or_default().to_owned(),
+            (None, Some(error)) => error.to_owned(),
+            (None, None) if status.is_success() || answer.access_token.given().is_some() => {
+                "its answer holds none that can be read".to_owned()
+            }
+            (None, None) => redact::shown(body),
+        };
+        let message = format!(
+            "Microsoft Entra ID gave no token for application `{}`: {said}",
+            self.client_id
+        );
+        let mut secrets = Redactor::new();
+        secrets.add(self.secret.expose().as_bytes());
+        Error::new(kind, secrets.text(&message)).with_status(status.as_u16())
     }
 
     fn request(&self) -> Result<Request<Bytes>> {

@@ -18,11 +18,12 @@
 //!
 //! The wires are those of [`meanwhile_openai`] and [`meanwhile_anthropic`]; what is here is which of
 //! them a deployment is asked on and under which path (`codec`), Azure's content filter and its errors
-//! (`filter`, `error`), embeddings (`modality`), and who asks (`config`, `entra`): an API key, [`ClientCredentials`] of
-//! Microsoft Entra ID, or a hook of your own.
+//! (`filter`, `error`), embeddings (`modality`), batches (`batches`), and who asks (`config`, `entra`): an
+//! API key, [`ClientCredentials`] of Microsoft Entra ID, or a hook of your own.
 //!
 //! The paths are described at <https://learn.microsoft.com/azure/ai-foundry/openai/reference>.
 
+mod batches;
 mod codec;
 mod config;
 mod entra;

@@ -1,16 +1,16 @@
 //! [`PromptedDecoder`]: what completes a prompt behind `InvokeModel`, whole or in pieces, to events.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use meanwhile_core::{Error, ErrorKind, Event, Finish, FinishReason, Result, Usage};
+use meanwhile_http::lenient::{Halves, List, Number, Str, record};
 use meanwhile_http::{Decoder, Frame};
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::error;
 use crate::thoughts::Thoughts;
 use crate::usage::metered;
-use crate::wire::{Text, or_absent, words};
 
 /// The decoding state of what completes a prompt.
 #[derive(Debug)]
@@ -22,52 +22,54 @@ pub(crate) struct PromptedDecoder {
     /// Whether the service has told what it counted.
     metered: bool,
     done: bool,
+    halves: Halves,
 }
 
-/// A whole answer, or a piece of one: each vendor has some of the fields.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Piece<'a> {
-    #[serde(borrow, deserialize_with = "words")]
-    generation: Text<'a>,
-    #[serde(borrow, rename = "outputText", deserialize_with = "words")]
-    output_text: Text<'a>,
-    #[serde(borrow, deserialize_with = "words")]
-    stop_reason: Text<'a>,
-    #[serde(borrow, rename = "completionReason", deserialize_with = "words")]
-    completion_reason: Text<'a>,
-    #[serde(borrow, deserialize_with = "or_absent")]
-    results: Option<Vec<Said<'a>>>,
-    #[serde(borrow, deserialize_with = "or_absent")]
-    outputs: Option<Vec<Said<'a>>>,
-    #[serde(borrow, deserialize_with = "or_absent")]
-    choices: Option<Vec<Said<'a>>>,
-    #[serde(deserialize_with = "or_absent")]
-    prompt_token_count: Option<u64>,
-    #[serde(deserialize_with = "or_absent")]
-    generation_token_count: Option<u64>,
-    #[serde(rename = "inputTextTokenCount", deserialize_with = "or_absent")]
-    input_text_token_count: Option<u64>,
-    #[serde(rename = "totalOutputTextTokenCount", deserialize_with = "or_absent")]
-    total_output_text_token_count: Option<u64>,
-    #[serde(borrow, rename = "amazon-bedrock-invocationMetrics")]
-    metrics: Option<&'a RawValue>,
+record! {
+    /// A whole answer, a piece of one, or one of the completions in it, of which only one is asked for: each
+    /// vendor has some of the fields.
+    struct Piece<'a> {
+        generation: Str<'a>,
+        output_text as "outputText": Str<'a>,
+        text: Str<'a>,
+        stop_reason: Str<'a>,
+        completion_reason as "completionReason": Str<'a>,
+        results: List<Piece<'a>>,
+        outputs: List<Piece<'a>>,
+        choices: List<Piece<'a>>,
+        prompt_token_count: Number,
+        input_text_token_count as "inputTextTokenCount": Number,
+        generation_token_count: Number,
+        total_output_text_token_count as "totalOutputTextTokenCount": Number,
+        token_count as "tokenCount": Number,
+        metrics as "amazon-bedrock-invocationMetrics": Option<&'a RawValue>,
+    }
 }
 
-/// One of several completions; only one is asked for.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Said<'a> {
-    #[serde(borrow, deserialize_with = "words")]
-    text: Text<'a>,
-    #[serde(borrow, rename = "outputText", deserialize_with = "words")]
-    output_text: Text<'a>,
-    #[serde(borrow, deserialize_with = "words")]
-    stop_reason: Text<'a>,
-    #[serde(borrow, rename = "completionReason", deserialize_with = "words")]
-    completion_reason: Text<'a>,
-    #[serde(rename = "tokenCount", deserialize_with = "or_absent")]
-    token_count: Option<u64>,
+impl<'a> Piece<'a> {
+    /// The first of the completions in it.
+    fn completion(&mut self) -> Option<Self> {
+        let lists = [&mut self.results, &mut self.outputs, &mut self.choices];
+        lists.into_iter().flat_map(|list| std::mem::take(&mut list.0)).next()
+    }
+
+    fn take_text(&mut self) -> Option<Cow<'a, str>> {
+        let fields = [&mut self.generation, &mut self.output_text, &mut self.text];
+        fields.into_iter().find_map(|field| field.0.take())
+    }
+
+    fn reason(&self) -> Option<&str> {
+        self.stop_reason.given().or(self.completion_reason.given())
+    }
+
+    fn input(&self) -> Option<u64> {
+        self.prompt_token_count.0.or(self.input_text_token_count.0)
+    }
+
+    fn output(&self) -> Option<u64> {
+        let total = self.total_output_text_token_count.0;
+        self.generation_token_count.0.or(total).or(self.token_count.0)
+    }
 }
 
 impl PromptedDecoder {
@@ -80,29 +82,27 @@ impl PromptedDecoder {
             usage: Usage::default(),
             metered: false,
             done: false,
+            halves: Halves::of(&["generation", "outputText", "text"]),
         }
     }
 
     /// Reads a whole answer or a piece; whether there was any of it.
-    fn read(&mut self, data: &[u8], events: &mut VecDeque<Event>) -> Result<bool> {
+    fn read(&mut self, data: &[u8], whole: bool, events: &mut VecDeque<Event>) -> Result<bool> {
+        let mended = match self.halves.is_waiting() || Halves::are_in(data) {
+            true => self.halves.mend(data, whole),
+            false => None,
+        };
+        let data = mended.as_deref().unwrap_or(data);
         let mut piece: Piece<'_> = serde_json::from_slice(data).map_err(|source| {
             Error::new(ErrorKind::Decode, "the answer is not JSON of this model")
                 .with_source(source)
         })?;
-        let lists = [piece.results.take(), piece.outputs.take(), piece.choices.take()];
-        let said = lists.into_iter().flatten().flatten().next();
-        let is_any = said.is_some() || piece.generation.is_some() || piece.output_text.is_some();
-        let said = said.unwrap_or_default();
-        let text = piece.generation.or(piece.output_text).or(said.text).or(said.output_text);
-        let reason = piece.stop_reason.or(piece.completion_reason);
-        let reason = reason.or(said.stop_reason).or(said.completion_reason);
-        self.count(
-            piece.prompt_token_count.or(piece.input_text_token_count),
-            piece
-                .generation_token_count
-                .or(piece.total_output_text_token_count)
-                .or(said.token_count),
-        );
+        let completion = piece.completion();
+        let mut is_any = completion.is_some();
+        let mut completion = completion.unwrap_or_default();
+        let text = piece.take_text().inspect(|_| is_any = true);
+        let text = text.or_else(|| completion.take_text());
+        self.count(piece.input(), piece.output().or(completion.output()));
         if let Some(metrics) = piece.metrics {
             self.usage = metered(metrics);
             self.metered = true;
@@ -111,8 +111,8 @@ impl PromptedDecoder {
             self.start(events);
             self.push(Event::text_delta(0, text), events);
         }
-        if let Some(reason) = reason.filter(|reason| !reason.is_empty()) {
-            self.reason = Some(reason.into_owned());
+        if let Some(reason) = piece.reason().or(completion.reason()) {
+            self.reason = Some(reason.to_owned());
         }
         Ok(is_any)
     }
@@ -146,6 +146,10 @@ impl PromptedDecoder {
     fn complete(&mut self, raw: &str, events: &mut VecDeque<Event>) {
         self.done = true;
         self.start(events);
+        // Half a character whose other half has not come.
+        if self.halves.take().is_some() {
+            self.push(Event::text_delta(0, "\u{fffd}"), events);
+        }
         self.push(Event::part_end(0), events);
         if self.usage != Usage::default() {
             events.push_back(Event::usage(std::mem::take(&mut self.usage)));
@@ -174,7 +178,7 @@ impl Decoder for PromptedDecoder {
         }
         match frame {
             Frame::Body(body) => {
-                if !self.read(body, events)? {
+                if !self.read(body, true, events)? {
                     return Err(error::in_answer(None, body).unwrap_or_else(|| {
                         let message = "the answer has no text; the server may not be Bedrock";
                         Error::new(ErrorKind::Decode, message)
@@ -185,7 +189,7 @@ impl Decoder for PromptedDecoder {
                 Ok(())
             }
             Frame::Event { data, .. } => {
-                self.read(data, events)?;
+                self.read(data, false, events)?;
                 // What was counted stands in the last piece.
                 if self.metered
                     && let Some(reason) = self.reason.take()

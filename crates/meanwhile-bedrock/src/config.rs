@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use meanwhile_core::{
-    AnyProvider, Capabilities, Embedder, Error, ErrorKind, ProviderInfo, Result, Timeouts,
-};
-use meanwhile_http::{Auth, BaseUrl, Client, Codec, Endpoint, Headers, HttpProvider, Secret};
+use meanwhile_core::{AnyProvider, Capabilities, Embedder, Error, ErrorKind, ProviderInfo, Result};
+use meanwhile_http::{Auth, BaseUrl, Codec, Connection, Endpoint, HttpProvider, Secret};
 
 use crate::models::Model;
 #[cfg(feature = "sigv4")]
@@ -47,10 +45,7 @@ impl Bedrock {
             credential: Credential::Environment,
             #[cfg(feature = "sigv4")]
             profile: None,
-            headers: Headers::default(),
-            client: None,
-            timeouts: Timeouts::default(),
-            frame_limit: None,
+            connection: Connection::default(),
         }
     }
 }
@@ -92,10 +87,7 @@ pub struct Builder {
     credential: Credential,
     #[cfg(feature = "sigv4")]
     profile: Option<String>,
-    headers: Headers,
-    client: Option<Client>,
-    timeouts: Timeouts,
-    frame_limit: Option<usize>,
+    connection: Connection,
 }
 
 #[derive(Debug)]
@@ -147,35 +139,7 @@ impl Builder {
         self
     }
 
-    /// Adds a header to every request.
-    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.headers.add(name, value);
-        self
-    }
-
-    /// Adds a header that is never printed to every request.
-    pub fn secret_header(mut self, name: impl Into<String>, value: impl Into<Secret>) -> Self {
-        self.headers.add_secret(name, value);
-        self
-    }
-
-    /// Sends requests through another HTTP client than the shared one.
-    pub fn http_client(mut self, client: Client) -> Self {
-        self.client = Some(client);
-        self
-    }
-
-    /// Sets time limits for requests that bring none.
-    pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
-        self.timeouts = timeouts;
-        self
-    }
-
-    /// Sets the most bytes that one event, or an answer that is not streamed, may hold.
-    pub fn frame_limit(mut self, bytes: usize) -> Self {
-        self.frame_limit = Some(bytes);
-        self
-    }
+    meanwhile_http::connection_methods!(self => &mut self.connection);
 
     /// Makes the provider. Does no network I/O; may read the shared files of AWS.
     ///
@@ -231,23 +195,14 @@ impl Builder {
                 (None, None) => return Err(no_region()),
             },
         };
-        let endpoint = self.headers.add_to(Endpoint::new(&base_url)?)?;
+        let endpoint = Endpoint::new(&base_url)?;
         let auth = self.credential.auth(
             region,
             #[cfg(feature = "sigv4")]
             self.profile.as_deref(),
         )?;
-        let mut provider = HttpProvider::new(ID, codec, endpoint)
-            .with_auth(auth)
-            .with_timeouts(self.timeouts)
-            .with_capabilities(capabilities);
-        if let Some(client) = self.client {
-            provider = provider.with_client(client);
-        }
-        if let Some(bytes) = self.frame_limit {
-            provider = provider.with_frame_limit(bytes);
-        }
-        Ok(provider)
+        let provider = self.connection.provider(ID, codec, endpoint, auth)?;
+        Ok(provider.with_capabilities(capabilities))
     }
 
     fn find_region(&self) -> Option<String> {

@@ -13,6 +13,7 @@ use meanwhile_core::{
     Warning, WarningKind,
 };
 use meanwhile_http::frame::MessageHeaders;
+use meanwhile_http::lenient::Halves;
 use meanwhile_http::{CallFragment, Decoder, Frame, ToolCalls};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -22,8 +23,8 @@ use crate::blocks::{Kind, Open};
 use crate::models::Model;
 use crate::output::{self, Plan};
 use crate::wire::{
-    Answer, Block, BlockDelta, BlockStart, BlockStop, CitationsContent, MessageStop,
-    Metadata as About, Reasoning, ServiceTier, ToolUse,
+    Answer, Block, BlockEvent, CitationsContent, MessageStop, Metadata as About, Reasoning,
+    ServiceTier, ToolUse,
 };
 use crate::{blocks, error, media, usage};
 
@@ -43,6 +44,7 @@ pub struct ConverseDecoder {
     stop_sequence: Option<String>,
     stop_reason: Option<String>,
     counted: bool,
+    halves: Halves,
 }
 
 impl ConverseDecoder {
@@ -61,25 +63,27 @@ impl ConverseDecoder {
             stop_sequence: None,
             stop_reason: None,
             counted: false,
+            halves: Halves::of(&["text", "input"]),
         }
     }
 
     /// Reads the JSON of a whole answer.
     fn body(&mut self, body: &[u8], events: &mut Events) -> Result<()> {
-        let answer: Answer<'_> = parse(body)?;
-        let Some(message) = answer.output.and_then(|output| output.message) else {
+        let mended = Halves::mended(body);
+        let answer: Answer<'_> = parse(mended.as_deref().unwrap_or(body))?;
+        let Some(message) = answer.output.0.and_then(|output| output.message.0) else {
             return Err(error::in_answer(None, body).unwrap_or_else(|| {
                 let message = "the answer has no message; the server may not be Bedrock";
                 Error::new(ErrorKind::Decode, message)
             }));
         };
-        for (index, block) in (0..).zip(message.content) {
+        for (index, block) in (0..).zip(message.content.0) {
             self.whole_block(index, block, events);
             self.close(index, events);
         }
-        self.stop(answer.stop_reason.as_deref(), answer.additional_model_response_fields);
+        self.stop(answer.stop_reason.text(), answer.more);
         self.perform(answer.performance_config);
-        self.about(answer.usage, answer.trace, answer.service_tier, events);
+        self.about(answer.usage, answer.trace, answer.service_tier.0, events);
         self.complete(events);
         Ok(())
     }
@@ -93,7 +97,7 @@ impl ConverseDecoder {
                 }
             }
             Block::Reasoning(mut reasoning) => {
-                if let Some(inner) = reasoning.reasoning_text.take() {
+                if let Some(inner) = reasoning.reasoning_text.0.take() {
                     reasoning.text = inner.text;
                     reasoning.signature = inner.signature;
                 }
@@ -115,7 +119,7 @@ impl ConverseDecoder {
             Block::Text(text) => {
                 // Nothing but an empty text is still an answer.
                 self.ensure(index, Kind::Text, events);
-                self.text(index, text.into_cow(), events);
+                self.text(index, text, events);
             }
             Block::Citation(raw) => self.citation(index, raw, events),
             Block::Empty => {}
@@ -132,29 +136,31 @@ impl ConverseDecoder {
         if let Some(error) = error::in_headers(&headers, data) {
             return Err(error);
         }
+        let is_delta = headers.event_type == Some("contentBlockDelta");
+        let mended = match self.halves.is_waiting() || Halves::are_in(data) {
+            true => self.halves.mend(data, !is_delta),
+            false => None,
+        };
+        let data = mended.as_deref().unwrap_or(data);
         match headers.event_type {
             Some("contentBlockDelta") => {
-                let event: BlockDelta<'_> = parse(data)?;
-                let index = event.content_block_index.unwrap_or(0);
-                if let Some(delta) = event.delta {
-                    self.delta(index, delta, events);
-                }
+                let event: BlockEvent<'_> = parse(data)?;
+                self.delta(event.index.0.unwrap_or(0), event.delta, events);
             }
             Some("contentBlockStart") => {
-                let event: BlockStart<'_> = parse(data)?;
-                let index = event.content_block_index.unwrap_or(0);
-                if let Some(start) = event.start {
-                    self.start(index, start, events);
+                let event: BlockEvent<'_> = parse(data)?;
+                if !matches!(event.start, Block::Empty) {
+                    self.start(event.index.0.unwrap_or(0), event.start, events);
                 }
             }
             Some("contentBlockStop") => {
-                let event: BlockStop = parse(data)?;
-                self.close(event.content_block_index.unwrap_or(0), events);
+                let event: BlockEvent<'_> = parse(data)?;
+                self.close(event.index.0.unwrap_or(0), events);
             }
             Some("messageStop") => {
                 let event: MessageStop<'_> = parse(data)?;
                 self.close_all(events);
-                self.stop(event.stop_reason.as_deref(), event.additional_model_response_fields);
+                self.stop(event.stop_reason.text(), event.more);
                 if self.counted {
                     self.complete(events);
                 }
@@ -162,7 +168,7 @@ impl ConverseDecoder {
             Some("metadata") => {
                 let event: About<'_> = parse(data)?;
                 self.perform(event.performance_config);
-                self.about(event.usage, event.trace, event.service_tier, events);
+                self.about(event.usage, event.trace, event.service_tier.0, events);
                 self.counted = true;
                 if self.stop_reason.is_some() {
                     self.complete(events);
@@ -206,7 +212,7 @@ impl ConverseDecoder {
 
     fn delta(&mut self, index: u64, delta: Block<'_>, events: &mut Events) {
         match delta {
-            Block::Text(text) => self.text(index, text.into_cow(), events),
+            Block::Text(text) => self.text(index, text, events),
             Block::ToolUse(raw) => {
                 let piece: ToolUse<'_> = serde_json::from_str(raw.get()).unwrap_or_default();
                 if self.find(index).is_none() && !self.calls.is_open(index) {
@@ -257,8 +263,8 @@ impl ConverseDecoder {
             events.push_back(Event::warning(warning));
             return None;
         };
-        let name = call.name.as_deref().unwrap_or_default();
-        if call.r#type.as_deref() == Some("server_tool_use") {
+        let name = call.name.text();
+        if call.r#type.given() == Some("server_tool_use") {
             self.open.push(Open::own(index, "toolUse", value(raw)));
             // A whole answer holds the arguments already.
             return None;
@@ -267,8 +273,8 @@ impl ConverseDecoder {
             self.ensure(index, Kind::Output, events);
             return Some(call);
         }
-        let id = call.tool_use_id.as_deref().unwrap_or_default();
-        let fragment = CallFragment::new(Some(index)).named(id, name).begins(true);
+        let fragment = CallFragment::new(Some(index)).named(call.tool_use_id.text(), name);
+        let fragment = fragment.begins(true);
         self.calls.add(fragment, &mut self.next_part, events);
         Some(call)
     }
@@ -298,20 +304,20 @@ impl ConverseDecoder {
     fn reasoning(&mut self, index: u64, reasoning: Reasoning<'_>, events: &mut Events) {
         let Reasoning { text, signature, redacted_content, .. } = reasoning;
         let part = self.ensure(index, Kind::Thinking(blocks::Sealed::default()), events);
-        if let Some(text) = text.filter(|text| !text.is_empty()) {
+        if let Some(text) = text.0.filter(|text| !text.is_empty()) {
             events.push_back(Event::thinking_delta(part, text));
         }
         if let Some(Open { kind: Kind::Thinking(sealed), .. }) = self.find(index) {
-            sealed.add(signature.as_deref(), redacted_content.as_deref());
+            sealed.add(signature.0.as_deref(), redacted_content.0.as_deref());
         }
     }
 
     fn cited(&mut self, index: u64, cited: CitationsContent<'_>, events: &mut Events) {
         self.ensure(index, Kind::Text, events);
-        for text in cited.content.into_iter().filter_map(|generated| generated.text) {
-            self.text(index, text.into_cow(), events);
+        for text in cited.content.0.into_iter().filter_map(|generated| generated.text.0) {
+            self.text(index, text, events);
         }
-        for raw in cited.citations {
+        for raw in cited.citations.0.into_iter().flatten() {
             self.citation(index, raw, events);
         }
     }
@@ -343,6 +349,7 @@ impl ConverseDecoder {
     }
 
     fn close(&mut self, index: u64, events: &mut Events) {
+        self.rest(index, events);
         let Some(at) = self.open.iter().position(|open| open.index == index) else {
             return self.calls.close(index, &mut self.next_part, events);
         };
@@ -356,6 +363,21 @@ impl ConverseDecoder {
             Kind::Text | Kind::Output => None,
         };
         events.push_back(Event::PartEnd { index: part, data });
+    }
+
+    /// Adds what stands for half a character whose other half has not come.
+    fn rest(&mut self, index: u64, events: &mut Events) {
+        const LOST: &str = "\u{fffd}";
+        match self.halves.take() {
+            Some("input") => self.call_input(index, Cow::Borrowed(LOST), events),
+            Some(_) => match self.find(index).map(|open| (open.part, &open.kind)) {
+                Some((part, Kind::Thinking(_))) => {
+                    events.push_back(Event::thinking_delta(part, LOST));
+                }
+                _ => self.text(index, Cow::Borrowed(LOST), events),
+            },
+            None => {}
+        }
     }
 
     fn close_all(&mut self, events: &mut Events) {
@@ -401,8 +423,8 @@ impl ConverseDecoder {
         part
     }
 
-    fn stop(&mut self, reason: Option<&str>, more: Option<&RawValue>) {
-        self.stop_reason = Some(reason.unwrap_or_default().to_owned());
+    fn stop(&mut self, reason: &str, more: Option<&RawValue>) {
+        self.stop_reason = Some(reason.to_owned());
         let Some(more) = more.map(value).filter(|more| more.as_object().is_some_and(says_anything))
         else {
             return;
@@ -432,7 +454,7 @@ impl ConverseDecoder {
             events.push_back(Event::usage(usage));
         }
         let mut metadata = Metadata::default();
-        metadata.service_tier = tier.and_then(|tier| tier.r#type).map(String::from);
+        metadata.service_tier = tier.and_then(|tier| tier.r#type.0).map(String::from);
         if let Some(trace) = trace.map(value).filter(Value::is_object) {
             // The model that a router chose.
             let model = trace.pointer("/promptRouter/invokedModelId").and_then(Value::as_str);

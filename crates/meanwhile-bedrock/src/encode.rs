@@ -3,15 +3,13 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use http::HeaderMap;
 use meanwhile_core::{Error, ErrorKind, OutputSchema, Params, Request, Result, ToolChoice};
-use meanwhile_http::{Framing, Wire};
+use meanwhile_http::{Framing, Notes, Wire};
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use serde_json::{Map, Value, json};
 
 use crate::messages::{self, Conversation};
 use crate::models::{Choice, Family, Model};
-use crate::notes::Notes;
 use crate::nova;
 use crate::output::{self, Plan};
 use crate::reasoning;
@@ -66,9 +64,8 @@ pub(crate) fn request(request: &Request, provider: &str, form: Form) -> Result<W
         }
     }
 
-    let mut headers = HeaderMap::new();
     if form == Form::Nova {
-        nova::move_fields(&mut settings, &mut others, &mut headers, &mut notes)?;
+        nova::move_fields(&mut settings, &mut others, &mut notes)?;
     }
     let mut body = Body { fields: Vec::with_capacity(9 + others.len()) };
     if form == Form::Nova {
@@ -109,8 +106,7 @@ pub(crate) fn request(request: &Request, provider: &str, form: Form) -> Result<W
         (Form::Nova, false) => ("invoke", Framing::Whole),
     };
     let mut wire = Wire::post(path(&request.model, operation)?, bytes, framing);
-    wire.headers = headers;
-    wire.warnings = notes.warnings;
+    wire.warnings = notes.into_warnings();
     Ok(wire)
 }
 

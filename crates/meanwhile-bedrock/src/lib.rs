@@ -25,10 +25,13 @@
 //! With feature `invoke`, `:invoke` behind the id asks a model on its vendor's own wire, behind
 //! `InvokeModel`: `"bedrock/anthropic.claude-3-haiku-20240307-v1:0:invoke"`,
 //! `"bedrock/amazon.nova-lite-v1:0:invoke"`. Models of Anthropic are asked on the Messages wire, Nova in
-//! a body that is nearly that of Converse, those of Mistral, OpenAI, Qwen and AI21 (Jamba) in Chat
-//! Completions. Llama 3 and 4, Titan, the older ones of Mistral and DeepSeek R1 take one prompt, in which
-//! the vendor's marks tell the turns apart (`prompted`, `template`, `completion`); it carries text
-//! alone. Then the vendor's options count, such as `AnthropicOptions`. Any other wire is
+//! a body that is nearly that of Converse, those of Mistral, OpenAI, Qwen, AI21 (Jamba) and DeepSeek (V3) in
+//! Chat Completions. Cohere's Command R and R+ have the first version of Cohere's chat (`command`). Llama 3
+//! and 4, Titan, the older ones of Mistral and DeepSeek R1 take one prompt, in which the vendor's marks tell
+//! the turns apart (`prompted`, `template`, `completion`); it carries text alone. Then the vendor's options
+//! count, such as `AnthropicOptions`. What the service itself takes goes into headers, the same for all
+//! (`envelope`): the tier, the latency, the metadata of the request; a guardrail is refused there, because
+//! Converse applies it. Any other wire is
 //! [`InvokeCodec`] around a codec, given to [`Builder::build_with`].
 //!
 //! [`BedrockApi`] embeds texts, with Titan's and Cohere's models.
@@ -40,18 +43,21 @@ mod api;
 mod blocks;
 mod codec;
 #[cfg(feature = "invoke")]
+mod command;
+#[cfg(feature = "invoke")]
 mod completion;
 mod config;
 #[cfg(feature = "sigv4")]
 mod credentials;
 mod decode;
 mod encode;
+#[cfg(feature = "invoke")]
+mod envelope;
 mod error;
 mod invoke;
 mod media;
 mod messages;
 mod models;
-mod notes;
 mod nova;
 mod options;
 mod output;

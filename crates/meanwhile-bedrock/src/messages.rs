@@ -5,12 +5,12 @@ use std::borrow::Cow;
 use meanwhile_core::{
     CacheMark, Part, ProviderData, Result, Role, Text, Thinking, ToolCall, ToolResult, Warning,
 };
+use meanwhile_http::Notes;
 use serde_json::{Value, json};
 
 use crate::encode::Form;
 use crate::media;
 use crate::models::{Family, Model};
-use crate::notes::Notes;
 use crate::written::{
     Block, CachePoint, CitationsContent, Cited, Input, Marked, Message, Reasoning,
     ToolResult as Answer, ToolUse,

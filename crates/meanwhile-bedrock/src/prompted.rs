@@ -1,21 +1,21 @@
 //! [`PromptedCodec`]: models that take one prompt behind `InvokeModel`, in which marks tell the turns of a
 //! conversation apart.
 //!
-//! Marks come from the template alone: a text that holds one gets a space in it, so that what somebody
-//! said cannot begin a turn. Such a wire carries text and a few settings; all else is dropped with a
+//! Marks come from the template alone: a text that holds one, known or not, gets a space in it, so that what
+//! somebody said cannot begin a turn. Such a wire carries text and a few settings; all else is dropped with a
 //! warning, and Converse may have it.
 
 use http::{HeaderMap, StatusCode};
 use meanwhile_core::{
-    Effort, Error, ErrorKind, OutputFormat, Params, Part, Reasoning, Request, Result, Role, Warning,
+    Effort, Error, ErrorKind, Message, OutputFormat, Params, Part, Reasoning, Request, Result,
+    Role, Warning,
 };
-use meanwhile_http::{Codec, Framing, Wire};
+use meanwhile_http::{Codec, Framing, Notes, Wire};
 use serde_json::{Map, Value, json};
 
 use crate::completion::PromptedDecoder;
 use crate::config::ID;
 use crate::models::Model;
-use crate::notes::Notes;
 use crate::template::{self, Fields, Style, Template};
 use crate::{encode, error};
 
@@ -68,14 +68,13 @@ impl Codec for PromptedCodec {
             if request.is_streamed() { "invoke-with-response-stream" } else { "invoke" };
         let path = encode::path(&request.model, operation)?;
         let mut wire = Wire::post(path, bytes, Framing::Whole);
-        wire.warnings = notes.warnings;
+        wire.warnings = notes.into_warnings();
         Ok(wire)
     }
 
     fn decoder(&self, request: &Request) -> PromptedDecoder {
         // Where the model goes on from its own words, it does not think again.
-        let goes_on = request.messages.last().is_some_and(|last| last.role == Role::Assistant);
-        PromptedDecoder::new(self.style.thinks && !goes_on)
+        PromptedDecoder::new(self.style.thinks && !goes_on(&request.messages))
     }
 
     fn error(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Error {
@@ -134,6 +133,25 @@ fn settings(
     Ok(settings)
 }
 
+/// What a part says in a prompt; `None` where it says nothing there.
+fn said(role: Role, part: &Part) -> Option<&str> {
+    let text = match part {
+        Part::Text(text) => &text.text,
+        Part::Refusal(refusal) if role == Role::Assistant => &refusal.text,
+        _ => return None,
+    };
+    (!text.trim().is_empty()).then_some(text)
+}
+
+/// Whether the last words of a conversation are the model's own.
+fn goes_on(messages: &[Message]) -> bool {
+    let speaks = |message: &&Message| {
+        message.role != Role::System
+            && message.parts.iter().any(|part| said(message.role, part).is_some())
+    };
+    messages.iter().rfind(speaks).is_some_and(|last| last.role == Role::Assistant)
+}
+
 /// Who speaks in a prompt, and what is said.
 struct Turn {
     is_model: bool,
@@ -155,22 +173,18 @@ fn prompt(request: &Request, template: &Template, notes: &mut Notes) -> Result<S
             notes.mention(Warning::changed("system message", text));
         }
         for part in &message.parts {
-            let text = match part {
-                Part::Text(text) => &text.text,
-                Part::Refusal(refusal) if is_model => &refusal.text,
-                Part::Thinking(_) => {
-                    let message = "this wire does not take thinking back";
-                    notes.mention(Warning::dropped("thinking", message));
-                    continue;
+            let Some(text) = said(message.role, part) else {
+                match part {
+                    Part::Text(_) => {}
+                    Part::Refusal(_) if is_model => {}
+                    Part::Thinking(_) => {
+                        let message = "this wire does not take thinking back";
+                        notes.mention(Warning::dropped("thinking", message));
+                    }
+                    other => notes.dropped(other.kind(), ABSENT)?,
                 }
-                other => {
-                    notes.dropped(other.kind(), ABSENT)?;
-                    continue;
-                }
-            };
-            if text.trim().is_empty() {
                 continue;
-            }
+            };
             if !is_system && turns.last().is_none_or(|turn| turn.is_model != is_model) {
                 turns.push(Turn { is_model, text: String::new() });
             }
@@ -184,15 +198,15 @@ fn prompt(request: &Request, template: &Template, notes: &mut Notes) -> Result<S
             into.push_str(text);
         }
     }
-    let Some(last) = turns.last() else {
+    if turns.is_empty() {
         let message = "there is nothing to answer; a message of the user needs text";
         return Err(Error::new(ErrorKind::InvalidRequest, message));
-    };
-    let goes_on = last.is_model;
+    }
+    let goes_on = goes_on(&request.messages);
     let mut out = String::from(template.begin);
     let mut put = |(before, behind): (&str, &str), text: &str| {
         out.push_str(before);
-        out.push_str(&unmarked(text, template.marks, notes));
+        out.push_str(&unmarked(text, template, notes));
         out.push_str(behind);
     };
     match template.system {
@@ -218,13 +232,36 @@ fn prompt(request: &Request, template: &Template, notes: &mut Notes) -> Result<S
 }
 
 /// The text of a turn without the template's marks: each gets a space behind its first letter.
-fn unmarked(text: &str, marks: &[&str], notes: &mut Notes) -> String {
+fn unmarked(text: &str, template: &Template, notes: &mut Notes) -> String {
     let mut out = text.to_owned();
-    for mark in marks.iter().filter(|mark| text.contains(**mark)) {
-        let (first, rest) = mark.split_at(mark.chars().next().map_or(0, char::len_utf8));
-        out = out.replace(mark, &format!("{first} {rest}"));
+    for mark in template.marks.iter().filter(|mark| text.contains(**mark)) {
+        out = out.replace(mark, &broken(mark));
+    }
+    if let Some((open, close)) = template.brackets {
+        let mut rest = 0;
+        while let Some(at) = out.get(rest..).and_then(|text| text.find(open)) {
+            let start = rest + at;
+            let behind = out.get(start + open.len()..).unwrap_or_default();
+            // A mark is a word.
+            let word = behind.split(char::is_whitespace).next().unwrap_or_default();
+            let is_mark = word.find(close).is_some_and(|end| end > 0);
+            let broken = broken(open);
+            rest = start + open.len();
+            if is_mark {
+                out.replace_range(start..rest, &broken);
+                rest = start + broken.len();
+            }
+        }
+    }
+    if out != text {
         let message = "a text holds a mark that would begin another turn; a space was put in it";
         notes.mention(Warning::changed("message", message));
     }
     out
+}
+
+/// A mark with a space behind its first letter.
+fn broken(mark: &str) -> String {
+    let (first, rest) = mark.split_at(mark.chars().next().map_or(0, char::len_utf8));
+    format!("{first} {rest}")
 }

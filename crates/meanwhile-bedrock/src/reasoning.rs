@@ -1,11 +1,11 @@
 //! [`set`]: how much a model should think, in the words of its vendor.
 
 use meanwhile_core::{Effort, Reasoning, Result};
+use meanwhile_http::Notes;
 use serde_json::{Value, json};
 
 use crate::encode::Settings;
 use crate::models::{Model, Thinking};
-use crate::notes::Notes;
 
 /// The smallest number of tokens that Claude may be given.
 const LEAST: u32 = 1024;
@@ -125,15 +125,5 @@ fn level(asked: Reasoning, known: &[Effort], notes: &mut Notes) -> Result<Effort
         }
         _ => Effort::Medium,
     };
-    let distance = |effort: &&Effort| (**effort as u8).abs_diff(asked as u8);
-    let nearest = known.iter().min_by_key(distance).copied().unwrap_or(asked);
-    if nearest != asked {
-        let message = format!(
-            "this model knows no level `{}`; the nearest is `{}`",
-            asked.as_str(),
-            nearest.as_str()
-        );
-        notes.changed("reasoning", message)?;
-    }
-    Ok(nearest)
+    notes.nearest_effort(asked, known)
 }

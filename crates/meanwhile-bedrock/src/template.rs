@@ -14,6 +14,8 @@ pub(crate) struct Template {
     pub(crate) answer: &'static str,
     /// What no text may hold.
     pub(crate) marks: &'static [&'static str],
+    /// What a word stands between that is a mark, whatever the word is.
+    pub(crate) brackets: Option<(&'static str, &'static str)>,
 }
 
 /// The names of the fields.
@@ -46,14 +48,8 @@ const LLAMA_3: Style = Style {
         user: ("<|start_header_id|>user<|end_header_id|>\n\n", "<|eot_id|>"),
         model: ("<|start_header_id|>assistant<|end_header_id|>\n\n", "<|eot_id|>"),
         answer: "<|start_header_id|>assistant<|end_header_id|>\n\n",
-        marks: &[
-            "<|begin_of_text|>",
-            "<|end_of_text|>",
-            "<|start_header_id|>",
-            "<|end_header_id|>",
-            "<|eot_id|>",
-            "<|eom_id|>",
-        ],
+        marks: &[],
+        brackets: Some(("<|", "|>")),
     },
     fields: LLAMA,
     thinks: false,
@@ -67,14 +63,8 @@ const LLAMA_4: Style = Style {
         user: ("<|header_start|>user<|header_end|>\n\n", "<|eot|>"),
         model: ("<|header_start|>assistant<|header_end|>\n\n", "<|eot|>"),
         answer: "<|header_start|>assistant<|header_end|>\n\n",
-        marks: &[
-            "<|begin_of_text|>",
-            "<|end_of_text|>",
-            "<|header_start|>",
-            "<|header_end|>",
-            "<|eot|>",
-            "<|eom|>",
-        ],
+        marks: &[],
+        brackets: Some(("<|", "|>")),
     },
     fields: LLAMA,
     thinks: false,
@@ -98,6 +88,7 @@ const TITAN: Style = Style {
         model: ("Bot: ", "\n"),
         answer: "Bot:",
         marks: &["\nUser:", "\nBot:"],
+        brackets: None,
     },
     fields: Fields {
         prompt: "inputText",
@@ -120,6 +111,7 @@ const MISTRAL: Style = Style {
         model: (" ", "</s>"),
         answer: "",
         marks: &["[INST]", "[/INST]", "<s>", "</s>"],
+        brackets: None,
     },
     fields: Fields {
         prompt: "prompt",
@@ -140,12 +132,8 @@ const DEEPSEEK: Style = Style {
         user: ("<｜User｜>", ""),
         model: ("<｜Assistant｜>", "<｜end▁of▁sentence｜>"),
         answer: "<｜Assistant｜><think>\n",
-        marks: &[
-            "<｜begin▁of▁sentence｜>",
-            "<｜end▁of▁sentence｜>",
-            "<｜User｜>",
-            "<｜Assistant｜>",
-        ],
+        marks: &[],
+        brackets: Some(("<｜", "｜>")),
     },
     fields: Fields {
         prompt: "prompt",

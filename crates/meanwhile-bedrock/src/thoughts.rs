@@ -125,6 +125,11 @@ impl Thoughts {
                         return;
                     }
                 },
+                // The template puts lines between thinking and the answer.
+                Stage::Behind if self.held.starts_with('\n') => {
+                    let rest = self.held.trim_start_matches('\n').to_owned();
+                    self.held = rest;
+                }
                 Stage::Behind if self.held.is_empty() => return,
                 _ => {
                     self.flush(index, events);

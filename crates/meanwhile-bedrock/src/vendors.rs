@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use meanwhile_anthropic::{Host, MessagesCodec, MessagesDecoder};
-use meanwhile_core::{Capabilities, Error, ErrorKind, Event, Request, Result};
+use meanwhile_core::{Capabilities, Error, ErrorKind, Event, OutputSupport, Request, Result};
 use meanwhile_http::{Codec, Decoder, Frame, Wire};
 use meanwhile_openai_compatible::{
     AudioInput, ChatCodec, ChatDecoder, Documents, Quirks, ReasoningField, StructuredOutput,
@@ -13,9 +13,11 @@ use memchr::memmem;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::command::{CommandCodec, CommandDecoder};
 use crate::completion::PromptedDecoder;
 use crate::config::ID;
 use crate::encode::Form;
+use crate::envelope::{self, Envelope};
 use crate::models::{Family, Model};
 use crate::prompted::PromptedCodec;
 use crate::thoughts::Thoughts;
@@ -76,6 +78,12 @@ impl Vendors {
     pub(crate) fn encode(&self, model: &str, request: &Request) -> Result<Wire> {
         let mut named = request.clone();
         named.model = model.to_owned();
+        let envelope = Envelope::take(&mut named, Model::of(model).family)
+            .map_err(|error| error.with_provider(ID))?;
+        self.body(model, named).map(|wire| envelope.put(wire))
+    }
+
+    fn body(&self, model: &str, mut named: Request) -> Result<Wire> {
         let known = Model::of(model);
         match known.family {
             Family::Claude => return self.claude.encode(&named),
@@ -85,10 +93,14 @@ impl Vendors {
         if let Some(prompted) = PromptedCodec::of(&known) {
             return InvokeCodec::new(prompted).encode(&named);
         }
-        match chat(model, request.is_streamed()) {
-            Some(chat) => InvokeCodec::new(chat).encode(&named),
-            None => Err(unsupported(model)),
+        if let Some(command) = CommandCodec::of(&known) {
+            return InvokeCodec::new(command).encode(&named);
         }
+        let Some(chat) = chat(model, named.is_streamed()) else { return Err(unsupported(model)) };
+        if known.family == Family::Mistral {
+            envelope::hand_over(&mut named, MISTRAL);
+        }
+        InvokeCodec::new(chat).encode(&named)
     }
 
     /// Starts reading an answer of `model`; `None` where its wire is not spoken.
@@ -104,6 +116,10 @@ impl Vendors {
         if let Some(prompted) = PromptedCodec::of(&known) {
             let decoder = InvokeCodec::new(prompted).decoder(request);
             return Some(VendorDecoder::Prompted(Box::new(decoder)));
+        }
+        if let Some(command) = CommandCodec::of(&known) {
+            let decoder = InvokeCodec::new(command).decoder(request);
+            return Some(VendorDecoder::Command(Box::new(decoder)));
         }
         let codec = chat(model, request.is_streamed())?;
         let chat = Metered { codec, thinks_aloud: known.family == Family::OpenAi };
@@ -123,7 +139,15 @@ pub(crate) fn capabilities(model: &str) -> Capabilities {
         }
         _ if PromptedCodec::of(&known).is_some() => {
             let mut capabilities = Capabilities::text();
+            // It is text that goes in, and text that comes out.
+            capabilities.tools = false;
+            capabilities.output = OutputSupport::Prompted;
             capabilities.reasoning = known.capabilities().reasoning;
+            capabilities
+        }
+        _ if CommandCodec::of(&known).is_some() => {
+            let mut capabilities = Capabilities::text();
+            capabilities.output = OutputSupport::Prompted;
             capabilities
         }
         _ => match chat(model, false) {
@@ -139,14 +163,16 @@ fn chat(model: &str, is_streamed: bool) -> Option<ChatCodec> {
     let (owner, mut quirks) = match known.family {
         Family::Mistral => (MISTRAL, of_mistral(&known)),
         Family::OpenAi => (ID, of_openai()),
-        Family::Qwen => (ID, of_qwen()),
+        Family::Qwen => (ID, of_open_models()),
+        Family::DeepSeek if known.is_one_of(&["v3"]) => (ID, of_open_models()),
         Family::Ai21 if known.is_one_of(&["jamba"]) => (ID, of_ai21()),
         _ => return None,
     };
     quirks.model_field = "";
     quirks.stream_switch = false;
     let action = if is_streamed { "invoke-with-response-stream" } else { "invoke" };
-    Some(ChatCodec::new(owner, quirks).with_path(format!("/model/{}/{action}", segment(model))))
+    let path = encode::path(model, action).ok()?;
+    Some(ChatCodec::new(owner, quirks).with_path(path))
 }
 
 /// Nova's own wire, which is that of Converse but for some places.
@@ -192,9 +218,10 @@ fn of_openai() -> Quirks {
     quirks
 }
 
-/// Text and tools in the common form of open models, and a shape in `response_format`. See
+/// Text and tools in the common form of open models (Qwen, and DeepSeek V3), and a shape in
+/// `response_format`. See
 /// <https://docs.aws.amazon.com/bedrock/latest/userguide/structured-output.html>.
-fn of_qwen() -> Quirks {
+fn of_open_models() -> Quirks {
     let mut quirks = Quirks::new();
     quirks.stream_options = false;
     quirks.reasoning = ReasoningField::None;
@@ -205,7 +232,7 @@ fn of_qwen() -> Quirks {
 }
 
 fn of_ai21() -> Quirks {
-    let mut quirks = of_qwen();
+    let mut quirks = of_open_models();
     quirks.tools = false;
     quirks.required_tool_choice = None;
     quirks.named_tool_choice = false;
@@ -221,25 +248,13 @@ fn unsupported(model: &str) -> Error {
     Error::new(ErrorKind::Unsupported, message).with_provider(ID)
 }
 
-/// Encodes what would end a segment of a path.
-fn segment(model: &str) -> String {
-    let mut out = String::with_capacity(model.len() + 8);
-    for byte in model.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    out
-}
-
 /// The decoding state of one answer on a vendor's wire.
 #[derive(Debug)]
 pub(crate) enum VendorDecoder {
     Claude(Box<InvokeDecoder<MessagesDecoder>>),
     Nova(Box<InvokeDecoder<ConverseDecoder>>),
     Prompted(Box<InvokeDecoder<PromptedDecoder>>),
+    Command(Box<InvokeDecoder<CommandDecoder>>),
     Chat(Box<InvokeDecoder<MeteredDecoder>>),
 }
 
@@ -249,6 +264,7 @@ impl Decoder for VendorDecoder {
             Self::Claude(decoder) => decoder.frame(frame, events),
             Self::Nova(decoder) => decoder.frame(frame, events),
             Self::Prompted(decoder) => decoder.frame(frame, events),
+            Self::Command(decoder) => decoder.frame(frame, events),
             Self::Chat(decoder) => decoder.frame(frame, events),
         }
     }
@@ -258,6 +274,7 @@ impl Decoder for VendorDecoder {
             Self::Claude(decoder) => decoder.end(events),
             Self::Nova(decoder) => decoder.end(events),
             Self::Prompted(decoder) => decoder.end(events),
+            Self::Command(decoder) => decoder.end(events),
             Self::Chat(decoder) => decoder.end(events),
         }
     }

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use meanwhile_core::{
-    AnyProvider, Capabilities, Embedder, ListModels, ProviderInfo, Reranker, Result, Timeouts,
+    AnyProvider, Capabilities, Embedder, ListModels, ProviderInfo, Reranker, Result,
 };
-use meanwhile_http::{Auth, BaseUrl, Client, Endpoint, Headers, HttpProvider, Secret};
+use meanwhile_http::{Auth, BaseUrl, Connection, Endpoint, HttpProvider, Secret};
 
 use crate::{ChatCodec, CohereApi};
 
@@ -39,14 +39,7 @@ impl Cohere {
     /// Begins a provider with what the environment says: `COHERE_API_KEY` or `CO_API_KEY`, and
     /// `CO_API_URL`.
     pub fn builder() -> Builder {
-        Builder {
-            base_url: None,
-            key: None,
-            headers: Headers::default(),
-            client: None,
-            timeouts: Timeouts::default(),
-            frame_limit: None,
-        }
+        Builder { base_url: None, connection: Connection::default() }
     }
 }
 
@@ -80,55 +73,18 @@ impl Cohere {
 #[must_use = "a builder does nothing until it is built"]
 pub struct Builder {
     base_url: Option<BaseUrl>,
-    key: Option<Secret>,
-    headers: Headers,
-    client: Option<Client>,
-    timeouts: Timeouts,
-    frame_limit: Option<usize>,
+    connection: Connection,
 }
 
 impl Builder {
-    /// Sends this key instead of that of the environment.
-    pub fn api_key(mut self, key: impl Into<Secret>) -> Self {
-        self.key = Some(key.into());
-        self
-    }
-
     /// Sends requests to another base URL, a proxy or a recording: the part before `/v2`.
     pub fn base_url(mut self, base_url: impl Into<String>) -> Self {
         self.base_url = Some(BaseUrl::from(base_url));
         self
     }
 
-    /// Adds a header to every request.
-    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.headers.add(name, value);
-        self
-    }
-
-    /// Adds a header that is never printed to every request.
-    pub fn secret_header(mut self, name: impl Into<String>, value: impl Into<Secret>) -> Self {
-        self.headers.add_secret(name, value);
-        self
-    }
-
-    /// Sends requests through another HTTP client than the shared one.
-    pub fn http_client(mut self, client: Client) -> Self {
-        self.client = Some(client);
-        self
-    }
-
-    /// Sets time limits for requests that bring none.
-    pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
-        self.timeouts = timeouts;
-        self
-    }
-
-    /// Sets the most bytes that one event, or an answer that is not streamed, may hold.
-    pub fn frame_limit(mut self, bytes: usize) -> Self {
-        self.frame_limit = Some(bytes);
-        self
-    }
+    meanwhile_http::credential_methods!(self => &mut self.connection);
+    meanwhile_http::connection_methods!(self => &mut self.connection);
 
     /// Makes the provider. Does no network I/O.
     ///
@@ -183,22 +139,9 @@ impl Builder {
             Some(base_url) => Endpoint::new(base_url)?,
             None => Endpoint::from_env(&["CO_API_URL"], BASE_URL)?,
         };
-        let endpoint = self.headers.add_to(endpoint)?;
-        let key = match self.key {
-            Some(key) => key,
-            None => Secret::from_env(KEY_VARIABLES)?,
-        };
-        let mut provider = HttpProvider::new(ID, ChatCodec::default(), endpoint)
-            .with_auth(Auth::bearer(key)?)
-            .with_timeouts(self.timeouts)
-            .with_capabilities(capabilities);
-        if let Some(client) = self.client {
-            provider = provider.with_client(client);
-        }
-        if let Some(bytes) = self.frame_limit {
-            provider = provider.with_frame_limit(bytes);
-        }
-        Ok(provider)
+        let auth = self.connection.auth(Auth::bearer, || Secret::from_env(KEY_VARIABLES))?;
+        let provider = self.connection.provider(ID, ChatCodec::default(), endpoint, auth)?;
+        Ok(provider.with_capabilities(capabilities))
     }
 }
 

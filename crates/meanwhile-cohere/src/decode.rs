@@ -11,7 +11,7 @@ use meanwhile_core::{
     Citation, Error, ErrorKind, Event, Finish, FinishReason, Logprob, Metadata, Part, ProviderData,
     Request, Result, Warning, WarningKind,
 };
-use meanwhile_http::lenient::Object;
+use meanwhile_http::lenient::{self, Halves, Object};
 use meanwhile_http::{CallFragment, Decoder, Frame, ToolCalls};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -34,11 +34,12 @@ pub struct ChatDecoder {
     /// Citations of what is no text: a plan, thinking.
     others: Vec<Value>,
     calls: ToolCalls,
+    halves: Halves,
     finish: Option<Finish>,
 }
 
 /// A part that is being written.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 struct Open {
     place: Place,
     part: u32,
@@ -68,15 +69,20 @@ impl ChatDecoder {
             early: Vec::new(),
             others: Vec::new(),
             calls: ToolCalls::after(request),
+            halves: Halves::of(&["text", "thinking", "content", "tool_plan", "arguments"]),
             finish: None,
         }
     }
 
     fn body(&mut self, body: &[u8], events: &mut Events) -> Result<()> {
+        let mended;
         let answer = match serde_json::from_slice::<Answer<'_>>(body) {
             Ok(answer) => answer,
-            Err(source) => {
-                return Err(error::in_answer(body).unwrap_or_else(|| unreadable(source)));
+            Err(_) => {
+                mended = Halves::mended(body);
+                serde_json::from_slice(mended.as_deref().unwrap_or(body)).map_err(|source| {
+                    error::in_answer(body).unwrap_or_else(|| unreadable(source))
+                })?
             }
         };
         let Some(message) = answer.message.0 else {
@@ -115,7 +121,18 @@ impl ChatDecoder {
         if data.is_empty() || data == b"[DONE]" {
             return Ok(());
         }
-        let piece: Piece<'_> = serde_json::from_slice(data).map_err(unreadable)?;
+        let read = match self.halves.is_waiting() {
+            false => serde_json::from_slice::<Piece<'_>>(data).ok(),
+            true => None,
+        };
+        let mended;
+        let piece = match read {
+            Some(piece) => piece,
+            None => {
+                mended = self.halves.mend(data, false);
+                serde_json::from_slice(mended.as_deref().unwrap_or(data)).map_err(unreadable)?
+            }
+        };
         let name = name.and_then(|name| std::str::from_utf8(name).ok());
         let name = piece.r#type.given().or(name).unwrap_or_default();
         let index = piece.index.0.unwrap_or(0);
@@ -205,11 +222,11 @@ impl ChatDecoder {
         }
         let begins = begins || !self.calls.is_open(index);
         let fragment = CallFragment::new(Some(index)).named(id, name).begins(begins);
-        self.calls.add(fragment.arguments(function.arguments()), &mut self.next_part, events);
+        self.calls.add(fragment.arguments(function.arguments.0), &mut self.next_part, events);
     }
 
     fn citations(&mut self, raw: Option<&RawValue>, index: Option<u64>, events: &mut Events) {
-        let raw = raw.and_then(|raw| serde_json::from_str(raw.get()).ok());
+        let raw = raw.and_then(|raw| lenient::value(raw.get().as_bytes()).ok());
         let all = match raw {
             Some(Value::Array(all)) => all,
             Some(one @ Value::Object(_)) => vec![one],
@@ -262,10 +279,32 @@ impl ChatDecoder {
     fn close(&mut self, place: Place, events: &mut Events) {
         let Some(at) = self.open.iter().position(|open| open.place == place) else { return };
         let Open { part, kind, .. } = self.open.remove(at);
+        self.end_text(part, kind, events);
         let is_own = kind == Kind::Thinking;
         let value = if place == Place::Plan { json!({ "tool_plan": true }) } else { json!({}) };
         let data = is_own.then(|| Box::new(ProviderData::new(&*self.provider, value)));
         events.push_back(Event::PartEnd { index: part, data });
+    }
+
+    /// Whether text of this kind ended with half a character, which no other half follows. The JSON of
+    /// arguments never does, but where it is cut off.
+    fn take_half(&mut self, kind: Kind) -> bool {
+        let is_own = match self.halves.waiting() {
+            Some("thinking" | "tool_plan") => kind == Kind::Thinking,
+            Some("text" | "content") => kind == Kind::Text,
+            _ => false,
+        };
+        is_own && self.halves.take().is_some()
+    }
+
+    /// Tells the half of a character that the text of this part ended with.
+    fn end_text(&mut self, part: u32, kind: Kind, events: &mut Events) {
+        if self.take_half(kind) {
+            events.push_back(match kind {
+                Kind::Text => Event::text_delta(part, "\u{fffd}"),
+                Kind::Thinking => Event::thinking_delta(part, "\u{fffd}"),
+            });
+        }
     }
 
     fn next(&mut self) -> u32 {
@@ -317,8 +356,11 @@ impl Decoder for ChatDecoder {
         }
     }
 
-    fn end(&mut self, _: &mut VecDeque<Event>) -> Result<()> {
+    fn end(&mut self, events: &mut VecDeque<Event>) -> Result<()> {
         if self.finish.is_none() {
+            if let Some(Open { part, kind, .. }) = self.open.last().copied() {
+                self.end_text(part, kind, events);
+            }
             let message = "the stream ended without `message-end`; send the request again";
             return Err(Error::new(ErrorKind::StreamInterrupted, message));
         }

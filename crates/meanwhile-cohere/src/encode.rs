@@ -3,12 +3,10 @@
 use meanwhile_core::{
     Effort, Error, ErrorKind, OutputFormat, Params, Reasoning, Request, Result, ToolChoice,
 };
-use meanwhile_http::{Framing, Wire};
-use serde::ser::{Serialize, SerializeMap as _, Serializer};
+use meanwhile_http::{Fields, Framing, Notes, Wire};
 use serde_json::{Value, json};
 
 use crate::messages;
-use crate::notes::Notes;
 use crate::schema;
 use crate::written::{Document, Message};
 
@@ -18,7 +16,7 @@ const PATH: &str = "/v2/chat";
 pub(crate) fn request(request: &Request, provider: &str) -> Result<Wire> {
     let mut notes = Notes::new(request.unsupported);
     let conversation = messages::conversation(&request.messages, provider, &mut notes)?;
-    let mut body = Body { fields: Vec::with_capacity(12) };
+    let mut body = Body::with_capacity(12);
     body.push("model", Out::Text(&request.model));
     body.push("messages", Out::Messages(conversation.messages));
     if request.is_streamed() {
@@ -31,19 +29,18 @@ pub(crate) fn request(request: &Request, provider: &str) -> Result<Wire> {
     output(request, &mut notes, &mut body)?;
     params(request, &mut notes, &mut body)?;
     for (name, value) in request.params.options.get(provider).into_iter().flatten() {
-        let known = body.fields.iter_mut().find(|(known, _)| known == name);
-        match (known, value) {
+        match (body.get_mut(name), value) {
             // Documents of both kinds are documents.
-            (Some((_, Out::Documents(documents))), Value::Array(more)) => {
+            (Some(Out::Documents(documents)), Value::Array(more)) => {
                 let mut all: Vec<Value> =
                     documents.iter().filter_map(|one| serde_json::to_value(one).ok()).collect();
                 all.extend(more.iter().cloned());
-                body.fields.retain(|(known, _)| known != name);
+                body.remove(name);
                 body.push(name, Out::Json(Value::Array(all)));
             }
             // A vendor option replaces the field that was written from a setting.
             _ => {
-                body.fields.retain(|(known, _)| known != name);
+                body.remove(name);
                 body.push(name, Out::Borrowed(value));
             }
         }
@@ -54,7 +51,7 @@ pub(crate) fn request(request: &Request, provider: &str) -> Result<Wire> {
     })?;
     let framing = if request.is_streamed() { Framing::ServerSentEvents } else { Framing::Whole };
     let mut wire = Wire::post(PATH, bytes, framing);
-    wire.warnings = notes.warnings;
+    wire.warnings = notes.into_warnings();
     Ok(wire)
 }
 
@@ -178,26 +175,7 @@ fn params<'a>(request: &'a Request, notes: &mut Notes, body: &mut Body<'a>) -> R
     Ok(())
 }
 
-/// The body: named fields, in order.
-struct Body<'a> {
-    fields: Vec<(&'a str, Out<'a>)>,
-}
-
-impl<'a> Body<'a> {
-    fn push(&mut self, name: &'a str, value: Out<'a>) {
-        self.fields.push((name, value));
-    }
-}
-
-impl Serialize for Body<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.fields.len()))?;
-        for (name, value) in &self.fields {
-            map.serialize_entry(name, value)?;
-        }
-        map.end()
-    }
-}
+type Body<'a> = Fields<'a, Out<'a>>;
 
 /// The value of a field.
 #[derive(serde::Serialize)]

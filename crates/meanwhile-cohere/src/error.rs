@@ -2,12 +2,12 @@
 
 use http::{HeaderMap, StatusCode};
 use meanwhile_core::{Error, ErrorKind, TimeoutPhase};
-use meanwhile_http::{redact, status};
+use meanwhile_http::{lenient, redact, status};
 use serde_json::Value;
 
 /// Reads an answer whose status is not a success.
 pub(crate) fn of_status(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Error {
-    let parsed: Option<Value> = serde_json::from_slice(body).ok();
+    let parsed = lenient::value(body).ok();
     let text = |name: &str| {
         let value = parsed.as_ref().and_then(|parsed| parsed.get(name)).and_then(Value::as_str);
         value.map(str::trim).filter(|text| !text.is_empty())
@@ -58,7 +58,7 @@ pub(crate) fn of_finish(
 
 /// An error that is an event of its own, or the body of an answer with a successful status.
 pub(crate) fn in_answer(body: &[u8]) -> Option<Error> {
-    let parsed: Value = serde_json::from_slice(body).ok()?;
+    let parsed = lenient::value(body).ok()?;
     let text = |name: &str| {
         let value = parsed.get(name).and_then(Value::as_str);
         value.map(str::trim).filter(|text| !text.is_empty())

@@ -22,7 +22,6 @@ mod decode;
 mod encode;
 mod error;
 mod messages;
-mod notes;
 mod options;
 mod schema;
 mod usage;

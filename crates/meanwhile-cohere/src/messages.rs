@@ -6,9 +6,9 @@ use std::borrow::Cow;
 use meanwhile_core::{
     Document, Image, MediaSource, Part, ProviderData, Result, Role, ToolCall, ToolResult, Warning,
 };
+use meanwhile_http::Notes;
 use serde_json::Value;
 
-use crate::notes::Notes;
 use crate::written::{
     Call, CallFunction, Content, Document as Written, DocumentData, ImageUrl, Item, Message, Url,
 };

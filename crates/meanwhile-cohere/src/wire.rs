@@ -5,10 +5,9 @@
 //! it came stays raw.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::marker::PhantomData;
 
-use meanwhile_http::lenient::{List, Number, Object, Str, record};
+use meanwhile_http::lenient::{Arguments, List, Number, Object, Str, otherwise_absent, record};
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -64,27 +63,13 @@ record! {
 
     pub(crate) struct Function<'a> {
         pub(crate) name: Str<'a>,
-        pub(crate) arguments: Option<&'a RawValue>,
+        pub(crate) arguments: Arguments<'a>,
     }
 
     /// How probable a stretch of text was, token by token.
     pub(crate) struct Logprobs<'a> {
         pub(crate) text: Str<'a>,
         pub(crate) logprobs: Option<&'a RawValue>,
-    }
-}
-
-impl<'a> Function<'a> {
-    /// The arguments, or a piece of them: text that holds JSON, or the JSON itself.
-    pub(crate) fn arguments(&self) -> Cow<'a, str> {
-        match self.arguments.map(RawValue::get) {
-            None => Cow::Borrowed(""),
-            Some(text) if text.starts_with('"') => {
-                let text = serde_json::from_str::<Str<'a>>(text).ok();
-                text.and_then(|text| text.0).unwrap_or_default()
-            }
-            Some(json) => Cow::Borrowed(json),
-        }
     }
 }
 
@@ -134,10 +119,6 @@ impl<'de, T: Deserialize<'de> + OfText<'de>> Deserialize<'de> for Several<T> {
         impl<'de, T: Deserialize<'de> + OfText<'de>> Visitor<'de> for SeveralVisitor<T> {
             type Value = Several<T>;
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("any JSON value")
-            }
-
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
                 let mut all = Vec::new();
                 while let Some(Several(more)) = seq.next_element::<Several<T>>()? {
@@ -158,25 +139,7 @@ impl<'de, T: Deserialize<'de> + OfText<'de>> Deserialize<'de> for Several<T> {
                 Ok(Several(T::of_text(Cow::Owned(text.to_owned())).into_iter().collect()))
             }
 
-            fn visit_bool<E: de::Error>(self, _: bool) -> Result<Self::Value, E> {
-                Ok(Several::default())
-            }
-
-            fn visit_u64<E: de::Error>(self, _: u64) -> Result<Self::Value, E> {
-                Ok(Several::default())
-            }
-
-            fn visit_i64<E: de::Error>(self, _: i64) -> Result<Self::Value, E> {
-                Ok(Several::default())
-            }
-
-            fn visit_f64<E: de::Error>(self, _: f64) -> Result<Self::Value, E> {
-                Ok(Several::default())
-            }
-
-            fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
-                Ok(Several::default())
-            }
+            otherwise_absent!(expecting bool number null);
         }
         deserializer.deserialize_any(SeveralVisitor(PhantomData))
     }

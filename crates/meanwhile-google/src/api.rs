@@ -1,8 +1,9 @@
 //! [`GoogleApi`]: what Google offers beside answers: embeddings, lists of models, counts of tokens, batches.
 
 use async_trait::async_trait;
-use meanwhile_core::{Error, ErrorKind, ListModels, ModelInfo, Request, Result};
-use meanwhile_http::{Api, Codec as _};
+use http::HeaderValue;
+use meanwhile_core::{Error, ErrorKind, ListModels, ModelInfo, Request, Result, Timeouts};
+use meanwhile_http::{Api, Codec as _, Wire};
 use serde_json::{Map, Value};
 
 use crate::GenerateContentCodec;
@@ -11,10 +12,14 @@ use crate::codec::{Host, percent_encode};
 /// Most models of one page.
 const PAGE: u32 = 1000;
 
+/// Most models of one page of Vertex AI.
+const VERTEX_PAGE: u32 = 100;
+
 /// Google's API beyond `generateContent`, on either host, with the credential of a provider.
 ///
-/// It is an [`Embedder`](meanwhile_core::Embedder) on both hosts; [`ListModels`] and
-/// [`Batches`](meanwhile_core::Batches) are of AI Studio alone. Clones share everything.
+/// It is an [`Embedder`](meanwhile_core::Embedder) and [`ListModels`] on both hosts;
+/// [`Batches`](meanwhile_core::Batches) are of AI Studio alone: those of Vertex AI are read from and written
+/// to Cloud Storage or BigQuery, which are services of their own. Clones share everything.
 ///
 /// ```
 /// use meanwhile_core::EmbeddingModel;
@@ -74,26 +79,48 @@ impl GoogleApi {
         error.with_provider(self.api.id().to_owned())
     }
 
-    /// The error for what the host does not have.
-    pub(crate) fn missing(&self, what: &str) -> Error {
-        let message = format!("this provider has no {what}; ask provider `google`");
+    /// The error for batches of Vertex AI.
+    pub(crate) fn no_batches(&self) -> Error {
+        let message = "batches of Vertex AI are files in Cloud Storage or BigQuery, which this \
+                       provider does not write; ask provider `google`, or make a batch prediction \
+                       job with Google's own tools";
         self.named(Error::new(ErrorKind::Unsupported, message))
+    }
+
+    /// A page of the list of models, and the name of the list in the answer.
+    fn models(&self) -> (Wire, &'static str) {
+        match self.host() {
+            Host::AiStudio => (Wire::get(format!("/models?pageSize={PAGE}")), "models"),
+            Host::Vertex { prefix } => {
+                let path = format!("/publishers/google/models?pageSize={VERTEX_PAGE}");
+                let mut wire = Wire::get(path);
+                // It stands in no path here, and is needed for the quota.
+                let project =
+                    prefix.split('/').nth(2).and_then(|id| HeaderValue::from_str(id).ok());
+                if let Some(project) = project {
+                    wire.headers.insert("x-goog-user-project", project);
+                }
+                (wire, "publisherModels")
+            }
+        }
     }
 }
 
-/// See <https://ai.google.dev/api/models>.
+/// See <https://ai.google.dev/api/models> and, for Vertex AI, the `publishers.models.list` of
+/// <https://cloud.google.com/vertex-ai/docs/reference/rest>. Vertex AI lists Google's own models, and not
+/// all that it serves.
 #[async_trait]
 impl ListModels for GoogleApi {
     async fn list_models(&self) -> Result<Vec<ModelInfo>> {
-        if self.host().is_vertex() {
-            return Err(self.missing("list of models"));
-        }
         let mut models = Vec::new();
-        let mut path = format!("/models?pageSize={PAGE}");
+        let (page, list) = self.models();
+        let mut path = page.path.clone();
         let first = path.len();
         loop {
-            let mut answer: Value = self.api.get(&path).await?;
-            if let Some(Value::Array(found)) = answer.get_mut("models").map(Value::take) {
+            let mut wire = page.clone();
+            wire.path.clone_from(&path);
+            let mut answer: Value = self.api.send(wire, "", Timeouts::default()).await?.json()?;
+            if let Some(Value::Array(found)) = answer.get_mut(list).map(Value::take) {
                 models.extend(found.into_iter().filter_map(model));
             }
             let token = answer.get("nextPageToken").and_then(Value::as_str).unwrap_or_default();
@@ -111,7 +138,9 @@ impl ListModels for GoogleApi {
 
 fn model(raw: Value) -> Option<ModelInfo> {
     let name = raw.get("name")?.as_str()?;
-    let mut model = ModelInfo::new(name.strip_prefix("models/").unwrap_or(name));
+    // `models/ID` or `publishers/google/models/ID`.
+    let id = name.rsplit_once("models/").map_or(name, |(_, id)| id);
+    let mut model = ModelInfo::new(id);
     model.name = raw.get("displayName").and_then(Value::as_str).map(str::to_owned);
     model.input_tokens = raw.get("inputTokenLimit").and_then(Value::as_u64);
     model.output_tokens = raw.get("outputTokenLimit").and_then(Value::as_u64);

@@ -65,7 +65,7 @@ struct Answered {
 impl Batches for GoogleApi {
     async fn create(&self, requests: Vec<(String, Request)>) -> Result<Batch> {
         if self.host().is_vertex() {
-            return Err(self.missing("batches"));
+            return Err(self.no_batches());
         }
         let invalid =
             |message: String| Err(self.named(Error::new(ErrorKind::InvalidRequest, message)));
@@ -169,7 +169,7 @@ impl Batches for GoogleApi {
 impl GoogleApi {
     fn path(&self, id: &BatchId) -> Result<String> {
         if self.host().is_vertex() {
-            return Err(self.missing("batches"));
+            return Err(self.no_batches());
         }
         // An id may come from elsewhere; it must not lead out of its place.
         let name = id.id.strip_prefix("batches/").unwrap_or(&id.id);

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use meanwhile_core::{Event, ProviderData, Request, Warning, WarningKind};
 use meanwhile_http::CallIds;
+use meanwhile_http::lenient::Halves;
 
 use crate::arguments::{Arguments, Misplaced, Piece};
 use crate::wire::{FunctionCall, PartialArg};
@@ -146,7 +147,9 @@ impl Open {
         // Whole arguments behind pieces repeat them.
         if let Some(args) = args.filter(|args| !self.is_written && *args != "{}") {
             self.is_written = true;
-            push_compact(args, &mut text);
+            let mended = Halves::mended(args.as_bytes());
+            let mended = mended.and_then(|mended| String::from_utf8(mended).ok());
+            push_compact(mended.as_deref().unwrap_or(args), &mut text);
         }
         push(self.index, text, events);
     }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use meanwhile_core::{AnyProvider, Batches, Embedder, ListModels, ProviderInfo, Result, Timeouts};
-use meanwhile_http::{Auth, BaseUrl, Client, Endpoint, Headers, HttpProvider, Secret};
+use meanwhile_core::{AnyProvider, Batches, Embedder, ListModels, ProviderInfo, Result};
+use meanwhile_http::{Auth, BaseUrl, Connection, Endpoint, HttpProvider, Secret};
 
 use crate::codec::{GEMINI, GOOGLE};
 use crate::models::Model;
@@ -46,12 +46,7 @@ impl Google {
         let base_url = variable(&["GOOGLE_GEMINI_BASE_URL"]);
         let base_url =
             base_url.map_or_else(|| BASE_URL.to_owned(), |url| versioned(url, "/v1beta"));
-        Builder {
-            base_url: base_url.into(),
-            key: None,
-            headers: Headers::default(),
-            common: Common::default(),
-        }
+        Builder { base_url: base_url.into(), connection: Connection::default() }
     }
 }
 
@@ -85,61 +80,18 @@ impl Google {
 #[must_use = "a builder does nothing until it is built"]
 pub struct Builder {
     base_url: BaseUrl,
-    key: Option<Secret>,
-    headers: Headers,
-    common: Common,
-}
-
-/// What providers of both hosts can be told.
-#[derive(Debug, Default)]
-pub(crate) struct Common {
-    pub(crate) client: Option<Client>,
-    pub(crate) timeouts: Timeouts,
-    pub(crate) frame_limit: Option<usize>,
+    connection: Connection,
 }
 
 impl Builder {
-    /// Sends this key instead of that of the environment.
-    pub fn api_key(mut self, key: impl Into<Secret>) -> Self {
-        self.key = Some(key.into());
-        self
-    }
-
     /// Sends requests to another base URL, the part in front of `/models`.
     pub fn base_url(mut self, base_url: impl Into<String>) -> Self {
         self.base_url = BaseUrl::from(base_url);
         self
     }
 
-    /// Adds a header to every request.
-    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.headers.add(name, value);
-        self
-    }
-
-    /// Adds a header that is never printed to every request.
-    pub fn secret_header(mut self, name: impl Into<String>, value: impl Into<Secret>) -> Self {
-        self.headers.add_secret(name, value);
-        self
-    }
-
-    /// Sends requests through another HTTP client than the shared one.
-    pub fn http_client(mut self, client: Client) -> Self {
-        self.common.client = Some(client);
-        self
-    }
-
-    /// Sets time limits for requests that bring none.
-    pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
-        self.common.timeouts = timeouts;
-        self
-    }
-
-    /// Sets the most bytes that one event, or an answer that is not streamed, may hold.
-    pub fn frame_limit(mut self, bytes: usize) -> Self {
-        self.common.frame_limit = Some(bytes);
-        self
-    }
+    meanwhile_http::credential_methods!(self => &mut self.connection);
+    meanwhile_http::connection_methods!(self => &mut self.connection);
 
     /// Makes the provider. Does no network I/O.
     ///
@@ -190,10 +142,12 @@ impl Builder {
     }
 
     fn connect(self) -> Result<Connected> {
-        let endpoint = self.headers.add_to(Endpoint::new(&self.base_url)?)?;
-        let key = self.key.map_or_else(|| Secret::from_env(KEY_VARIABLES), Ok)?;
-        let auth = Auth::header("x-goog-api-key", key)?;
-        Ok(provider(GOOGLE, GenerateContentCodec::ai_studio(), endpoint, auth, self.common))
+        let endpoint = Endpoint::new(&self.base_url)?;
+        let auth = self
+            .connection
+            .auth(|key| Auth::header("x-goog-api-key", key), || Secret::from_env(KEY_VARIABLES))?;
+        let codec = GenerateContentCodec::ai_studio();
+        Ok(known(self.connection.provider(GOOGLE, codec, endpoint, auth)?))
     }
 }
 
@@ -204,25 +158,9 @@ pub(crate) fn api(provider: &Connected) -> GoogleApi {
     GoogleApi { api: provider.api(), codec: provider.codec().clone() }
 }
 
-/// Puts a provider together.
-pub(crate) fn provider(
-    id: &'static str,
-    codec: GenerateContentCodec,
-    endpoint: Endpoint,
-    auth: Auth,
-    common: Common,
-) -> Connected {
-    let mut provider = HttpProvider::new(id, codec, endpoint)
-        .with_auth(auth)
-        .with_timeouts(common.timeouts)
-        .with_capabilities(|model| Model::of(model).capabilities());
-    if let Some(client) = common.client {
-        provider = provider.with_client(client);
-    }
-    if let Some(bytes) = common.frame_limit {
-        provider = provider.with_frame_limit(bytes);
-    }
-    provider
+/// Tells a provider what is known of the models.
+pub(crate) fn known(provider: Connected) -> Connected {
+    provider.with_capabilities(|model| Model::of(model).capabilities())
 }
 
 /// The first of the variables that is set and not blank.

@@ -6,13 +6,13 @@ use meanwhile_core::{
     Document, MediaSource, Message, Part as Said, ProviderData, Result, Role, ToolCall, ToolResult,
     Warning,
 };
+use meanwhile_http::Notes;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::codec::Host;
 use crate::media::{self, Base64};
 use crate::models::Model;
-use crate::notes::Notes;
 use crate::sources::CONTINUATION;
 use crate::written::{Blob, Call, Content, Encoded, File, Json, Kind, Output, Part, Response};
 
@@ -355,9 +355,11 @@ impl<'a> Writer<'a, '_> {
             }
         }
         self.typed = self.host.needs_media_type();
+        texts.retain(|text| !text.is_empty());
         let text = match texts.as_slice() {
             [text] => Cow::Borrowed(*text),
-            texts => Cow::Owned(texts.concat()),
+            // Texts that stand for themselves do not become one word.
+            texts => Cow::Owned(texts.join("\n\n")),
         };
         let mut parts = Vec::new();
         let mut hint = None;

@@ -10,6 +10,7 @@ use meanwhile_core::{
     Error, ErrorKind, Event, Finish, FinishReason, Logprob, Metadata, Request, Result, Warning,
     WarningKind,
 };
+use meanwhile_http::lenient::Halves;
 use meanwhile_http::{Decoder, Frame, redact};
 use serde::de::{Deserializer as _, SeqAccess, Visitor};
 
@@ -26,6 +27,7 @@ pub struct GenerateContentDecoder {
     counters: Counters,
     finish: Option<Finish>,
     warned_candidates: bool,
+    halves: Halves,
 }
 
 type Events = VecDeque<Event>;
@@ -38,6 +40,7 @@ impl GenerateContentDecoder {
             counters: Counters::default(),
             finish: None,
             warned_candidates: false,
+            halves: Halves::of(&["text", "stringValue"]),
         }
     }
 
@@ -47,7 +50,15 @@ impl GenerateContentDecoder {
             self.list(body, events)?;
             return self.end(events);
         }
-        let chunk = parse(body)?;
+        let mended;
+        let (chunk, body) = match serde_json::from_slice::<Chunk<'_>>(body) {
+            Ok(chunk) => (chunk, body),
+            Err(_) => {
+                mended = Halves::mended(body);
+                let body = mended.as_deref().unwrap_or(body);
+                (parse(body)?, body)
+            }
+        };
         let answered = !chunk.candidates.0.is_empty();
         let known = chunk.usage_metadata.is_some() || chunk.response_id.given().is_some();
         self.chunk(chunk, body, events)?;
@@ -88,6 +99,9 @@ impl GenerateContentDecoder {
             }
         }
 
+        // A chunk is told of before the next one is read, so that half a character is looked for here.
+        let mended = if Halves::are_in(body) { self.halves.mend(body, false) } else { None };
+        let body = mended.as_deref().unwrap_or(body);
         let mut deserializer = serde_json::Deserializer::from_slice(body);
         let chunks = Chunks { decoder: self, body, events };
         deserializer.deserialize_seq(chunks).unwrap_or_else(|source| {
@@ -184,6 +198,13 @@ impl GenerateContentDecoder {
         }
     }
 
+    /// Tells the half of a character that the text ended with, which no other follows.
+    fn flush(&mut self, events: &mut Events) {
+        if self.halves.take() == Some("text") {
+            self.parts.half(events);
+        }
+    }
+
     /// Reports all counts with the raw ones, once, in front of the end.
     fn report_usage(&mut self, events: &mut Events) {
         events.extend(self.counters.total().map(Event::usage));
@@ -192,6 +213,7 @@ impl GenerateContentDecoder {
     /// Ends every part and the answer.
     fn complete(&mut self, events: &mut Events) {
         let mut finish = self.finish.take().unwrap_or_else(|| Finish::new(FinishReason::Other));
+        self.flush(events);
         self.parts.end(finish.reason, events);
         self.report_usage(events);
         if self.parts.called() && finish.reason == FinishReason::Stop {
@@ -214,7 +236,18 @@ impl Decoder for GenerateContentDecoder {
                 if data.starts_with(b"[") {
                     return self.list(data, events);
                 }
-                self.chunk(parse(data)?, data, events)
+                let read = match self.halves.is_waiting() {
+                    false => serde_json::from_slice::<Chunk<'_>>(data).ok(),
+                    true => None,
+                };
+                match read {
+                    Some(chunk) => self.chunk(chunk, data, events),
+                    None => {
+                        let mended = self.halves.mend(data, false);
+                        let data = mended.as_deref().unwrap_or(data);
+                        self.chunk(parse(data)?, data, events)
+                    }
+                }
             }
             _ => Err(Error::new(ErrorKind::Decode, "this wire has no such frame")),
         }
@@ -222,6 +255,7 @@ impl Decoder for GenerateContentDecoder {
 
     fn end(&mut self, events: &mut VecDeque<Event>) -> Result<()> {
         if self.finish.is_none() {
+            self.flush(events);
             self.report_usage(events);
             let message = "the stream ended without a finish reason; send the request again";
             return Err(Error::new(ErrorKind::StreamInterrupted, message));

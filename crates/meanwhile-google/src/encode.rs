@@ -6,14 +6,12 @@ use http::HeaderValue;
 use meanwhile_core::{
     Error, ErrorKind, OutputFormat, Params, Request, Result, ToolChoice, ToolSpec,
 };
-use meanwhile_http::{Framing, Wire};
-use serde::ser::{Serialize, SerializeMap as _, Serializer};
+use meanwhile_http::{Framing, Notes, Wire};
 use serde_json::{Map, Value, json};
 
 use crate::codec::Host;
 use crate::contents;
 use crate::models::Model;
-use crate::notes::Notes;
 use crate::schema;
 use crate::sources::CONTINUATION;
 use crate::written::{Content, Kind, Part};
@@ -32,7 +30,7 @@ pub(crate) fn request(request: &Request, host: &Host) -> Result<Wire> {
     }
     let tier = params(request, &model, host, &mut notes, &mut config)?;
     for (name, value) in std::mem::take(&mut options.config) {
-        config.merge(name, value);
+        merge(&mut config, name, value);
     }
 
     let mut body = Fields::default();
@@ -42,7 +40,7 @@ pub(crate) fn request(request: &Request, host: &Host) -> Result<Wire> {
     }
     body.push("contents", Out::Contents(conversation.turns));
     tools(request, &model, host, &options, &mut notes, &mut body)?;
-    if !config.0.is_empty() {
+    if !config.is_empty() {
         body.push("generationConfig", Out::Fields(config));
     }
     let mut header = None;
@@ -57,7 +55,7 @@ pub(crate) fn request(request: &Request, host: &Host) -> Result<Wire> {
         body.push(CONTINUATION, Out::Text(token));
     }
     for (name, value) in options.fields {
-        body.merge(name, value);
+        merge(&mut body, name, value);
     }
     let bytes = serde_json::to_vec(&body).map_err(|source| {
         Error::new(ErrorKind::InvalidRequest, "the request cannot be written as JSON")
@@ -74,7 +72,7 @@ pub(crate) fn request(request: &Request, host: &Host) -> Result<Wire> {
     if let Some(tier) = header {
         wire.headers.insert("x-vertex-ai-llm-shared-request-type", tier);
     }
-    wire.warnings = notes.warnings;
+    wire.warnings = notes.into_warnings();
     Ok(wire)
 }
 
@@ -279,40 +277,18 @@ fn params<'a>(
     }
 }
 
-/// Named fields, in order.
-#[derive(Debug, Default)]
-struct Fields<'a>(Vec<(Cow<'a, str>, Out<'a>)>);
+type Fields<'a> = meanwhile_http::Fields<'a, Out<'a>>;
 
-impl<'a> Fields<'a> {
-    fn push(&mut self, name: &'static str, value: Out<'a>) {
-        self.0.push((Cow::Borrowed(name), value));
-    }
-
-    /// Sets a field to a vendor option: objects that are made here grow, everything else is replaced.
-    fn merge(&mut self, name: &'a str, value: &'a Value) {
-        let known = self.0.iter_mut().find(|(known, _)| known == name);
-        match (known, value) {
-            (Some((_, Out::Json(Value::Object(fields)))), Value::Object(more)) => {
-                fields.extend(owned(more));
-            }
-            (Some((_, known)), value) => *known = Out::Borrowed(value),
-            (None, value) => self.0.push((Cow::Borrowed(name), Out::Borrowed(value))),
-        }
+/// Sets a field to a vendor option: objects that are made here grow, everything else is replaced.
+fn merge<'a>(fields: &mut Fields<'a>, name: &'a str, value: &'a Value) {
+    match (fields.get_mut(name), value) {
+        (Some(Out::Json(Value::Object(known))), Value::Object(more)) => known.extend(owned(more)),
+        _ => fields.set(name, Out::Borrowed(value)),
     }
 }
 
 fn owned(fields: &Map<String, Value>) -> impl Iterator<Item = (String, Value)> {
     fields.iter().map(|(name, value)| (name.clone(), value.clone()))
-}
-
-impl Serialize for Fields<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for (name, value) in &self.0 {
-            map.serialize_entry(name, value)?;
-        }
-        map.end()
-    }
 }
 
 /// The value of a field.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
 use meanwhile_core::{Error, ErrorKind, TimeoutPhase};
-use meanwhile_http::{redact, status};
+use meanwhile_http::{lenient, redact, status};
 use serde_json::Value;
 
 /// What an error body says.
@@ -28,7 +28,7 @@ struct Report {
 
 /// Reads an answer whose status is not a success.
 pub(crate) fn of_status(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Error {
-    let error = match serde_json::from_slice(body).ok().as_ref().and_then(report) {
+    let error = match lenient::value(body).ok().as_ref().and_then(report) {
         Some(report) => {
             let kind = classify(&report, status);
             build(report, kind).with_status(status.as_u16()).with_body(redact::shown(body))
@@ -40,7 +40,7 @@ pub(crate) fn of_status(status: StatusCode, headers: &HeaderMap, body: &[u8]) ->
 
 /// Reads an error that came inside an answer with a successful status.
 pub(crate) fn in_answer(data: &[u8]) -> Error {
-    let body = serde_json::from_slice::<Value>(data).unwrap_or_default();
+    let body = lenient::value(data).unwrap_or_default();
     let report = report(&body).unwrap_or_else(|| Report {
         message: "the server reported a failure without a message".to_owned(),
         ..Report::default()

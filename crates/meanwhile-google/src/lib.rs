@@ -45,7 +45,6 @@ mod media;
 #[cfg(feature = "mistral")]
 mod mistral;
 mod models;
-mod notes;
 mod options;
 mod parts;
 #[cfg(any(feature = "anthropic", feature = "mistral"))]

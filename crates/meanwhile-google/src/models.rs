@@ -2,9 +2,8 @@
 //! here is taken for a new one that can do what new ones can.
 
 use meanwhile_core::{Capabilities, Effort, OutputSupport, Reasoning, Result};
+use meanwhile_http::Notes;
 use serde_json::{Value, json};
-
-use crate::notes::Notes;
 
 /// What is known about a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,6 +12,7 @@ use meanwhile_core::{
     Event, FinishReason, Logprob, Part as Said, ProviderData, Request, Thinking, Warning,
     WarningKind,
 };
+use meanwhile_http::lenient;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
@@ -98,6 +99,12 @@ impl Parts {
         self.end_speech(events);
         let sources = std::mem::take(&mut self.sources);
         sources.end(reason, &self.provider, &mut self.next_part, events);
+    }
+
+    /// Tells the half of a character that the last text ended with, which no other follows.
+    pub(crate) fn half(&mut self, events: &mut Events) {
+        let kind = self.open.map_or(Kind::Text, |(kind, _)| kind);
+        self.text(kind, Cow::Borrowed("\u{fffd}"), events);
     }
 
     /// Adds one part of Google's.
@@ -285,7 +292,7 @@ impl Parts {
 fn fields<'a>(
     others: Vec<(Cow<'a, str>, &'a RawValue)>,
 ) -> impl Iterator<Item = (String, Value)> + use<'a> {
-    others
-        .into_iter()
-        .filter_map(|(name, raw)| Some((name.into_owned(), serde_json::from_str(raw.get()).ok()?)))
+    others.into_iter().filter_map(|(name, raw)| {
+        Some((name.into_owned(), lenient::value(raw.get().as_bytes()).ok()?))
+    })
 }

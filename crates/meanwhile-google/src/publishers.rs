@@ -7,10 +7,10 @@ use meanwhile_anthropic::{Host, MessagesCodec};
 use meanwhile_core::{
     AnyProvider, Capabilities, Error, ErrorKind, EventStream, Provider, Request, Result,
 };
-use meanwhile_http::{Auth, Codec, Endpoint, HttpProvider};
+use meanwhile_http::{Auth, Connection, Endpoint, HttpProvider};
 
 use crate::codec::VERTEX;
-use crate::config::{Common, Connected};
+use crate::config::Connected;
 #[cfg(feature = "mistral")]
 use crate::mistral::MistralCodec;
 
@@ -29,21 +29,22 @@ pub(crate) struct Publishers {
 
 impl Publishers {
     /// Makes them for the endpoint of a project and location.
-    pub(crate) fn new(endpoint: Endpoint, auth: &Auth, common: &Common) -> Self {
-        Self {
+    pub(crate) fn new(endpoint: &Endpoint, auth: &Auth, connection: &Connection) -> Result<Self> {
+        Ok(Self {
             #[cfg(feature = "anthropic")]
-            claude: provider(
-                MessagesCodec::new(VERTEX, Host::Vertex),
-                endpoint.clone(),
-                auth.clone(),
-                common,
-                |model| MessagesCodec::capabilities(bare(model)),
-            ),
+            claude: connection
+                .provider(
+                    VERTEX,
+                    MessagesCodec::new(VERTEX, Host::Vertex),
+                    endpoint.clone(),
+                    auth.clone(),
+                )?
+                .with_capabilities(|model| MessagesCodec::capabilities(bare(model))),
             #[cfg(feature = "mistral")]
-            mistral: provider(MistralCodec::new(), endpoint, auth.clone(), common, |model| {
-                meanwhile_mistral::capabilities(bare(model))
-            }),
-        }
+            mistral: connection
+                .provider(VERTEX, MistralCodec::new(), endpoint.clone(), auth.clone())?
+                .with_capabilities(|model| meanwhile_mistral::capabilities(bare(model))),
+        })
     }
 
     /// Joins them and Google's own models in one provider.
@@ -63,26 +64,6 @@ impl Publishers {
             return Some(&self.mistral);
         }
         None
-    }
-}
-
-fn provider<C: Codec>(
-    codec: C,
-    endpoint: Endpoint,
-    auth: Auth,
-    common: &Common,
-    capabilities: fn(&str) -> Capabilities,
-) -> HttpProvider<C> {
-    let mut provider = HttpProvider::new(VERTEX, codec, endpoint)
-        .with_auth(auth)
-        .with_timeouts(common.timeouts)
-        .with_capabilities(capabilities);
-    if let Some(bytes) = common.frame_limit {
-        provider = provider.with_frame_limit(bytes);
-    }
-    match &common.client {
-        Some(client) => provider.with_client(client.clone()),
-        None => provider,
     }
 }
 

@@ -4,6 +4,7 @@
 //! text that a segment repeats decides where the two differ, as they do in streams.
 
 use meanwhile_core::{Citation, Event, FinishReason, Part, ProviderData};
+use meanwhile_http::lenient;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
@@ -62,7 +63,7 @@ impl Sources {
         if !KEPT.contains(&name) || matches!(raw.get(), "{}" | "null" | "[]") {
             return;
         }
-        let Ok(value) = serde_json::from_str::<Value>(raw.get()) else { return };
+        let Ok(value) = lenient::value(raw.get().as_bytes()) else { return };
         merge(self.kept.entry(name).or_insert(Value::Null), value);
     }
 
@@ -95,7 +96,7 @@ impl Sources {
 
     /// The ratings, where the model did not stop of its own accord or one of them blocks.
     fn telling_ratings(&self, reason: FinishReason) -> Option<Value> {
-        let ratings: Value = serde_json::from_str(&self.ratings).ok()?;
+        let ratings = lenient::value(self.ratings.as_bytes()).ok()?;
         let ratings = ratings.as_array().filter(|ratings| !ratings.is_empty())?;
         let is_blocking = |rating: &Value| rating.get("blocked") == Some(&Value::Bool(true));
         let tells = matches!(

@@ -1,8 +1,7 @@
 //! Token counts and finish reasons: from Google's spelling to the one of the core.
 
 use meanwhile_core::{FinishReason, InputTokens, OutputTokens, Usage};
-use meanwhile_http::lenient::{List, Number, Str};
-use serde::Deserialize;
+use meanwhile_http::lenient::{List, Number, Str, record};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
@@ -28,28 +27,22 @@ struct Known {
     spoken: Option<u64>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct UsageMetadata<'a> {
-    prompt_token_count: Number,
-    tool_use_prompt_token_count: Number,
-    cached_content_token_count: Number,
-    candidates_token_count: Number,
-    thoughts_token_count: Number,
-    #[serde(borrow)]
-    prompt_tokens_details: List<ModalityCount<'a>>,
-    #[serde(borrow)]
-    candidates_tokens_details: List<ModalityCount<'a>>,
-    #[serde(borrow)]
-    service_tier: Str<'a>,
-}
+record! {
+    struct UsageMetadata<'a> {
+        prompt_token_count as "promptTokenCount": Number,
+        tool_use_prompt_token_count as "toolUsePromptTokenCount": Number,
+        cached_content_token_count as "cachedContentTokenCount": Number,
+        candidates_token_count as "candidatesTokenCount": Number,
+        thoughts_token_count as "thoughtsTokenCount": Number,
+        prompt_tokens_details as "promptTokensDetails": List<ModalityCount<'a>>,
+        candidates_tokens_details as "candidatesTokensDetails": List<ModalityCount<'a>>,
+        service_tier as "serviceTier": Str<'a>,
+    }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct ModalityCount<'a> {
-    #[serde(borrow)]
-    modality: Str<'a>,
-    token_count: Number,
+    struct ModalityCount<'a> {
+        modality: Str<'a>,
+        token_count as "tokenCount": Number,
+    }
 }
 
 /// What a chunk's counters say anew.

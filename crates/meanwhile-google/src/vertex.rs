@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use meanwhile_core::{AnyProvider, Embedder, Error, ErrorKind, ProviderInfo, Result, Timeouts};
-use meanwhile_http::{Auth, BaseUrl, Client, Endpoint, Headers, Secret};
+use meanwhile_core::{AnyProvider, Embedder, Error, ErrorKind, ListModels, ProviderInfo, Result};
+use meanwhile_http::{Auth, BaseUrl, Connection, Endpoint, Secret};
 
 use crate::codec::VERTEX;
-use crate::config::{Common, Connected, api, provider, variable, versioned};
+use crate::config::{Connected, api, known, variable, versioned};
 #[cfg(feature = "credentials")]
 use crate::credentials::Credentials;
 use crate::{GenerateContentCodec, GoogleApi};
@@ -22,7 +22,8 @@ pub const VERTEX_PROVIDER: ProviderInfo =
     ProviderInfo::new(VERTEX, &["GOOGLE_VERTEX_API_KEY", "GOOGLE_APPLICATION_CREDENTIALS"], || {
         Vertex::builder().build()
     })
-    .with_embedder(|| Vertex::builder().embedder());
+    .with_embedder(|| Vertex::builder().embedder())
+    .with_models(|| Vertex::builder().models());
 
 /// Vertex AI on Google Cloud. With feature `anthropic`, it also answers for Claude
 /// (`vertex/claude-sonnet-4-5`), on Anthropic's wire; with feature `mistral`, for Mistral's models
@@ -56,8 +57,7 @@ impl Vertex {
             location: None,
             base_url: None,
             credential: Credential::Environment,
-            headers: Headers::default(),
-            common: Common::default(),
+            connection: Connection::default(),
         }
     }
 }
@@ -99,8 +99,7 @@ pub struct VertexBuilder {
     location: Option<String>,
     base_url: Option<BaseUrl>,
     credential: Credential,
-    headers: Headers,
-    common: Common,
+    connection: Connection,
 }
 
 #[derive(Debug)]
@@ -157,35 +156,7 @@ impl VertexBuilder {
         self
     }
 
-    /// Adds a header to every request.
-    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.headers.add(name, value);
-        self
-    }
-
-    /// Adds a header that is never printed to every request.
-    pub fn secret_header(mut self, name: impl Into<String>, value: impl Into<Secret>) -> Self {
-        self.headers.add_secret(name, value);
-        self
-    }
-
-    /// Sends requests through another HTTP client than the shared one, also for tokens.
-    pub fn http_client(mut self, client: Client) -> Self {
-        self.common.client = Some(client);
-        self
-    }
-
-    /// Sets time limits for requests that bring none.
-    pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
-        self.common.timeouts = timeouts;
-        self
-    }
-
-    /// Sets the most bytes that one event, or an answer that is not streamed, may hold.
-    pub fn frame_limit(mut self, bytes: usize) -> Self {
-        self.common.frame_limit = Some(bytes);
-        self
-    }
+    meanwhile_http::connection_methods!(self => &mut self.connection);
 
     /// Makes the provider. Reads the file of the credentials, but does no network I/O.
     ///
@@ -198,22 +169,22 @@ impl VertexBuilder {
         let means = self.means()?;
         #[cfg(any(feature = "anthropic", feature = "mistral"))]
         if let Some(base_url) = means.place() {
-            let Means { headers, auth, common, .. } = &means;
-            let endpoint = headers.add_to(Endpoint::new(base_url)?)?;
-            let publishers = crate::publishers::Publishers::new(endpoint, auth, common);
-            return Ok(publishers.beside(means.connect()));
+            let endpoint = Endpoint::new(base_url)?;
+            let Means { auth, connection, .. } = &means;
+            let publishers = crate::publishers::Publishers::new(&endpoint, auth, connection)?;
+            return Ok(publishers.beside(means.connect()?));
         }
-        Ok(means.connect().into())
+        Ok(means.connect()?.into())
     }
 
-    /// Makes what Vertex AI offers beside answers, all in one: embeddings, and counts of tokens. Does no network
-    /// I/O.
+    /// Makes what Vertex AI offers beside answers, all in one: embeddings, the list of Google's models, and
+    /// counts of tokens. Does no network I/O.
     ///
     /// # Errors
     ///
     /// As [`build`](Self::build).
     pub fn api(self) -> Result<GoogleApi> {
-        self.means().map(|means| api(&means.connect()))
+        Ok(api(&self.means()?.connect()?))
     }
 
     /// Makes the embedder. Does no network I/O.
@@ -225,8 +196,17 @@ impl VertexBuilder {
         Ok(Arc::new(self.api()?))
     }
 
+    /// Makes the list of Google's models. Does no network I/O.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build).
+    pub fn models(self) -> Result<Arc<dyn ListModels>> {
+        Ok(Arc::new(self.api()?))
+    }
+
     fn means(self) -> Result<Means> {
-        let Self { project, location, base_url, credential, headers, common } = self;
+        let Self { project, location, base_url, credential, connection } = self;
         let location = location.or_else(|| variable(LOCATION_VARIABLES));
         let location = location.unwrap_or_else(|| "global".to_owned());
         let credential = match credential {
@@ -239,7 +219,7 @@ impl VertexBuilder {
             .or_else(|| variable(&["GOOGLE_VERTEX_BASE_URL"]).map(|url| versioned(url, VERSION)));
         let base_url =
             given.unwrap_or_else(|| base_url_of(if express { "global" } else { &location }));
-        let endpoint = headers.add_to(Endpoint::new(&base_url)?)?;
+        let endpoint = Endpoint::new(&base_url)?;
         let project = project.or_else(|| variable(PROJECT_VARIABLES));
         let (auth, project) = match credential {
             Credential::Key(key) => {
@@ -250,7 +230,7 @@ impl VertexBuilder {
             #[cfg(feature = "credentials")]
             Credential::Google(credentials) => {
                 let project = project.or_else(|| credentials.project().map(str::to_owned));
-                let credentials = match &common.client {
+                let credentials = match connection.client() {
                     Some(client) => credentials.with_http_client(client.clone()),
                     None => credentials,
                 };
@@ -263,7 +243,7 @@ impl VertexBuilder {
             let message = "no project was found; set the environment variable `GOOGLE_CLOUD_PROJECT` or pass one to the provider";
             return Err(Error::new(ErrorKind::Config, message));
         }
-        Ok(Means { base_url, endpoint, headers, auth, project, location, common })
+        Ok(Means { base_url, endpoint, auth, project, location, connection })
     }
 }
 
@@ -275,25 +255,20 @@ struct Means {
     )]
     base_url: String,
     endpoint: Endpoint,
-    #[cfg_attr(
-        not(any(feature = "anthropic", feature = "mistral")),
-        expect(dead_code, reason = "other publishers have headers of their own")
-    )]
-    headers: Headers,
     auth: Auth,
     /// `None` in express mode.
     project: Option<String>,
     location: String,
-    common: Common,
+    connection: Connection,
 }
 
 impl Means {
-    fn connect(self) -> Connected {
+    fn connect(self) -> Result<Connected> {
         let codec = match &self.project {
             Some(project) => GenerateContentCodec::vertex(project, &self.location),
             None => GenerateContentCodec::vertex_express(),
         };
-        provider(VERTEX, codec, self.endpoint, self.auth, self.common)
+        Ok(known(self.connection.provider(VERTEX, codec, self.endpoint, self.auth)?))
     }
 
     /// The address of the project and location.

@@ -1,44 +1,77 @@
 //! What comes over the wire: [`Chunk`], for whole answers and pieces of a stream alike.
 //!
 //! Reading never fails over a single field: a field that is missing, `null` or of an unexpected
-//! type reads as absent, and what a part or candidate holds beside the known fields is kept as it
-//! came. Only text that is not JSON, or not an object, is an error.
+//! type reads as absent, of one that is named twice the last counts, and what a part or candidate holds
+//! beside the known fields is kept as it came. Only text that is not JSON, or not an object, is an error.
 
 use std::borrow::Cow;
 use std::fmt;
 
-use meanwhile_http::lenient::{Flag, List, Number, Object, Str};
+use meanwhile_http::lenient::{Flag, List, Number, Object, Str, record};
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// A whole answer or one piece of a streamed one.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub(crate) struct Chunk<'a> {
-    #[serde(borrow)]
-    pub(crate) candidates: List<Candidate<'a>>,
-    #[serde(borrow)]
-    pub(crate) prompt_feedback: Object<PromptFeedback<'a>>,
-    #[serde(borrow)]
-    pub(crate) usage_metadata: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub(crate) model_version: Str<'a>,
-    #[serde(borrow)]
-    pub(crate) response_id: Str<'a>,
-    #[serde(borrow)]
-    pub(crate) create_time: Str<'a>,
-    #[serde(borrow)]
-    pub(crate) error: Option<&'a RawValue>,
-}
+record! {
+    /// A whole answer or one piece of a streamed one.
+    pub(crate) struct Chunk<'a> {
+        pub(crate) candidates: List<Candidate<'a>>,
+        pub(crate) prompt_feedback as "promptFeedback": Object<PromptFeedback<'a>>,
+        pub(crate) usage_metadata as "usageMetadata": Option<&'a RawValue>,
+        pub(crate) model_version as "modelVersion": Str<'a>,
+        pub(crate) response_id as "responseId": Str<'a>,
+        pub(crate) create_time as "createTime": Str<'a>,
+        pub(crate) error: Option<&'a RawValue>,
+    }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub(crate) struct PromptFeedback<'a> {
-    #[serde(borrow)]
-    pub(crate) block_reason: Str<'a>,
-    #[serde(borrow)]
-    pub(crate) block_reason_message: Str<'a>,
+    pub(crate) struct PromptFeedback<'a> {
+        pub(crate) block_reason as "blockReason": Str<'a>,
+        pub(crate) block_reason_message as "blockReasonMessage": Str<'a>,
+    }
+
+    pub(crate) struct Content<'a> {
+        pub(crate) parts: List<Part<'a>>,
+    }
+
+    pub(crate) struct FunctionCall<'a> {
+        pub(crate) id: Str<'a>,
+        pub(crate) name: Str<'a>,
+        pub(crate) args: Option<&'a RawValue>,
+        pub(crate) partial_args as "partialArgs": List<PartialArg<'a>>,
+        pub(crate) will_continue as "willContinue": Flag,
+    }
+
+    /// A piece of the arguments, at a path.
+    pub(crate) struct PartialArg<'a> {
+        pub(crate) json_path as "jsonPath": Str<'a>,
+        pub(crate) string_value as "stringValue": Str<'a>,
+        /// The number, the truth value and the null as they stand on the wire.
+        pub(crate) number_value as "numberValue": Option<&'a RawValue>,
+        pub(crate) bool_value as "boolValue": Option<&'a RawValue>,
+        pub(crate) null_value as "nullValue": Present,
+        pub(crate) will_continue as "willContinue": Flag,
+    }
+
+    /// Bytes in base64, or an address.
+    pub(crate) struct Media<'a> {
+        pub(crate) mime_type as "mimeType": Str<'a>,
+        pub(crate) data: Str<'a>,
+        pub(crate) file_uri as "fileUri": Str<'a>,
+    }
+
+    pub(crate) struct LogprobsResult<'a> {
+        pub(crate) chosen_candidates as "chosenCandidates": List<TokenProbability<'a>>,
+        pub(crate) top_candidates as "topCandidates": List<TopCandidates<'a>>,
+    }
+
+    pub(crate) struct TopCandidates<'a> {
+        pub(crate) candidates: List<TokenProbability<'a>>,
+    }
+
+    pub(crate) struct TokenProbability<'a> {
+        pub(crate) token: Str<'a>,
+        pub(crate) log_probability as "logProbability": Option<&'a RawValue>,
+    }
 }
 
 /// One of the alternatives that were asked for.
@@ -53,13 +86,6 @@ pub(crate) struct Candidate<'a> {
     pub(crate) others: Vec<(Cow<'a, str>, &'a RawValue)>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Content<'a> {
-    #[serde(borrow)]
-    pub(crate) parts: List<Part<'a>>,
-}
-
 /// One part of the answer: usually one field that says what it is, and a signature.
 #[derive(Debug, Default)]
 pub(crate) struct Part<'a> {
@@ -72,37 +98,6 @@ pub(crate) struct Part<'a> {
     pub(crate) others: Vec<(Cow<'a, str>, &'a RawValue)>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub(crate) struct FunctionCall<'a> {
-    #[serde(borrow)]
-    pub(crate) id: Str<'a>,
-    #[serde(borrow)]
-    pub(crate) name: Str<'a>,
-    #[serde(borrow)]
-    pub(crate) args: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub(crate) partial_args: List<PartialArg<'a>>,
-    pub(crate) will_continue: Flag,
-}
-
-/// A piece of the arguments, at a path.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub(crate) struct PartialArg<'a> {
-    #[serde(borrow)]
-    pub(crate) json_path: Str<'a>,
-    #[serde(borrow)]
-    pub(crate) string_value: Str<'a>,
-    /// The number, the truth value and the null as they stand on the wire.
-    #[serde(borrow)]
-    pub(crate) number_value: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub(crate) bool_value: Option<&'a RawValue>,
-    pub(crate) null_value: Present,
-    pub(crate) will_continue: Flag,
-}
-
 /// Whether a field is there at all, whatever its value.
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Present(pub(crate) bool);
@@ -111,43 +106,6 @@ impl<'de> Deserialize<'de> for Present {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         IgnoredAny::deserialize(deserializer).map(|_| Self(true))
     }
-}
-
-/// Bytes in base64, or an address.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub(crate) struct Media<'a> {
-    #[serde(borrow)]
-    pub(crate) mime_type: Str<'a>,
-    #[serde(borrow)]
-    pub(crate) data: Str<'a>,
-    #[serde(borrow)]
-    pub(crate) file_uri: Str<'a>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub(crate) struct LogprobsResult<'a> {
-    #[serde(borrow)]
-    pub(crate) chosen_candidates: List<TokenProbability<'a>>,
-    #[serde(borrow)]
-    pub(crate) top_candidates: List<TopCandidates<'a>>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct TopCandidates<'a> {
-    #[serde(borrow)]
-    pub(crate) candidates: List<TokenProbability<'a>>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub(crate) struct TokenProbability<'a> {
-    #[serde(borrow)]
-    pub(crate) token: Str<'a>,
-    #[serde(borrow)]
-    pub(crate) log_probability: Option<&'a RawValue>,
 }
 
 impl TokenProbability<'_> {

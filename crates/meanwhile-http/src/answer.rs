@@ -1,19 +1,19 @@
 //! [`Answer`]: from the chunks of one body to events, without I/O, a clock or `async`.
 //!
 //! What must hold: exactly one item is terminal, a finish or an error; it comes last; everything
-//! that was read before it comes before it. An error that a server writes behind the events of a stream,
-//! without the form of an event, counts like one that has it.
+//! that was read before it comes before it. An error that a server writes between or behind the events of
+//! a stream counts without the form of an event like one that has it: no answer ends well behind it.
 
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use meanwhile_core::{Error, ErrorKind, Event, Result};
+use meanwhile_core::{Error, ErrorKind, Event, Finish, FinishReason, Result};
 
 #[cfg(feature = "aws-event-stream")]
 use crate::frame::AwsEventStream;
 use crate::frame::{FRAME_LIMIT, JsonLines, Sse, is_body, too_large, without_mark};
 use crate::redact::shown;
-use crate::status::{html_title, looks_like_html};
+use crate::told::{broke_off, failure, named};
 use crate::{Decoder, Frame, Framing};
 
 /// The decoding of one answer: chunks go in, events come out.
@@ -52,6 +52,8 @@ pub struct Answer<D> {
     input: Input,
     finished: bool,
     frame_count: u64,
+    // The decoder holds nothing back any more.
+    flushed: bool,
     // Whether frames are handed on as they came, too.
     raw: bool,
 }
@@ -103,6 +105,7 @@ impl<D: Decoder> Answer<D> {
             input: Input::Open,
             finished: false,
             frame_count: 0,
+            flushed: false,
             raw: false,
         }
     }
@@ -158,12 +161,11 @@ impl<D: Decoder> Answer<D> {
             self.drain();
             if self.error.is_none() && !self.events.iter().any(Event::is_terminal) {
                 // The last line may lack its end; what is left of an event is of no use.
-                let unframed = match &mut self.frames {
-                    Frames::Sse(frames) => frames.end().is_ok_and(|frame| frame.is_none()),
-                    _ => false,
-                };
-                let told = if unframed { self.unframed_error() } else { None };
-                self.error = Some(told.unwrap_or(error));
+                if let Frames::Sse(frames) = &mut self.frames {
+                    drop(frames.end());
+                }
+                self.flush();
+                self.error = Some(self.unframed_error(true).unwrap_or(error));
             }
         }
     }
@@ -226,7 +228,10 @@ impl<D: Decoder> Answer<D> {
                 if self.raw {
                     self.events.push_back(raw(frame));
                 }
-                self.decoder.frame(frame, &mut self.events).map_err(|error| explain(error, frame))
+                let read = self.decoder.frame(frame, &mut self.events);
+                let read = read.and_then(|()| unless_error(frame));
+                let read = read.map_err(|error| explain(error, frame));
+                self.unless_failed(read)
             }
             Ok(None) if self.input == Input::Ended => {
                 self.input = Input::Read;
@@ -237,6 +242,7 @@ impl<D: Decoder> Answer<D> {
         };
         if let Err(error) = read {
             self.input = Input::Read;
+            self.flush();
             self.error = Some(error);
         }
         true
@@ -253,6 +259,7 @@ impl<D: Decoder> Answer<D> {
                 // In the place of all events, JSON is the whole answer, and a page is none.
                 None => Some(frames.other())
                     .filter(|other| self.frame_count == 0 && is_body(other))
+                    .filter(|_| !frames.has_failed())
                     .map(Frame::Body),
             },
             Frames::JsonLines(frames) => frames.end()?,
@@ -266,7 +273,8 @@ impl<D: Decoder> Answer<D> {
             if self.raw {
                 self.events.push_back(raw(frame));
             }
-            self.decoder.frame(frame, &mut self.events).map_err(|error| match frame {
+            let read = self.decoder.frame(frame, &mut self.events);
+            let read = read.and_then(|()| unless_error(frame)).map_err(|error| match frame {
                 Frame::Body(body) if error.kind() == ErrorKind::Decode && breaks_off(body) => {
                     let message = "the answer broke off in the middle; send the request again";
                     let broken = Error::new(ErrorKind::StreamInterrupted, message);
@@ -279,15 +287,20 @@ impl<D: Decoder> Answer<D> {
                     Error::new(ErrorKind::StreamInterrupted, message).with_source(error)
                 }
                 _ => error,
-            })?;
+            });
+            match frame {
+                // It may be what came in the place of events.
+                Frame::Body(_) => read?,
+                _ => self.unless_failed(read)?,
+            }
         }
         let finished = |events: &VecDeque<Event>| events.iter().any(Event::is_terminal);
         if self.frame_count == 0 && !finished(&self.events) {
             let message = "the answer ended before it began; send the request again";
-            let error = Error::new(ErrorKind::StreamInterrupted, message);
-            return Err(broke_off(error, self.unframed()));
+            return self.unless_failed(Err(Error::new(ErrorKind::StreamInterrupted, message)));
         }
         if !finished(&self.events) {
+            self.flushed = true;
             let ended = self.decoder.end(&mut self.events);
             let ended = ended.and_then(|()| match finished(&self.events) {
                 true => Ok(()),
@@ -296,16 +309,42 @@ impl<D: Decoder> Answer<D> {
                     Err(Error::new(ErrorKind::StreamInterrupted, message))
                 }
             });
-            // A complete answer stays one, unless the server says that it failed.
-            let is_failure =
-                ended.is_err() || memchr::memmem::find(self.unframed(), b"\"error\"").is_some();
-            if is_failure && let Some(error) = self.unframed_error() {
-                self.events.retain(|event| !event.is_terminal());
-                return Err(error);
-            }
-            ended.map_err(|error| broke_off(error, self.unframed()))?;
+            self.unless_failed(ended)?;
         }
         Ok(())
+    }
+
+    /// How an event or the end was read, unless the server said in front of it, without the form of an
+    /// event, that it failed.
+    fn unless_failed(&mut self, read: Result<()>) -> Result<()> {
+        let text = self.unframed();
+        if text.is_empty() || read.as_ref().is_err_and(|error| !is_vague(error)) {
+            return read;
+        }
+        let finish = self.events.back().and_then(|event| match event {
+            Event::Finish(finish) => Some(finish),
+            _ => None,
+        });
+        let unexplained =
+            |finish: &Finish| finish.reason == FinishReason::Other && finish.raw.is_none();
+        // Nobody said why the answer ended.
+        let is_cut = read.is_err() || finish.is_some_and(|finish| unexplained(finish));
+        // A complete answer stays one, unless the server says that it failed.
+        let is_over = finish.is_some() && memchr::memmem::find(text, b"\"error\"").is_some();
+        let read = match (self.unframed_error(is_cut || is_over), read) {
+            (Some(error), _) => Err(error),
+            (None, Ok(())) if is_cut => {
+                let message = "the answer ended without a reason; send the request again";
+                Err(Error::new(ErrorKind::StreamInterrupted, message))
+            }
+            (None, read) => read,
+        };
+        read.map_err(|error| {
+            // No more is held back behind a finish.
+            self.flushed |= self.events.iter().any(Event::is_terminal);
+            self.events.retain(|event| !event.is_terminal());
+            broke_off(error, self.unframed())
+        })
     }
 
     /// What the server wrote behind the last event without the form of one.
@@ -316,25 +355,43 @@ impl<D: Decoder> Answer<D> {
         }
     }
 
-    /// The error that the server wrote behind the last event without the form of one.
-    fn unframed_error(&mut self) -> Option<Error> {
+    /// The error that the server wrote behind the last event without the form of one. JSON of which only the
+    /// decoder knows whether it is one counts where the answer `is_over`.
+    fn unframed_error(&mut self, is_over: bool) -> Option<Error> {
         let Frames::Sse(frames) = &self.frames else { return None };
-        let text = frames.other().trim_ascii();
-        if !matches!(text.first(), Some(b'{' | b'[')) {
+        let text = frames.other().trim_ascii().to_vec();
+        let named = named(&text);
+        let is_json = matches!(text.first(), Some(b'{' | b'['));
+        let is_certain = !text.is_empty() && (frames.has_failed() || named.is_some());
+        if is_certain {
+            self.flush();
+        } else if !(is_over && is_json) {
             return None;
         }
         let mut events = VecDeque::new();
-        let error = self.decoder.frame(Frame::Body(text), &mut events).err()?;
+        let asked = self.decoder.frame(Frame::Body(named.unwrap_or(&text)), &mut events);
         // Nothing but a failure that the decoder knows says more than that the answer is not complete.
-        if matches!(error.kind(), ErrorKind::Decode | ErrorKind::StreamInterrupted) {
-            return None;
-        }
+        let error = match asked {
+            Err(error) if !is_vague(&error) => error,
+            _ if is_certain => failure(&text),
+            _ => return None,
+        };
         if self.raw {
-            self.events.push_back(raw(Frame::Body(text)));
+            self.events.push_back(raw(Frame::Body(&text)));
         }
         let is_kept = |event: &Event| matches!(event, Event::Metadata(_) | Event::Usage(_));
         self.events.extend(events.into_iter().filter(is_kept));
         Some(error)
+    }
+
+    /// Takes what the decoder held back until it knew more, which was said as well.
+    fn flush(&mut self) {
+        let is_complete = self.events.iter().any(Event::is_terminal);
+        if !std::mem::replace(&mut self.flushed, true) && !is_complete {
+            let mut held = VecDeque::new();
+            drop(self.decoder.end(&mut held));
+            self.events.extend(held.into_iter().filter(|event| !event.is_terminal()));
+        }
     }
 
     /// Decodes every complete frame at once.
@@ -345,23 +402,17 @@ impl<D: Decoder> Answer<D> {
     }
 }
 
-/// Adds to the error of an answer that is not complete what the server wrote in the place of the rest.
-fn broke_off(error: Error, text: &[u8]) -> Error {
-    const SHOWN_WORDS: usize = 200;
-    if error.kind() != ErrorKind::StreamInterrupted || error.body().is_some() || text.is_empty() {
-        return error;
+/// An event called `error` is one, whatever the decoder makes of it.
+fn unless_error(frame: Frame<'_>) -> Result<()> {
+    match frame {
+        Frame::Event { name: Some(b"error"), data } => Err(failure(data)),
+        _ => Ok(()),
     }
-    let page = std::str::from_utf8(text).ok().filter(|_| looks_like_html(text));
-    let words = match page.and_then(html_title) {
-        Some(title) => format!("an HTML page titled `{title}`"),
-        None if looks_like_html(text) => "an HTML page".to_owned(),
-        None => {
-            let words = shown(text.get(..SHOWN_WORDS).unwrap_or(text));
-            format!("`{}`", words.split_whitespace().collect::<Vec<_>>().join(" "))
-        }
-    };
-    let message = format!("the answer broke off with {words}; send the request again");
-    Error::new(ErrorKind::StreamInterrupted, message).with_body(shown(text)).with_source(error)
+}
+
+/// Whether an error says no more than that the answer is not complete.
+fn is_vague(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Decode | ErrorKind::StreamInterrupted)
 }
 
 /// Whether a body is the beginning of JSON, and no more.

@@ -45,6 +45,9 @@ pub trait Decoder: Send + 'static {
     /// Reads the end of the body, where no finish was pushed yet: pushes it if the answer is
     /// complete.
     ///
+    /// Called once, also where the answer broke off or failed: what was held back until more was known
+    /// comes then, and nothing else counts.
+    ///
     /// # Errors
     ///
     /// [`StreamInterrupted`](meanwhile_core::ErrorKind::StreamInterrupted) when the answer is not

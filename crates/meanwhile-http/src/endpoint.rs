@@ -53,9 +53,18 @@ impl Endpoint {
                 "the base URL `{url}` must begin with http:// or https://; write it like https://host/v1"
             ));
         };
-        if authority.as_str().contains('@') {
+        let fragment = url.split_once('#').map_or("", |(_, fragment)| fragment);
+        if authority.as_str().contains('@') || fragment.contains('@') {
             return invalid(
                 "the base URL carries a user name or password; pass credentials as `Auth`"
+                    .to_owned(),
+            );
+        }
+        // A password whose end looks like that of the authority reads as a port.
+        let port = authority.as_str().strip_prefix(authority.host()).unwrap_or_default();
+        if !matches!(port, "" | ":") && authority.port_u16().is_none() {
+            return invalid(
+                "the port of the base URL is not a number; write it like https://host:8080/v1"
                     .to_owned(),
             );
         }
@@ -188,10 +197,14 @@ fn header_name(name: &str) -> Result<HeaderName> {
         .map_err(|_| Error::new(ErrorKind::Config, format!("`{name}` is not a header name")))
 }
 
-/// Cuts off what may hold a credential: user information, query and fragment.
+/// Cuts off what may hold a credential: user information, query and fragment. A password may hold the signs
+/// that these begin with, and then nothing is certain to be none.
 pub(crate) fn printable(url: &str) -> &str {
     let end = url.find(['?', '#']).unwrap_or(url.len());
-    let url = url.get(..end).unwrap_or_default();
+    let (url, behind) = url.split_at_checked(end).unwrap_or_default();
+    if behind.contains('@') {
+        return "(a URL with a credential)";
+    }
     url.rsplit_once('@').map_or(url, |(_, rest)| rest)
 }
 

@@ -10,7 +10,9 @@ use futures_core::Stream;
 use http::header::{ACCEPT, CONTENT_TYPE, LOCATION, USER_AGENT};
 use http::response::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode, Uri};
-use meanwhile_core::{Error, ErrorKind, Event, EventStream, Metadata, Request, Result};
+use meanwhile_core::{
+    Error, ErrorKind, Event, EventStream, Metadata, Moment, Request, Result, Run,
+};
 use tokio::time::Instant;
 
 use crate::clock::Clock;
@@ -99,6 +101,9 @@ impl Call {
         // Refreshing a token takes time, too.
         let mut clock = Clock::start(request.timeouts.or(shared.timeouts));
         let message = clock.run(self.message(wire)).await??;
+        if let Some(run) = &request.run {
+            tell_server(run, message.uri());
+        }
         let (head, mut body) = clock.run(client.send(message)).await??.into_parts();
         if !head.status.is_success() {
             let refusal = |status, headers: &_, body: &_| codec.error(status, headers, body);
@@ -230,6 +235,15 @@ const EVENTS: HeaderValue = HeaderValue::from_static("text/event-stream");
 const LINES: HeaderValue = HeaderValue::from_static("application/x-ndjson, application/json");
 const OURSELVES: HeaderValue =
     HeaderValue::from_static(concat!("meanwhile/", env!("CARGO_PKG_VERSION")));
+
+/// Tells the observers of a run which server it asks.
+fn tell_server(run: &Run, url: &Uri) {
+    let Some(host) = url.host() else { return };
+    // The brackets of an IPv6 address belong to the URL.
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    let port = url.port_u16().unwrap_or(if url.scheme_str() == Some("http") { 80 } else { 443 });
+    run.observe(&Moment::Sending { address, port });
+}
 
 /// Redirects are not followed: the credential would go along.
 fn redirect(headers: &HeaderMap) -> Error {

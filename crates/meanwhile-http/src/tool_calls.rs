@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use meanwhile_core::{Event, ProviderData, Request, Warning, WarningKind};
 use serde_json::Value;
@@ -10,8 +11,8 @@ use serde_json::Value;
 /// The ids of the calls of an answer, each other than the rest.
 ///
 /// A call keeps the id that its server sent, which wants it back with the result. One that came without, or
-/// with the id of a call before it, gets one of our own, which no call of the conversation has: results
-/// belong to calls by their ids, and a request with two of one id is refused.
+/// with the id of a call before it, in this answer or in the conversation, gets one of our own, which none of
+/// them has: results belong to calls by their ids, and a request with two of one id is refused.
 ///
 /// ```
 /// use meanwhile_core::{Message, Request};
@@ -27,7 +28,8 @@ use serde_json::Value;
 #[derive(Debug, Default)]
 pub struct CallIds {
     next: u64,
-    given: Vec<String>,
+    /// Of every call, what stands for its id: two that stand for the same cost no more than an id of our own.
+    given: Vec<u64>,
 }
 
 impl CallIds {
@@ -37,6 +39,7 @@ impl CallIds {
         let mut ids = Self::default();
         for call in request.messages.iter().flat_map(|message| message.tool_calls()) {
             ids.count(&call.id);
+            ids.given.push(hash(&call.id));
         }
         ids
     }
@@ -46,7 +49,7 @@ impl CallIds {
         let came = came.filter(|came| !came.is_empty() && !self.is_given(came));
         let id = came.map_or_else(|| self.own(), str::to_owned);
         self.count(&id);
-        self.given.push(id.clone());
+        self.given.push(hash(&id));
         id
     }
 
@@ -62,7 +65,7 @@ impl CallIds {
     }
 
     fn is_given(&self, id: &str) -> bool {
-        self.given.iter().any(|given| given == id)
+        self.given.contains(&hash(id))
     }
 
     /// Counts a call, whose server may number calls as we do.
@@ -71,6 +74,12 @@ impl CallIds {
         let after = number.map_or(0, |number| number.wrapping_add(1));
         self.next = after.max(self.next.wrapping_add(1));
     }
+}
+
+fn hash(id: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    id.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// The tool calls of one answer.

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use meanwhile_core::{
-    AnyProvider, Capabilities, Embedder, ListModels, OutputSupport, ProviderInfo, Result, Timeouts,
+    AnyProvider, Capabilities, Embedder, ListModels, OutputSupport, ProviderInfo, Result,
 };
-use meanwhile_http::{Auth, BaseUrl, Client, Endpoint, Headers, HttpProvider, Secret};
+use meanwhile_http::{Auth, BaseUrl, Connection, Endpoint, HttpProvider, Secret};
 
 use crate::{ID, OllamaApi, OllamaCodec};
 
@@ -42,18 +42,14 @@ impl Ollama {
     pub fn builder() -> Builder {
         let set = |name: &&str| std::env::var(name).ok().filter(|text| !text.trim().is_empty());
         let host = HOST_VARIABLES.iter().find_map(set).unwrap_or_else(|| HOST.to_owned());
-        Builder {
-            host: host.into(),
-            key: None,
-            headers: Headers::default(),
-            client: None,
-            timeouts: Timeouts::default(),
-            frame_limit: None,
-        }
+        Builder { host: host.into(), connection: Connection::default() }
     }
 }
 
 /// A provider that is being configured. Nothing is checked before [`build`](Self::build).
+///
+/// The first event waits for the model to be loaded, which takes minutes on some machines: `timeouts` may have
+/// to allow for it.
 ///
 /// ```
 /// # use meanwhile_core::Model;
@@ -81,11 +77,7 @@ impl Ollama {
 #[must_use = "a builder does nothing until it is built"]
 pub struct Builder {
     host: BaseUrl,
-    key: Option<Secret>,
-    headers: Headers,
-    client: Option<Client>,
-    timeouts: Timeouts,
-    frame_limit: Option<usize>,
+    connection: Connection,
 }
 
 impl Builder {
@@ -95,42 +87,8 @@ impl Builder {
         self
     }
 
-    /// Sends this key, which Ollama's hosted service (`https://ollama.com`) needs.
-    pub fn api_key(mut self, key: impl Into<Secret>) -> Self {
-        self.key = Some(key.into());
-        self
-    }
-
-    /// Adds a header to every request.
-    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.headers.add(name, value);
-        self
-    }
-
-    /// Adds a header that is never printed to every request.
-    pub fn secret_header(mut self, name: impl Into<String>, value: impl Into<Secret>) -> Self {
-        self.headers.add_secret(name, value);
-        self
-    }
-
-    /// Sends requests through another HTTP client than the shared one.
-    pub fn http_client(mut self, client: Client) -> Self {
-        self.client = Some(client);
-        self
-    }
-
-    /// Sets time limits for requests that bring none. The first event waits for the model to be
-    /// loaded, which takes minutes on some machines.
-    pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
-        self.timeouts = timeouts;
-        self
-    }
-
-    /// Sets the most bytes that one line, or an answer that is not streamed, may hold.
-    pub fn frame_limit(mut self, bytes: usize) -> Self {
-        self.frame_limit = Some(bytes);
-        self
-    }
+    meanwhile_http::credential_methods!(self => &mut self.connection);
+    meanwhile_http::connection_methods!(self => &mut self.connection);
 
     /// Makes the provider. Does no network I/O.
     ///
@@ -170,22 +128,14 @@ impl Builder {
     }
 
     fn provider(self) -> Result<HttpProvider<OllamaCodec>> {
-        let endpoint = self.headers.add_to(Endpoint::new(base_url(self.host.as_ref()))?)?;
-        let auth = match self.key.or_else(|| Secret::from_env(KEY_VARIABLES).ok()) {
-            Some(key) => Auth::bearer(key)?,
-            None => Auth::none(),
-        };
-        let mut provider = HttpProvider::new(ID, OllamaCodec::new(), endpoint)
-            .with_auth(auth)
-            .with_timeouts(self.timeouts)
-            .with_capabilities(|_| capabilities());
-        if let Some(client) = self.client {
-            provider = provider.with_client(client);
-        }
-        if let Some(bytes) = self.frame_limit {
-            provider = provider.with_frame_limit(bytes);
-        }
-        Ok(provider)
+        let endpoint = Endpoint::new(base_url(self.host.as_ref()))?;
+        let auth =
+            self.connection.auth_or(Auth::bearer, || match Secret::from_env(KEY_VARIABLES) {
+                Ok(key) => Auth::bearer(key),
+                Err(_) => Ok(Auth::none()),
+            })?;
+        let provider = self.connection.provider(ID, OllamaCodec::new(), endpoint, auth)?;
+        Ok(provider.with_capabilities(|_| capabilities()))
     }
 }
 

@@ -12,6 +12,7 @@ use meanwhile_core::{
     Error, ErrorKind, Event, Finish, FinishReason, Image, Metadata, Part, Request, Result,
     ToolCall, Usage, Warning, WarningKind,
 };
+use meanwhile_http::lenient::{Halves, Str};
 use meanwhile_http::{CallIds, Decoder, Frame, redact};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
@@ -34,12 +35,20 @@ pub struct OllamaDecoder {
     /// Whether anything of this wire was seen.
     known: bool,
     warned_logprobs: bool,
+    halves: Halves,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Thinking,
     Text,
+}
+
+impl Kind {
+    /// The kind of text that the field of this name holds.
+    fn of(field: &str) -> Self {
+        if field == "thinking" { Self::Thinking } else { Self::Text }
+    }
 }
 
 type Events = VecDeque<Event>;
@@ -55,6 +64,7 @@ impl OllamaDecoder {
             announced: false,
             known: false,
             warned_logprobs: false,
+            halves: Halves::of(&["content", "thinking", "text"]),
         }
     }
 
@@ -72,8 +82,21 @@ impl OllamaDecoder {
     }
 
     fn line(&mut self, data: &[u8], events: &mut Events) -> Result<()> {
-        let line: Line<'_> =
-            serde_json::from_slice(data).map_err(|source| unreadable(data).with_source(source))?;
+        let read = match self.halves.is_waiting() {
+            false => serde_json::from_slice::<Line<'_>>(data).ok(),
+            true => None,
+        };
+        let mended;
+        let mut data = data;
+        let line = match read {
+            Some(line) => line,
+            None => {
+                mended = self.halves.mend(data, false);
+                data = mended.as_deref().unwrap_or(data);
+                serde_json::from_slice(data)
+                    .map_err(|source| unreadable(data).with_source(source))?
+            }
+        };
         if line.error.is_some_and(error::is_truthy) {
             return Err(error::in_answer(data));
         }
@@ -132,6 +155,13 @@ impl OllamaDecoder {
         }
         for call in message.tool_calls.0 {
             self.call(call, events);
+        }
+    }
+
+    /// Tells the half of a character that a text ended with, which no other follows.
+    fn flush(&mut self, events: &mut Events) {
+        if let Some(name) = self.halves.take() {
+            self.text(Kind::of(name), Some(Cow::Borrowed("\u{fffd}")), events);
         }
     }
 
@@ -215,12 +245,20 @@ impl OllamaDecoder {
     }
 
     fn close(&mut self, events: &mut Events) {
+        if self
+            .open
+            .zip(self.halves.waiting())
+            .is_some_and(|((kind, _), name)| kind == Kind::of(name))
+        {
+            self.flush(events);
+        }
         if let Some((_, index)) = self.open.take() {
             events.push_back(Event::part_end(index));
         }
     }
 
     fn complete(&mut self, raw: Option<String>, events: &mut Events) {
+        self.flush(events);
         self.close(events);
         let reason = match raw.as_deref() {
             // Servers before 0.1.40 give no reason.
@@ -247,7 +285,8 @@ impl Decoder for OllamaDecoder {
         }
     }
 
-    fn end(&mut self, _: &mut VecDeque<Event>) -> Result<()> {
+    fn end(&mut self, events: &mut VecDeque<Event>) -> Result<()> {
+        self.flush(events);
         Err(if self.known {
             let message = "the answer ended before its last line; send the request again";
             Error::new(ErrorKind::StreamInterrupted, message)
@@ -262,11 +301,10 @@ impl Decoder for OllamaDecoder {
 /// The arguments as JSON text.
 fn arguments(raw: Option<&RawValue>) -> String {
     let raw = raw.map_or("{}", RawValue::get);
+    let mended = Halves::mended(raw.as_bytes()).and_then(|mended| String::from_utf8(mended).ok());
+    let raw = mended.as_deref().unwrap_or(raw);
     match raw.as_bytes().first() {
-        Some(b'"') => {
-            let text: Cow<'_, str> = serde_json::from_str(raw).unwrap_or_default();
-            text.into_owned()
-        }
+        Some(b'"') => serde_json::from_str::<Str<'_>>(raw).unwrap_or_default().into_text().into(),
         _ if raw == "null" => "{}".to_owned(),
         _ => raw.to_owned(),
     }

@@ -3,11 +3,10 @@
 use std::borrow::Cow;
 
 use meanwhile_core::{
-    Effort, Error, ErrorKind, OnUnsupported, OutputFormat, Params, Reasoning, Request, Result,
-    ToolChoice, ToolSpec, Warning,
+    Effort, Error, ErrorKind, OutputFormat, Params, Reasoning, Request, Result, ToolChoice,
+    ToolSpec, Warning,
 };
-use meanwhile_http::{Framing, Wire};
-use serde::ser::{Serialize, SerializeMap as _, Serializer};
+use meanwhile_http::{Framing, Notes, Wire};
 use serde_json::Value;
 
 use crate::ID;
@@ -17,7 +16,7 @@ use crate::options::is_runner_option;
 /// Writes a request.
 pub(crate) fn request(request: &Request) -> Result<Wire> {
     let mut notes = Notes::new(request.unsupported);
-    let mut body = Fields { fields: Vec::with_capacity(8) };
+    let mut body = Fields::with_capacity(8);
     body.set("model", Out::Text(&request.model));
     body.set("messages", Out::Messages(messages::messages(&request.messages, &mut notes)?));
     tools(request, &mut notes, &mut body)?;
@@ -30,7 +29,7 @@ pub(crate) fn request(request: &Request) -> Result<Wire> {
         }
         _ => notes.dropped("output format", "Ollama does not know the format")?,
     }
-    let mut options = Fields { fields: Vec::new() };
+    let mut options = Fields::default();
     params(request, &mut notes, &mut body, &mut options)?;
     // Without the field, the answer is a stream.
     body.set("stream", Out::Flag(request.is_streamed()));
@@ -45,7 +44,7 @@ pub(crate) fn request(request: &Request) -> Result<Wire> {
             value => body.set(name, Out::Json(Cow::Borrowed(value))),
         }
     }
-    if !options.fields.is_empty() {
+    if !options.is_empty() {
         body.set("options", Out::Fields(options));
     }
     let bytes = serde_json::to_vec(&body).map_err(|source| {
@@ -54,7 +53,7 @@ pub(crate) fn request(request: &Request) -> Result<Wire> {
     })?;
     let framing = if request.is_streamed() { Framing::JsonLines } else { Framing::Whole };
     let mut wire = Wire::post("/api/chat", bytes, framing);
-    wire.warnings = notes.warnings;
+    wire.warnings = notes.into_warnings();
     Ok(wire)
 }
 
@@ -204,72 +203,7 @@ fn remove_patterns(schema: &mut Value, fits: &impl Fn(&str) -> bool) {
     }
 }
 
-/// What could not be written as it was: warnings, or the first of them as an error.
-#[derive(Debug)]
-pub(crate) struct Notes {
-    strict: bool,
-    warnings: Vec<Warning>,
-}
-
-impl Notes {
-    fn new(unsupported: OnUnsupported) -> Self {
-        Self { strict: unsupported == OnUnsupported::Error, warnings: Vec::new() }
-    }
-
-    /// Something that was asked for is left out.
-    pub(crate) fn dropped(&mut self, subject: &'static str, message: &'static str) -> Result<()> {
-        self.note(Warning::dropped(subject, message))
-    }
-
-    /// Something that was asked for is sent in a weaker form.
-    fn changed(
-        &mut self,
-        subject: &'static str,
-        message: impl Into<Cow<'static, str>>,
-    ) -> Result<()> {
-        self.note(Warning::changed(subject, message))
-    }
-
-    fn note(&mut self, warning: Warning) -> Result<()> {
-        if self.strict {
-            return Err(Error::new(ErrorKind::Unsupported, warning.to_string()));
-        }
-        self.mention(warning);
-        Ok(())
-    }
-
-    /// Something about the conversation that is worth knowing but asks for nothing; never an error.
-    pub(crate) fn mention(&mut self, warning: Warning) {
-        if !self.warnings.contains(&warning) {
-            self.warnings.push(warning);
-        }
-    }
-}
-
-/// Named fields, in order.
-struct Fields<'a> {
-    fields: Vec<(&'a str, Out<'a>)>,
-}
-
-impl<'a> Fields<'a> {
-    /// Adds a field, in place of one of the same name.
-    fn set(&mut self, name: &'a str, value: Out<'a>) {
-        match self.fields.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, old)) => *old = value,
-            None => self.fields.push((name, value)),
-        }
-    }
-}
-
-impl Serialize for Fields<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.fields.len()))?;
-        for (name, value) in &self.fields {
-            map.serialize_entry(name, value)?;
-        }
-        map.end()
-    }
-}
+type Fields<'a> = meanwhile_http::Fields<'a, Out<'a>>;
 
 /// The value of a field.
 #[derive(serde::Serialize)]

@@ -4,7 +4,7 @@
 
 use http::{HeaderMap, StatusCode};
 use meanwhile_core::{Error, ErrorKind};
-use meanwhile_http::{redact, status};
+use meanwhile_http::{lenient, redact, status};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -20,7 +20,7 @@ pub(crate) fn of_status(status: StatusCode, headers: &HeaderMap, body: &[u8]) ->
 /// Reads an error that came inside an answer with a successful status.
 pub(crate) fn in_answer(data: &[u8]) -> Error {
     let message = message(data).unwrap_or_else(|| "the server reported a failure".to_owned());
-    let error: Value = serde_json::from_slice(data).unwrap_or_default();
+    let error = lenient::value(data).unwrap_or_default();
     let inner = ["status_code", "StatusCode", "status"].iter().find_map(|name| {
         let status = u16::try_from(error.get(name)?.as_u64()?).ok()?;
         StatusCode::from_u16(status).ok().filter(|status| status.as_u16() >= 400)
@@ -48,7 +48,7 @@ fn build(message: String, kind: ErrorKind, body: &[u8]) -> Error {
 
 /// The sentence: `error` itself, or what proxies in front of the server make of it.
 fn message(body: &[u8]) -> Option<String> {
-    let body: Value = serde_json::from_slice(body).ok()?;
+    let body = lenient::value(body).ok()?;
     let error = body.get("error").or_else(|| body.get("message"))?;
     let text = match error {
         Value::Object(error) => error.get("message")?.as_str()?,

@@ -8,10 +8,9 @@ use base64::engine::general_purpose::STANDARD;
 use meanwhile_core::{
     Document, Image, MediaSource, Part, ProviderData, Result, Role, ToolCall, ToolResult, Warning,
 };
+use meanwhile_http::Notes;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
-
-use crate::encode::Notes;
 
 /// What keeps texts apart that have to be one.
 const BETWEEN: &str = "\n\n";

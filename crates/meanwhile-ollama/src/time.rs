@@ -15,7 +15,8 @@ pub(crate) fn seconds(stamp: &str) -> Option<u64> {
         ("Z" | "z", _) => 0,
         (sign, distance) => {
             let (hours, minutes) = distance.split_once(':')?;
-            let minutes = hours.parse::<i64>().ok()? * 60 + minutes.parse::<i64>().ok()?;
+            let number = |text: &str| text.parse::<u8>().ok().map(i64::from);
+            let minutes = number(hours)? * 60 + number(minutes)?;
             if sign == "-" { -minutes * 60 } else { minutes * 60 }
         }
     };
@@ -54,6 +55,11 @@ mod tests {
             ("yesterday", None),
             ("2024-13-01T00:00:00Z", None),
             ("2024-01-01T00:00:00", None),
+            ("2026-01-01T00:00:00+999999999999999999:00", None),
+            ("2026-01-01T00:00:00-00:999999999999999999", None),
+            ("2026-01-01T00:00:00+255:00", None),
+            ("9223372036854775807-01-01T00:00:00Z", None),
+            ("2026-01-01T9223372036854775807:00:00Z", None),
         ] {
             assert_eq!(seconds(stamp), expected, "{stamp}");
         }

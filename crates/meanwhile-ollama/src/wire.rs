@@ -61,12 +61,18 @@ pub(crate) fn text(raw: Option<&RawValue>) -> Option<String> {
     serde_json::from_str(raw?.get()).ok().filter(|text: &String| !text.is_empty())
 }
 
-/// The number of a field; `None` where it is none.
+/// The number of a field; `None` where it is none, or one that JSON could not hold when it is written
+/// again.
 pub(crate) fn number(raw: Option<&RawValue>) -> Option<f64> {
-    raw?.get().parse().ok()
+    raw?.get().parse().ok().filter(|number: &f64| number.is_finite())
 }
 
-/// The pictures of a message, in base64.
+/// The pictures of a message, in base64; one alone may stand without a list. What is neither reads as one
+/// that is no text.
 pub(crate) fn images(raw: Option<&RawValue>) -> Vec<Str<'_>> {
-    raw.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default()
+    let Some(raw) = raw.map(RawValue::get).filter(|raw| !matches!(*raw, "null" | "\"\"")) else {
+        return Vec::new();
+    };
+    serde_json::from_str(raw)
+        .unwrap_or_else(|_| vec![serde_json::from_str(raw).unwrap_or_default()])
 }

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use meanwhile_core::{AnyProvider, Capabilities, Result, Timeouts};
-use meanwhile_http::{Api, Auth, BaseUrl, Client, Codec, Endpoint, Headers, HttpProvider, Secret};
+use meanwhile_core::{AnyProvider, Capabilities, Result};
+use meanwhile_http::{Api, Auth, BaseUrl, Codec, Connection, Endpoint, HttpProvider, Secret};
 
 use crate::{ChatCodec, Quirks};
 
@@ -29,15 +29,12 @@ impl OpenAiCompatible {
         Builder {
             id: id.into(),
             base_url: BaseUrl::from(base_url),
-            auth: Credential::None,
-            headers: Headers::default(),
+            key: Key::None,
+            connection: Connection::default(),
             quirks: Quirks::new(),
             for_model: |_, quirks| quirks,
             path: None,
             capabilities: None,
-            client: None,
-            timeouts: Timeouts::default(),
-            frame_limit: None,
         }
     }
 }
@@ -48,7 +45,7 @@ type ByModel = Arc<dyn Fn(&str) -> Capabilities + Send + Sync>;
 /// A provider that is being configured. Nothing is checked before [`build`](Self::build).
 ///
 /// ```
-/// # use meanwhile_core::{Capabilities, Model, Provider as _};
+/// # use meanwhile_core::Capabilities;
 /// # use meanwhile_openai_compatible::OpenAiCompatible;
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> meanwhile_core::Result<()> {
@@ -77,49 +74,50 @@ type ByModel = Arc<dyn Fn(&str) -> Capabilities + Send + Sync>;
 pub struct Builder {
     id: Cow<'static, str>,
     base_url: BaseUrl,
-    auth: Credential,
-    headers: Headers,
+    key: Key,
+    connection: Connection,
     pub(crate) quirks: Quirks,
     for_model: fn(&str, Quirks) -> Quirks,
     path: Option<String>,
     capabilities: Option<ByModel>,
-    client: Option<Client>,
-    timeouts: Timeouts,
-    frame_limit: Option<usize>,
 }
 
+/// Where the key is looked for when none is given.
 #[derive(Debug)]
-enum Credential {
+enum Key {
     None,
-    Key(Secret),
-    Auth(Auth),
-    /// The first environment variable that holds a key, and whether there must be one.
-    Variables(&'static [&'static str], bool),
+    Needed(&'static [&'static str]),
+    Optional(&'static [&'static str]),
 }
 
 impl Builder {
     /// Sends this key as `authorization: Bearer KEY`.
     pub fn api_key(mut self, key: impl Into<Secret>) -> Self {
-        self.auth = Credential::Key(key.into());
+        self.connection.set_api_key(key);
         self
     }
 
-    /// Sends the key that one of these environment variables holds; there must be one.
+    /// Sends the key that one of these environment variables holds, where none is given; there must be one.
     pub fn api_key_from_env(mut self, variables: &'static [&'static str]) -> Self {
-        self.auth = Credential::Variables(variables, true);
+        self.key = Key::Needed(variables);
         self
     }
 
-    /// Sends the key that one of these environment variables holds, or none.
+    /// Sends the key that one of these environment variables holds, where none is given, or no key.
     pub fn optional_api_key_from_env(mut self, variables: &'static [&'static str]) -> Self {
-        self.auth = Credential::Variables(variables, false);
+        self.key = Key::Optional(variables);
         self
     }
 
     /// Proves in another way who sends the requests.
     pub fn auth(mut self, auth: Auth) -> Self {
-        self.auth = Credential::Auth(auth);
+        self.connection.set_auth(auth);
         self
+    }
+
+    /// What was said about the way to the host, for builders of hosts that hold this one.
+    pub fn connection_mut(&mut self) -> &mut Connection {
+        &mut self.connection
     }
 
     /// Sends requests to another base URL.
@@ -134,17 +132,7 @@ impl Builder {
         self
     }
 
-    /// Adds a header to every request.
-    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.headers.add(name, value);
-        self
-    }
-
-    /// Adds a header that is never printed to every request.
-    pub fn secret_header(mut self, name: impl Into<String>, value: impl Into<Secret>) -> Self {
-        self.headers.add_secret(name, value);
-        self
-    }
+    meanwhile_http::connection_methods!(self => &mut self.connection);
 
     /// Sets how the host departs from the dialect.
     pub fn quirks(mut self, quirks: Quirks) -> Self {
@@ -164,24 +152,6 @@ impl Builder {
         capabilities: impl Fn(&str) -> Capabilities + Send + Sync + 'static,
     ) -> Self {
         self.capabilities = Some(Arc::new(capabilities));
-        self
-    }
-
-    /// Sends requests through another HTTP client than the shared one.
-    pub fn http_client(mut self, client: Client) -> Self {
-        self.client = Some(client);
-        self
-    }
-
-    /// Sets time limits for requests that bring none.
-    pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
-        self.timeouts = timeouts;
-        self
-    }
-
-    /// Sets the most bytes that one event, or an answer that is not streamed, may hold.
-    pub fn frame_limit(mut self, bytes: usize) -> Self {
-        self.frame_limit = Some(bytes);
         self
     }
 
@@ -235,29 +205,18 @@ impl Builder {
         codec: C,
         capabilities: impl Fn(&str) -> Capabilities + Send + Sync + 'static,
     ) -> Result<HttpProvider<C>> {
-        let endpoint = self.headers.add_to(Endpoint::new(&self.base_url)?)?;
-        let auth = match self.auth {
-            Credential::None => Auth::none(),
-            Credential::Key(key) => Auth::bearer(key)?,
-            Credential::Auth(auth) => auth,
-            Credential::Variables(variables, true) => Auth::bearer(Secret::from_env(variables)?)?,
-            Credential::Variables(variables, false) => match Secret::from_env(variables) {
-                Ok(key) => Auth::bearer(key)?,
-                Err(_) => Auth::none(),
+        let endpoint = Endpoint::new(&self.base_url)?;
+        let auth = self.connection.auth_or(Auth::bearer, || match self.key {
+            Key::None => Ok(Auth::none()),
+            Key::Needed(variables) => Auth::bearer(Secret::from_env(variables)?),
+            Key::Optional(variables) => match Secret::from_env(variables) {
+                Ok(key) => Auth::bearer(key),
+                Err(_) => Ok(Auth::none()),
             },
-        };
+        })?;
         let capabilities = self.capabilities.unwrap_or_else(|| Arc::new(capabilities));
-        let mut provider = HttpProvider::new(self.id, codec, endpoint)
-            .with_auth(auth)
-            .with_timeouts(self.timeouts)
-            .with_capabilities(move |model| capabilities(model));
-        if let Some(client) = self.client {
-            provider = provider.with_client(client);
-        }
-        if let Some(bytes) = self.frame_limit {
-            provider = provider.with_frame_limit(bytes);
-        }
-        Ok(provider)
+        let provider = self.connection.provider(self.id, codec, endpoint, auth)?;
+        Ok(provider.with_capabilities(move |model| capabilities(model)))
     }
 }
 
@@ -266,8 +225,8 @@ impl fmt::Debug for Builder {
         f.debug_struct("Builder")
             .field("id", &self.id)
             .field("base_url", &self.base_url)
-            .field("auth", &self.auth)
-            .field("headers", &self.headers)
+            .field("key", &self.key)
+            .field("connection", &self.connection)
             .field("quirks", &self.quirks)
             .finish_non_exhaustive()
     }

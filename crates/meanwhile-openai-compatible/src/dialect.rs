@@ -1,18 +1,38 @@
-//! What the other wires of the same family share with this one: lenient fields, warnings, the strict
-//! schema, errors. For crates that bring such a wire; programs need none of it.
+//! What the other wires of the same family share with this one: warnings, the strict schema, errors. For crates that bring such a wire; programs need none of it.
 
 use http::{HeaderMap, StatusCode};
-use meanwhile_core::{Error, ErrorKind, Usage};
+use meanwhile_core::{Effort, Error, ErrorKind, Reasoning, Result, Usage};
 use serde_json::value::RawValue;
 
 use crate::{Quirks, error};
 
-pub use crate::fields::{Arguments, List, Number, Object, Present, Str};
-pub use crate::halves::Halves;
-pub use crate::notes::Notes;
+pub use meanwhile_http::Notes;
+
 pub use crate::schema::strict as strict_schema;
-pub use crate::wire_record as record;
 pub use crate::written::{BETWEEN, Data, Url, url};
+
+/// The level that stands for `reasoning` on a wire that takes levels: of those that are known, the nearest.
+///
+/// # Errors
+///
+/// [`Unsupported`](ErrorKind::Unsupported), where the request wants that instead of a warning.
+pub fn effort(reasoning: Reasoning, known: &[Effort], notes: &mut Notes) -> Result<Effort> {
+    let asked = match reasoning {
+        Reasoning::Effort(effort) => effort,
+        Reasoning::Budget(tokens) => {
+            let message = "this provider takes a level instead of a number of tokens";
+            notes.changed("reasoning", message)?;
+            match tokens {
+                0 => Effort::None,
+                1..=2048 => Effort::Low,
+                2049..=12_288 => Effort::Medium,
+                _ => Effort::High,
+            }
+        }
+        _ => Effort::Medium,
+    };
+    notes.nearest_effort(asked, known)
+}
 
 /// Error codes of one wire or vendor, which count before those of the family.
 pub type ErrorCodes = &'static [(&'static str, ErrorKind)];

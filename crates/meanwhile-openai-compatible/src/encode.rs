@@ -6,12 +6,11 @@ use meanwhile_core::{
     Effort, Error, ErrorKind, OutputFormat, OutputSchema, Params, Part, Reasoning, Request, Result,
     ToolChoice, ToolSpec,
 };
-use meanwhile_http::{Framing, Wire};
-use serde::ser::{Serialize, SerializeMap as _, Serializer};
+use meanwhile_http::{Fields, Framing, Notes, Wire};
 use serde_json::{Value, json};
 
+use crate::dialect::effort;
 use crate::messages;
-use crate::notes::Notes;
 use crate::written::Message;
 use crate::{Quirks, ReasoningField, StructuredOutput, schema};
 
@@ -23,7 +22,7 @@ pub(crate) fn request(
     path: &str,
 ) -> Result<Wire> {
     let mut notes = Notes::new(request.unsupported);
-    let mut body = Body { fields: Vec::with_capacity(8) };
+    let mut body = Body::with_capacity(8);
     if !quirks.model_field.is_empty() {
         body.push(quirks.model_field, Out::Text(&request.model));
     }
@@ -33,7 +32,7 @@ pub(crate) fn request(
     output(&request.output, quirks, &mut notes, &mut body)?;
     params(request, quirks, &mut notes, &mut body)?;
     for (name, value) in quirks.switches {
-        body.push(name, Out::Flag(*value));
+        body.push(*name, Out::Flag(*value));
     }
     if request.is_streamed() && quirks.stream_switch {
         body.push("stream", Out::Flag(true));
@@ -43,8 +42,8 @@ pub(crate) fn request(
     }
     for (name, value) in request.params.options.get(provider).into_iter().flatten() {
         // A vendor option replaces the field that was written from a setting.
-        body.fields.retain(|(known, _)| known != name);
-        body.fields.push((Cow::Borrowed(name), Out::Borrowed(value)));
+        body.remove(name);
+        body.push(name, Out::Borrowed(value));
     }
     let mut bytes = Vec::with_capacity(room(request));
     serde_json::to_writer(&mut bytes, &body).map_err(|source| {
@@ -234,14 +233,14 @@ fn reasoning(
             notes.dropped("reasoning", "this provider has no setting for thinking")?;
         }
         (ReasoningField::Effort, reasoning) => {
-            let effort = effort(reasoning, quirks, notes)?;
+            let effort = effort(reasoning, quirks.efforts, notes)?;
             body.push("reasoning_effort", Out::Text(effort.as_str()));
         }
         (ReasoningField::Object, Reasoning::Budget(tokens)) => {
             body.push("reasoning", Out::Json(json!({ "max_tokens": tokens })));
         }
         (ReasoningField::Object, reasoning) => {
-            let effort = effort(reasoning, quirks, notes)?;
+            let effort = effort(reasoning, quirks.efforts, notes)?;
             body.push("reasoning", Out::Json(json!({ "effort": effort.as_str() })));
         }
         (ReasoningField::Switch, _) => {
@@ -265,57 +264,7 @@ fn reasoning(
     Ok(())
 }
 
-/// The level that the vendor knows and that is nearest to what was asked for.
-fn effort(reasoning: Reasoning, quirks: &Quirks, notes: &mut Notes) -> Result<Effort> {
-    let asked = match reasoning {
-        Reasoning::Effort(effort) => effort,
-        Reasoning::Budget(tokens) => {
-            notes.changed(
-                "reasoning",
-                "this provider takes a level instead of a number of tokens",
-            )?;
-            match tokens {
-                0 => Effort::None,
-                1..=2048 => Effort::Low,
-                2049..=12_288 => Effort::Medium,
-                _ => Effort::High,
-            }
-        }
-        _ => Effort::Medium,
-    };
-    let distance = |effort: &&Effort| (**effort as u8).abs_diff(asked as u8);
-    let nearest = quirks.efforts.iter().min_by_key(distance).copied().unwrap_or(asked);
-    if nearest != asked {
-        let message = format!(
-            "this provider knows no level `{}`; the nearest is `{}`",
-            asked.as_str(),
-            nearest.as_str()
-        );
-        notes.changed("reasoning", message)?;
-    }
-    Ok(nearest)
-}
-
-/// The body: named fields, in order.
-struct Body<'a> {
-    fields: Vec<(Cow<'a, str>, Out<'a>)>,
-}
-
-impl<'a> Body<'a> {
-    fn push(&mut self, name: &'static str, value: Out<'a>) {
-        self.fields.push((Cow::Borrowed(name), value));
-    }
-}
-
-impl Serialize for Body<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.fields.len()))?;
-        for (name, value) in &self.fields {
-            map.serialize_entry(name, value)?;
-        }
-        map.end()
-    }
-}
+type Body<'a> = Fields<'a, Out<'a>>;
 
 /// The value of a field.
 #[derive(serde::Serialize)]

@@ -3,10 +3,8 @@
 use std::collections::BTreeMap;
 
 use meanwhile_core::Logprob;
+use meanwhile_http::lenient::{List, Str, record};
 use serde_json::value::RawValue;
-
-use crate::fields::{List, Str};
-use crate::wire_record as record;
 
 record! {
     /// What a choice says about its tokens.
@@ -60,10 +58,11 @@ pub(crate) fn read(raw: &RawValue, token: Option<&str>) -> Option<Tokens> {
         .0
         .into_iter()
         .filter_map(|token| {
-            let mut logprob = Logprob::new(token.token.0, token.logprob?);
+            let mut logprob = Logprob::new(token.token.into_text(), token.logprob?);
             let top = token.top_logprobs.0.into_iter();
-            logprob.top =
-                top.filter_map(|top| Some((top.token.0.into_owned(), top.logprob?))).collect();
+            logprob.top = top
+                .filter_map(|top| Some((top.token.into_text().into_owned(), top.logprob?)))
+                .collect();
             Some(logprob)
         })
         .collect();

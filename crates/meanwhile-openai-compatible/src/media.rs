@@ -25,9 +25,9 @@ impl Spoken {
     pub(crate) fn add(&mut self, audio: &wire::Audio<'_>) -> Result<(), base64::DecodeError> {
         self.id = audio.id.given().map(str::to_owned).or(self.id.take());
         self.expires_at = audio.expires_at.0.or(self.expires_at);
-        self.transcript.push_str(&audio.transcript.0);
+        self.transcript.push_str(audio.transcript.text());
         // Each piece is base64 of its own.
-        let data = audio.data.0.trim_end_matches('=');
+        let data = audio.data.text().trim_end_matches('=');
         STANDARD_NO_PAD.decode_vec(data, &mut self.bytes)
     }
 

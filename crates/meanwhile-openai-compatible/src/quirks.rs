@@ -74,7 +74,10 @@ pub struct Quirks {
     /// Whether `total_tokens` leaves out the reasoning tokens, too, so that the sum tells nothing
     /// (Perplexity).
     pub reasoning_outside_total: bool,
-    /// The tags between which a text may begin with thinking, which then becomes a part of its own.
+    /// The tags between which a text may begin with thinking, which then becomes a part of its own. Where
+    /// the template of a model writes the opening tag itself (DeepSeek-R1, Qwen3-Thinking), servers send
+    /// the closing one alone, and nothing tells thinking from the answer; have the server tell it, as vLLM
+    /// does with `--reasoning-parser` and llama.cpp with `--reasoning-format auto`.
     pub thinking_tags: &'static [(&'static str, &'static str)],
     /// Params, by their name in the core, that the vendor refuses or has no field for.
     pub unsupported: &'static [&'static str],

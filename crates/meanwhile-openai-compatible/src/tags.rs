@@ -22,6 +22,10 @@ pub(crate) struct Tags {
     stage: Stage,
     /// What may be a part of a tag, or space beside one.
     held: String,
+    /// How many bytes of text have come.
+    seen: usize,
+    /// How many of them stood in front of the answer.
+    in_front: usize,
 }
 
 /// A piece of the text.
@@ -51,7 +55,7 @@ impl Tags {
     /// Looks for these tags, or for none.
     pub(crate) fn new(pairs: &'static [Pair]) -> Self {
         let stage = if pairs.is_empty() { Stage::Passing } else { Stage::Opening };
-        Self { pairs, stage, held: String::new() }
+        Self { pairs, stage, held: String::new(), seen: 0, in_front: 0 }
     }
 
     /// Whether text is passed on as it is.
@@ -59,9 +63,25 @@ impl Tags {
         self.stage == Stage::Passing
     }
 
+    /// Whether thinking was found, and no answer behind it yet.
+    pub(crate) fn has_only_thought(&self) -> bool {
+        !matches!(self.stage, Stage::Opening | Stage::Passing)
+    }
+
+    /// How many bytes of the text stood in front of the answer: its thinking, and the tags around that.
+    pub(crate) fn in_front(&self) -> usize {
+        self.in_front
+    }
+
+    /// Whether text is held back that may be the beginning of the answer.
+    pub(crate) fn holds_beginning(&self) -> bool {
+        self.stage == Stage::Opening && !self.held.is_empty()
+    }
+
     /// Adds more of the text.
     pub(crate) fn push(&mut self, text: &str, pieces: &mut Vec<Piece>) {
         self.held.push_str(text);
+        self.seen += text.len();
         loop {
             match self.stage {
                 Stage::Opening => {
@@ -111,6 +131,7 @@ impl Tags {
                     if self.held.is_empty() {
                         return;
                     }
+                    self.in_front = self.seen - self.held.len();
                     self.stage = Stage::Passing;
                 }
                 Stage::Passing => {

@@ -1,15 +1,14 @@
 //! Token counts and finish reasons: from every vendor's spelling to the one of the core.
 
 use std::borrow::Cow;
-use std::fmt;
 
 use meanwhile_core::{FinishReason, Usage};
-use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use meanwhile_http::lenient::{List, Number, Str, otherwise_absent};
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::Quirks;
-use crate::fields::{List, Number, Str, otherwise_absent};
 
 /// What one answer counted.
 #[derive(Debug)]
@@ -205,7 +204,8 @@ impl<'de> Deserialize<'de> for Created {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut whole = None;
                 let mut parts = None;
-                while let Some(Str(name)) = map.next_key::<Str<'de>>()? {
+                while let Some(name) = map.next_key::<Str<'de>>()? {
+                    let name = name.text();
                     let Number(count) = map.next_value()?;
                     if name == "cache_creation_input_tokens" {
                         whole = count;

@@ -5,14 +5,15 @@
 //! borrowed from the input, and nothing but the text itself is copied for a chunk of text.
 
 use std::borrow::Cow;
-use std::fmt;
 
+use meanwhile_http::lenient::{
+    Arguments, List, Number, Object, Str, Words, otherwise_absent, record,
+};
 use serde::Deserialize;
-use serde::de::{self, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::fields::{Arguments, Content, List, Number, Object, Str, otherwise_absent};
-use crate::wire_record as record;
+use crate::content::Content;
 
 /// Reads JSON. Text that is checked once need not be checked string by string.
 pub(crate) fn read<'a, T: Deserialize<'a>>(data: &'a [u8]) -> serde_json::Result<T> {
@@ -74,8 +75,9 @@ record! {
     pub(crate) struct Delta<'a> {
         pub(crate) content: Content<'a>,
         pub(crate) refusal: Str<'a>,
-        pub(crate) reasoning_content: Str<'a>,
-        pub(crate) reasoning: Str<'a>,
+        /// Envoy's gateway wraps the text in an object.
+        pub(crate) reasoning_content: Words<'a>,
+        pub(crate) reasoning: Words<'a>,
         pub(crate) reasoning_details: Option<&'a RawValue>,
         pub(crate) tool_calls: List<Call<'a>>,
         pub(crate) function_call: Object<Box<Function<'a>>>,
@@ -125,6 +127,18 @@ record! {
     }
 }
 
+impl Chunk<'_> {
+    /// Whether it keeps text raw, which may hold half a character that reading it did not tell of.
+    pub(crate) fn is_raw(&self) -> bool {
+        let choice = self.choices.first.as_ref();
+        choice.is_some_and(|choice| {
+            let delta = choice.delta.0.as_ref().is_some_and(Delta::is_raw);
+            let message = choice.message.0.as_ref().is_some_and(|message| message.is_raw());
+            delta || message || choice.logprobs.is_some()
+        })
+    }
+}
+
 impl<'a> Choice<'a> {
     /// Whether its index is 0, or not said.
     fn is_first(&self) -> bool {
@@ -138,6 +152,11 @@ impl<'a> Choice<'a> {
 }
 
 impl<'a> Delta<'a> {
+    /// Whether it keeps text raw.
+    fn is_raw(&self) -> bool {
+        !self.extras.is_empty() || self.reasoning_details.is_some()
+    }
+
     /// What is in a field that few have.
     pub(crate) fn extra(&self, name: &str) -> Option<&'a RawValue> {
         self.extras.iter().rev().find(|(known, _)| *known == name).map(|(_, raw)| *raw)
@@ -154,7 +173,7 @@ fn text<'a>(extras: &[(&str, &'a RawValue)], name: &str) -> Option<Cow<'a, str>>
     let raw = extras.iter().rev().find(|(known, _)| *known == name)?.1;
     let text: Str<'a> =
         serde_json::from_str(raw.get()).ok().filter(|_| raw.get().starts_with('"'))?;
-    (!text.0.is_empty()).then_some(text.0)
+    text.0.filter(|text| !text.is_empty())
 }
 
 /// The alternatives, of which only one is kept.

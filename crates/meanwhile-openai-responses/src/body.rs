@@ -3,33 +3,14 @@
 use std::borrow::Cow;
 
 use meanwhile_core::{ToolSpec, Warning};
+use meanwhile_http::Fields;
 use meanwhile_openai_compatible::dialect::{Notes, strict_schema};
-use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use serde_json::Value;
 
 use crate::ResponsesQuirks;
 use crate::written::Item;
 
-/// The body: named fields, in order.
-pub(crate) struct Body<'a> {
-    pub(crate) fields: Vec<(Cow<'a, str>, Out<'a>)>,
-}
-
-impl<'a> Body<'a> {
-    pub(crate) fn push(&mut self, name: &'static str, value: Out<'a>) {
-        self.fields.push((Cow::Borrowed(name), value));
-    }
-}
-
-impl Serialize for Body<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.fields.len()))?;
-        for (name, value) in &self.fields {
-            map.serialize_entry(name, value)?;
-        }
-        map.end()
-    }
-}
+pub(crate) type Body<'a> = Fields<'a, Out<'a>>;
 
 /// The value of a field.
 #[derive(serde::Serialize)]

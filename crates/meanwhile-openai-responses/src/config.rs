@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use meanwhile_core::{AnyProvider, Capabilities, Result, Timeouts};
-use meanwhile_http::{Auth, Client, Secret};
+use meanwhile_core::{AnyProvider, Capabilities, Result};
+use meanwhile_http::{Auth, Secret};
 use meanwhile_openai_compatible::{Builder as Dialect, OpenAiCompatible};
 
 use crate::{ResponsesCodec, ResponsesQuirks};
@@ -34,7 +34,7 @@ impl OpenAiResponses {
 /// A provider that is being configured. Nothing is checked before [`build`](Self::build).
 ///
 /// ```
-/// use meanwhile_core::{Capabilities, Provider as _};
+/// use meanwhile_core::Capabilities;
 /// use meanwhile_openai_responses::OpenAiResponses;
 ///
 /// let acme = OpenAiResponses::builder("acme", "https://api.acme.example/v1")
@@ -83,17 +83,7 @@ impl Builder {
         self
     }
 
-    /// Adds a header to every request.
-    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.dialect = self.dialect.header(name, value);
-        self
-    }
-
-    /// Adds a header that is never printed to every request.
-    pub fn secret_header(mut self, name: impl Into<String>, value: impl Into<Secret>) -> Self {
-        self.dialect = self.dialect.secret_header(name, value);
-        self
-    }
+    meanwhile_http::connection_methods!(self => self.dialect.connection_mut());
 
     /// Writes and reads with another codec: other quirks, or another path.
     pub fn codec(mut self, codec: ResponsesCodec) -> Self {
@@ -107,24 +97,6 @@ impl Builder {
         capabilities: impl Fn(&str) -> Capabilities + Send + Sync + 'static,
     ) -> Self {
         self.dialect = self.dialect.capabilities(capabilities);
-        self
-    }
-
-    /// Sends requests through another HTTP client than the shared one.
-    pub fn http_client(mut self, client: Client) -> Self {
-        self.dialect = self.dialect.http_client(client);
-        self
-    }
-
-    /// Sets time limits for requests that bring none.
-    pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
-        self.dialect = self.dialect.timeouts(timeouts);
-        self
-    }
-
-    /// Sets the most bytes that one event, or an answer that is not streamed, may hold.
-    pub fn frame_limit(mut self, bytes: usize) -> Self {
-        self.dialect = self.dialect.frame_limit(bytes);
         self
     }
 

@@ -3,13 +3,15 @@
 //! A stream is over with the event that holds the finished response. Its type tells how it ended;
 //! events of unknown types are passed over.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use meanwhile_core::{Error, ErrorKind, Event, Finish, FinishReason, Metadata, Request, Result};
+use meanwhile_http::lenient::{Halves, Number, Str};
 use meanwhile_http::{Decoder, Frame};
 use meanwhile_openai_compatible::ChatDecoder;
-use meanwhile_openai_compatible::dialect::{self, ErrorCodes, Halves};
+use meanwhile_openai_compatible::dialect::{self, ErrorCodes};
 use serde_json::value::RawValue;
 
 use crate::items::Items;
@@ -24,10 +26,22 @@ pub struct ResponsesDecoder {
     metadata: Metadata,
     items: Items,
     halves: Halves,
+    /// Where the half of a character stands that waits for the other.
+    cut: Option<Cut>,
     finished: bool,
     /// Reads answers in the other dialect, which some hosts give.
     chat: ChatDecoder,
     is_chat: bool,
+}
+
+/// A piece that ended with half a character: the event that brought it, without its text.
+#[derive(Debug)]
+struct Cut {
+    kind: String,
+    output_index: Option<u64>,
+    content_index: Option<u64>,
+    summary_index: Option<u64>,
+    item_id: Option<String>,
 }
 
 type Events = VecDeque<Event>;
@@ -44,7 +58,8 @@ impl ResponsesDecoder {
             label,
             codes,
             metadata: Metadata::default(),
-            halves: Halves::default(),
+            halves: Halves::of(&["delta"]),
+            cut: None,
             finished: false,
             chat,
             is_chat: false,
@@ -67,11 +82,11 @@ impl ResponsesDecoder {
                 })?
             }
         };
-        if !reply.output.present && reply.choices.is_some() {
+        if reply.output.0.is_none() && reply.choices.is_some() {
             self.is_chat = true;
             return self.chat.frame(Frame::Body(body), events);
         }
-        if !reply.output.present && reply.status.given().is_none() {
+        if reply.output.0.is_none() && reply.status.given().is_none() {
             if reply.error.is_some_and(is_truthy) || dialect::is_error(body) {
                 return Err(dialect::error_in_answer(body, self.codes));
             }
@@ -125,11 +140,47 @@ impl ResponsesDecoder {
         };
         let name = name.and_then(|name| std::str::from_utf8(name).ok());
         let kind = frame.r#type.given().or(name).unwrap_or_default();
+        if self.halves.is_waiting() || self.cut.is_some() {
+            self.cut(kind, &frame, events)?;
+        }
         match kind {
             "" | "message" => self.untyped(&frame, data, events),
             "error" | "response.error" => Err(dialect::error_in_answer(data, self.codes)),
             kind => self.typed(kind, &frame, data, events),
         }
+    }
+
+    /// Remembers where half a character waits for the other. At the end of what it was a piece of, it stays
+    /// alone and is told.
+    fn cut(&mut self, kind: &str, frame: &wire::Frame<'_>, events: &mut Events) -> Result<()> {
+        let ends = [".done", "item.added", "part.added", ".completed", ".incomplete", ".failed"];
+        if ends.iter().any(|end| kind.ends_with(end)) {
+            return self.flush(events);
+        }
+        if kind.ends_with(".delta") {
+            self.cut = self.halves.waiting().map(|_| Cut {
+                kind: kind.to_owned(),
+                output_index: frame.output_index.0,
+                content_index: frame.content_index.0,
+                summary_index: frame.summary_index.0,
+                item_id: frame.item_id.given().map(str::to_owned),
+            });
+        }
+        Ok(())
+    }
+
+    /// Tells the half of a character that no other follows.
+    fn flush(&mut self, events: &mut Events) -> Result<()> {
+        let (Some(_), Some(cut)) = (self.halves.take(), self.cut.take()) else { return Ok(()) };
+        let frame = wire::Frame {
+            output_index: Number(cut.output_index),
+            content_index: Number(cut.content_index),
+            summary_index: Number(cut.summary_index),
+            item_id: Str(cut.item_id.as_deref().map(Cow::Borrowed)),
+            delta: Str::from("\u{fffd}"),
+            ..wire::Frame::default()
+        };
+        self.typed(&cut.kind, &frame, b"{}", events)
     }
 
     /// The error that some gateways wrap in a list.
@@ -161,12 +212,12 @@ impl ResponsesDecoder {
         events: &mut Events,
     ) -> Result<()> {
         let kind = kind.strip_prefix("response.").unwrap_or(kind);
-        let delta = &frame.delta.0;
+        let delta = frame.delta.text();
         match kind {
             "output_text.delta" => self.text(frame, false, delta, false, events),
-            "output_text.done" => self.text(frame, false, &frame.text.0, true, events),
+            "output_text.done" => self.text(frame, false, frame.text.text(), true, events),
             "refusal.delta" => self.text(frame, true, delta, false, events),
-            "refusal.done" => self.text(frame, true, &frame.refusal.0, true, events),
+            "refusal.done" => self.text(frame, true, frame.refusal.text(), true, events),
             "output_text.annotation.added" => {
                 let index = frame.content_index.0.unwrap_or(0);
                 if let (Some(annotation), Some((contents, parts))) =
@@ -182,19 +233,19 @@ impl ResponsesDecoder {
                 self.items.arguments(frame, &frame.arguments.0, true, events);
             }
             "custom_tool_call_input.done" => {
-                self.items.arguments(frame, &frame.input.0, true, events);
+                self.items.arguments(frame, frame.input.text(), true, events);
             }
             "reasoning_summary_text.delta" | "reasoning_summary.delta" => {
                 self.items.think(frame, true, delta, false, events);
             }
             "reasoning_summary_text.done" => {
-                self.items.think(frame, true, &frame.text.0, true, events);
+                self.items.think(frame, true, frame.text.text(), true, events);
             }
             "reasoning_text.delta" | "reasoning.delta" => {
                 self.items.think(frame, false, delta, false, events);
             }
             "reasoning_text.done" => {
-                self.items.think(frame, false, &frame.text.0, true, events);
+                self.items.think(frame, false, frame.text.text(), true, events);
             }
             "audio.delta" | "output_audio.delta" => self.items.speech(delta, events),
             "audio.transcript.delta" | "output_audio_transcript.delta" => {
@@ -268,7 +319,7 @@ impl ResponsesDecoder {
             "completed" | "done" => Finish::new(FinishReason::Stop).with_raw(status),
             status => Finish::new(FinishReason::Other).with_raw(status),
         };
-        self.items.finish(&reply.output.items, events);
+        self.items.finish(reply.output.values(), events);
         if finish.reason == FinishReason::Stop && self.items.called {
             finish.reason = FinishReason::ToolCalls;
         }
@@ -323,6 +374,7 @@ impl Decoder for ResponsesDecoder {
         if self.is_chat {
             return self.chat.end(events);
         }
+        self.flush(events)?;
         let message = match self.items.is_empty() {
             true => "the stream ended before it began; send the request again",
             false => "the stream ended before the response was finished; send the request again",

@@ -1,13 +1,11 @@
 //! A request to a body: fields in a fixed order, so that the same request gives the same bytes.
 
-use std::borrow::Cow;
-
 use meanwhile_core::{
-    Effort, Error, ErrorKind, OutputFormat, Params, Reasoning, Request, Result, ToolChoice,
+    Error, ErrorKind, OutputFormat, Params, Reasoning, Request, Result, ToolChoice,
 };
 use meanwhile_http::{Framing, Wire};
 use meanwhile_openai_compatible::StructuredOutput;
-use meanwhile_openai_compatible::dialect::{Notes, strict_schema};
+use meanwhile_openai_compatible::dialect::{Notes, effort, strict_schema};
 use serde_json::{Map, Value, json};
 
 use crate::ResponsesQuirks;
@@ -24,7 +22,7 @@ pub(crate) fn request(
 ) -> Result<Wire> {
     let options = Options::of(&request.params, provider, label);
     let mut notes = Notes::new(request.unsupported);
-    let mut body = Body { fields: Vec::with_capacity(12) };
+    let mut body = Body::with_capacity(12);
     body.push("model", Out::Text(&request.model));
     let Input { instructions, items } =
         input::input(&request.messages, provider, label, quirks, options.stateful, &mut notes)?;
@@ -39,8 +37,8 @@ pub(crate) fn request(
     }
     for (name, value) in options.rest {
         // A vendor option replaces the field that was written from a setting.
-        body.fields.retain(|(known, _)| known != name);
-        body.fields.push((Cow::Borrowed(name), Out::Borrowed(value)));
+        body.remove(name);
+        body.push(name, Out::Borrowed(value));
     }
     let bytes = serde_json::to_vec(&body).map_err(|source| {
         Error::new(ErrorKind::InvalidRequest, "the request cannot be written as JSON")
@@ -300,7 +298,7 @@ fn reasoning<'a>(
             fields.insert("max_tokens".to_owned(), tokens.into());
         }
         Some(reasoning) => {
-            let effort = effort(reasoning, quirks, notes)?;
+            let effort = effort(reasoning, quirks.efforts, notes)?;
             fields.insert("effort".to_owned(), effort.as_str().into());
         }
     }
@@ -311,35 +309,4 @@ fn reasoning<'a>(
         body.push("reasoning", Out::Json(Value::Object(fields)));
     }
     Ok(())
-}
-
-/// The level that the vendor knows and that is nearest to what was asked for.
-fn effort(reasoning: Reasoning, quirks: &ResponsesQuirks, notes: &mut Notes) -> Result<Effort> {
-    let asked = match reasoning {
-        Reasoning::Effort(effort) => effort,
-        Reasoning::Budget(tokens) => {
-            notes.changed(
-                "reasoning",
-                "this provider takes a level instead of a number of tokens",
-            )?;
-            match tokens {
-                0 => Effort::None,
-                1..=2048 => Effort::Low,
-                2049..=12_288 => Effort::Medium,
-                _ => Effort::High,
-            }
-        }
-        _ => Effort::Medium,
-    };
-    let distance = |effort: &&Effort| (**effort as u8).abs_diff(asked as u8);
-    let nearest = quirks.efforts.iter().min_by_key(distance).copied().unwrap_or(asked);
-    if nearest != asked {
-        let message = format!(
-            "this provider knows no level `{}`; the nearest is `{}`",
-            asked.as_str(),
-            nearest.as_str()
-        );
-        notes.changed("reasoning", message)?;
-    }
-    Ok(nearest)
 }

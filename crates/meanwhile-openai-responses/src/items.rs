@@ -11,7 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use meanwhile_core::{Audio, Event, ProviderData, Request, Warning, WarningKind};
 use meanwhile_http::CallIds;
-use meanwhile_openai_compatible::dialect::Str;
+use meanwhile_http::lenient::Str;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
@@ -246,7 +246,7 @@ impl Items {
                 Wanted::Reasoning => "reasoning",
                 Wanted::Call => "function_call",
             };
-            let item = wire::Item { r#type: Str(kind.into()), ..wire::Item::default() };
+            let item = wire::Item { r#type: Str::from(kind), ..wire::Item::default() };
             self.begin(frame.output_index.0, &item)
         })
     }
@@ -327,9 +327,9 @@ impl Items {
                 let kept = item.id.given().map(|_| message_data(item, state.after.as_deref()));
                 contents.close(kept.and_then(data).as_deref(), events);
                 for content in &item.content.0 {
-                    if content.r#type.0 == "output_audio" {
-                        self.audio.transcript.push_str(&content.transcript.0);
-                        self.speech(&content.data.0, events);
+                    if content.r#type.text() == "output_audio" {
+                        self.audio.transcript.push_str(content.transcript.text());
+                        self.speech(content.data.text(), events);
                     }
                 }
             }
@@ -341,14 +341,14 @@ impl Items {
                 let sections = if shown { &item.content.0 } else { &item.summary.0 };
                 if thoughts.section.is_none() {
                     for (at, part) in (0..).zip(sections) {
-                        thoughts.add((!shown, at), &part.text.0, &mut self.parts, events);
+                        thoughts.add((!shown, at), part.text.text(), &mut self.parts, events);
                     }
                 }
                 let data = object(raw).and_then(data);
                 events.push_back(Event::PartEnd { index, data });
             }
             Kind::Call(call) => {
-                let whole = if call.custom { &item.input.0 } else { &item.arguments.0 };
+                let whole = if call.custom { item.input.text() } else { &item.arguments.0 };
                 if !call.begun && call.pending.is_empty() {
                     call.add(whole, events);
                 }
@@ -389,12 +389,12 @@ impl Items {
 
 impl Kind {
     fn of(item: &wire::Item<'_>) -> Self {
-        match &*item.r#type.0 {
+        match item.r#type.text() {
             "message" => Self::Message(Contents::default()),
             "reasoning" => Self::Reasoning(Thoughts::default()),
             "function_call" => Self::Call(Call::default()),
             // xAI's own tools come as such calls, too, and nothing but the id tells.
-            "custom_tool_call" if !item.call_id.0.starts_with("xs_") => {
+            "custom_tool_call" if !item.call_id.text().starts_with("xs_") => {
                 Self::Call(Call { custom: true, ..Call::default() })
             }
             _ => Self::Other,

@@ -11,12 +11,14 @@ use crate::written::AFTER;
 
 /// Whether an item of the vendor's own tools is a question to the program.
 pub(crate) fn waits_for_program(item: &wire::Item<'_>) -> bool {
-    match &*item.r#type.0 {
+    match item.r#type.text() {
         "computer_call" | "local_shell_call" | "apply_patch_call" | "mcp_approval_request" => true,
-        "tool_search_call" => item.execution.0 == "client",
-        "shell_call" => {
-            item.environment.0.as_ref().is_none_or(|environment| environment.r#type.0 == "local")
-        }
+        "tool_search_call" => item.execution.text() == "client",
+        "shell_call" => item
+            .environment
+            .0
+            .as_ref()
+            .is_none_or(|environment| environment.r#type.text() == "local"),
         _ => false,
     }
 }
@@ -52,10 +54,10 @@ pub(crate) fn picture(
     label: &str,
     after: Option<&str>,
 ) -> Option<Part> {
-    if item.r#type.0 != "image_generation_call" {
+    if item.r#type.text() != "image_generation_call" {
         return None;
     }
-    let bytes = STANDARD.decode(&*item.result.0).ok().filter(|bytes| !bytes.is_empty())?;
+    let bytes = STANDARD.decode(item.result.text()).ok().filter(|bytes| !bytes.is_empty())?;
     let media_type = item.output_format.given().map(|format| format!("image/{format}"));
     let mut image = Image::from_source(bytes.into(), media_type);
     let mut kept = object(raw)?;

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use meanwhile_core::{Citation, Event, Logprob, ProviderData, Warning, WarningKind};
-use meanwhile_openai_compatible::dialect::Str;
+use meanwhile_http::lenient::{Str, value};
 use serde_json::value::RawValue;
 
 use crate::grow::Parts;
@@ -103,13 +103,13 @@ impl Contents {
         events: &mut Events,
     ) {
         for (index, content) in (0..).zip(&item.content.0) {
-            let refusal = content.r#type.0 == "refusal";
+            let refusal = content.r#type.text() == "refusal";
             let text = if refusal { &content.refusal } else { &content.text };
-            self.add(index, refusal, &text.0, true, parts, events);
+            self.add(index, refusal, text.text(), true, parts, events);
             self.logprobs(index, &content.logprobs.0, true, events);
-            let kind = &content.r#type.0;
-            if !["output_text", "text", "refusal", "output_audio", ""].contains(&&**kind)
-                && content.text.0.is_empty()
+            let kind = content.r#type.text();
+            if !["output_text", "text", "refusal", "output_audio", ""].contains(&kind)
+                && content.text.given().is_none()
             {
                 let message = format!("a content of type `{kind}` cannot be read and is missing");
                 let warning = Warning::new(WarningKind::Unreadable, "content", message);
@@ -117,7 +117,7 @@ impl Contents {
             }
             let known = self.contents.iter().find(|known| known.index == index);
             let known = known.map_or(0, |known| known.citations);
-            for annotation in content.annotations.items.iter().skip(known) {
+            for annotation in content.annotations.values().iter().skip(known) {
                 self.cite(index, annotation, label, parts, events);
             }
         }
@@ -158,9 +158,9 @@ impl Contents {
 }
 
 fn logprob(token: &wire::Logprob<'_>) -> Logprob {
-    let mut logprob = Logprob::new(&*token.token.0, number(token.logprob));
+    let mut logprob = Logprob::new(token.token.text(), number(token.logprob));
     let top = token.top_logprobs.0.iter();
-    logprob.top = top.map(|top| (top.token.0.to_string(), number(top.logprob))).collect();
+    logprob.top = top.map(|top| (top.token.text().to_owned(), number(top.logprob))).collect();
     logprob
 }
 
@@ -183,6 +183,6 @@ fn citation(raw: &RawValue, label: &str) -> Option<Citation> {
         (Some(start), Some(end)) if start <= end => Some(start..end),
         _ => None,
     };
-    let data = serde_json::from_str(raw.get()).ok()?;
+    let data = value(raw.get().as_bytes()).ok()?;
     Some(citation.with_data(ProviderData::new(label, data)))
 }

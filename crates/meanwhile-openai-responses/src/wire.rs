@@ -4,11 +4,9 @@
 //! type reads as absent. Only text that is not JSON, or not an object, is an error. Text is borrowed
 //! from the input. What is not needed for every event stays raw until it is.
 
-use std::fmt;
-
-use meanwhile_openai_compatible::dialect::{Arguments, List, Number, Object, Str, record};
+use meanwhile_http::lenient::{Arguments, List, Number, Object, Raws, Str, record};
 use serde::Deserialize;
-use serde::de::{self, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, Deserializer};
 use serde_json::value::RawValue;
 
 record! {
@@ -45,7 +43,7 @@ record! {
         pub(crate) incomplete_details: Object<Incomplete<'a>>,
         pub(crate) error: Option<&'a RawValue>,
         pub(crate) usage: Option<&'a RawValue>,
-        pub(crate) output: Items<'a>,
+        pub(crate) output: Raws<'a>,
         pub(crate) choices: Option<&'a RawValue>,
     }
 
@@ -81,7 +79,7 @@ record! {
         pub(crate) r#type: Str<'a>,
         pub(crate) text: Str<'a>,
         pub(crate) refusal: Str<'a>,
-        pub(crate) annotations: Items<'a>,
+        pub(crate) annotations: Raws<'a>,
         pub(crate) logprobs: List<Logprob<'a>>,
         pub(crate) data: Str<'a>,
         pub(crate) transcript: Str<'a>,
@@ -119,72 +117,11 @@ impl<'de: 'a, 'a> Deserialize<'de> for Contents<'a> {
         let raw = <&'de RawValue>::deserialize(deserializer)?.get();
         let contents = if raw.starts_with('"') {
             let text = serde_json::from_str(raw).map_err(de::Error::custom)?;
-            vec![Content { r#type: Str("output_text".into()), text, ..Content::default() }]
+            vec![Content { r#type: Str::from("output_text"), text, ..Content::default() }]
         } else {
             let List(contents) = serde_json::from_str(raw).map_err(de::Error::custom)?;
             contents
         };
         Ok(Self(contents))
-    }
-}
-
-/// A list whose elements stay raw; empty where it is absent.
-#[derive(Debug, Default)]
-pub(crate) struct Items<'a> {
-    pub(crate) items: Vec<&'a RawValue>,
-    /// Whether the field was there at all, as a list.
-    pub(crate) present: bool,
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Items<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ItemsVisitor)
-    }
-}
-
-struct ItemsVisitor;
-
-impl<'de> Visitor<'de> for ItemsVisitor {
-    type Value = Items<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any JSON value")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-        let mut items = Vec::new();
-        while let Some(item) = seq.next_element::<&'de RawValue>()? {
-            items.push(item);
-        }
-        Ok(Items { items, present: true })
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Items::default())
-    }
-
-    fn visit_bool<E: de::Error>(self, _: bool) -> Result<Self::Value, E> {
-        Ok(Items::default())
-    }
-
-    fn visit_i64<E: de::Error>(self, _: i64) -> Result<Self::Value, E> {
-        Ok(Items::default())
-    }
-
-    fn visit_u64<E: de::Error>(self, _: u64) -> Result<Self::Value, E> {
-        Ok(Items::default())
-    }
-
-    fn visit_f64<E: de::Error>(self, _: f64) -> Result<Self::Value, E> {
-        Ok(Items::default())
-    }
-
-    fn visit_str<E: de::Error>(self, _: &str) -> Result<Self::Value, E> {
-        Ok(Items::default())
-    }
-
-    fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
-        Ok(Items::default())
     }
 }

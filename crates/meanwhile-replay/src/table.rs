@@ -46,6 +46,9 @@ const HEAD_BESIDE_CHAT: &str = "
 Numbers of recorded answers again, each asked for through the public trait of the provider with the
 recording in place of the network, and cut in pieces and cut off likewise. Hosts of the dialect that are
 not in this table have the same calls all the same; whether a host answers them is for the host to say.
+Azure lists models and takes batches, by Microsoft's reference, and Vertex AI lists Google's models, by
+Google's; no recording shows these. Azure lists the deployments of a resource through Azure Resource Manager
+alone, and batches of Vertex AI are files in Cloud Storage or BigQuery: neither is here.
 
 ";
 
@@ -62,9 +65,14 @@ and options. In the `meanwhile` crate, Mistral on Vertex AI and `:invoke` are fe
 | `vertex/mistral-…`, `codestral-…`, `ministral-…` and so on | Mistral's chat, by the same |
 | `bedrock/…anthropic.claude-…:invoke` | Anthropic's Messages, by `InvokeModel`; without `:invoke`, Converse |
 | `bedrock/…amazon.nova-…:invoke` | Nova's own body, nearly that of Converse, by the same |
-| `bedrock/…mistral.mistral-large-…:invoke`, and `openai.gpt-oss`, `qwen`, `ai21.jamba` likewise | Chat Completions as Bedrock has it, by the same |
+| `bedrock/…mistral.mistral-large-…:invoke`, and `openai.gpt-oss`, `qwen`, `ai21.jamba`, `deepseek.v3` likewise | Chat Completions as Bedrock has it, by the same |
+| `bedrock/…cohere.command-r-…:invoke`, and `command-r-plus` likewise | the first version of Cohere's chat, by the same |
 | `bedrock/…meta.llama3-…:invoke`, and `llama4`, `amazon.titan-text`, `mistral-7b`, `mixtral`, `deepseek.r1` likewise | one prompt, in which the vendor's marks tell the turns apart, by the same |
 | `azure/DEPLOYMENT` | by the name of the deployment: Messages, Responses or Chat Completions; `:responses` and `:completions` behind it choose |
+
+No recording shows Command R or DeepSeek V3 behind `:invoke`: they are written by AWS's page, by the examples
+that Cohere publishes for AWS, and by programs that ask V3. Whole answers to prompts for Mistral's models and
+for DeepSeek R1 count no tokens; streamed ones do.
 
 ## Hosts that speak the dialect in one place and not in another
 

@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use meanwhile_core::{
-    EmbedPurpose, Embedder, Error, ErrorKind, ProviderInfo, Reranker, Result, Timeouts,
-};
-use meanwhile_http::{Api, Client, Secret};
+use meanwhile_core::{EmbedPurpose, Embedder, Error, ErrorKind, ProviderInfo, Reranker, Result};
+use meanwhile_http::Api;
 use meanwhile_openai_compatible::{Builder as Dialect, EmbeddingApi, OpenAiCompatible, RerankApi};
 
 const ID: &str = "voyage";
@@ -78,41 +76,14 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// Sends this key instead of that of the environment.
-    pub fn api_key(mut self, key: impl Into<Secret>) -> Self {
-        self.dialect = self.dialect.api_key(key);
-        self
-    }
-
     /// Sends requests to another base URL, a proxy or a recording.
     pub fn base_url(mut self, base_url: impl Into<String>) -> Self {
         self.dialect = self.dialect.base_url(base_url);
         self
     }
 
-    /// Adds a header to every request.
-    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.dialect = self.dialect.header(name, value);
-        self
-    }
-
-    /// Adds a header that is never printed to every request.
-    pub fn secret_header(mut self, name: impl Into<String>, value: impl Into<Secret>) -> Self {
-        self.dialect = self.dialect.secret_header(name, value);
-        self
-    }
-
-    /// Sends requests through another HTTP client than the shared one.
-    pub fn http_client(mut self, client: Client) -> Self {
-        self.dialect = self.dialect.http_client(client);
-        self
-    }
-
-    /// Sets time limits for requests that bring none.
-    pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
-        self.dialect = self.dialect.timeouts(timeouts);
-        self
-    }
+    meanwhile_http::credential_methods!(self => self.dialect.connection_mut());
+    meanwhile_http::connection_methods!(self => self.dialect.connection_mut());
 
     /// Makes the embedder. Does no network I/O.
     ///

@@ -16,6 +16,7 @@ mod config;
 mod decode;
 mod encode;
 mod errors;
+mod lenient;
 mod messages;
 mod output;
 mod properties;

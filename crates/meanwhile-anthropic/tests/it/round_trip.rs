@@ -1,8 +1,8 @@
 //! An answer goes back as it came: everything the API wants to see again, verbatim and in place.
 
-use meanwhile_anthropic::{AnthropicOptions, Host};
-use meanwhile_core::{Message, Params, Request, ToolResult};
-use meanwhile_http::Codec as _;
+use meanwhile_anthropic::{AnthropicOptions, Host, MessagesCodec};
+use meanwhile_core::{Fold, Message, Params, Request, ToolResult};
+use meanwhile_http::{Answer, Codec as _, Framing};
 use serde_json::{Value, json};
 
 use crate::{MODEL, body, host, whole, written};
@@ -68,7 +68,7 @@ fn what_requests_may_not_carry_stays_out() {
 fn the_container_of_an_answer_is_used_again() {
     let answer = json!({ "content": [{ "type": "text", "text": "a" }], "stop_reason": "pause_turn",
         "container": { "id": "container_1", "expires_at": "2026-01-01T00:00:00Z" } });
-    let response = crate::read(meanwhile_http::Framing::Whole, &answer.to_string()).unwrap();
+    let response = crate::read(Framing::Whole, &answer.to_string()).unwrap();
     let mut request = Request::new(MODEL, vec![Message::user("x"), response.message]);
     let (body, warnings) = written(&request);
     assert_eq!((&body["container"], warnings.len()), (&json!("container_1"), 0));
@@ -83,13 +83,26 @@ fn the_container_of_an_answer_is_used_again() {
         let subjects: Vec<_> = wire.warnings.iter().map(|told| &*told.subject).collect();
         assert_eq!(subjects, ["container"], "{elsewhere:?}");
     }
+    // Also where that host takes the same requests.
+    let there = MessagesCodec::new("elsewhere", Host::Anthropic);
+    let wire = there.encode(&request).unwrap();
+    assert_eq!((crate::body(&wire).get("container"), wire.warnings.len()), (None, 1));
+    let mut read = Answer::new(there.decoder(&request), Framing::Whole);
+    read.push(answer.to_string().into());
+    read.end();
+    let mut fold = Fold::new("elsewhere", MODEL);
+    std::iter::from_fn(|| read.next()).for_each(|event| fold.push(&event.unwrap()).unwrap());
+    let answer = fold.finish().unwrap().message;
+    let request = Request::new(MODEL, vec![Message::user("x"), answer]);
+    assert_eq!(crate::body(&there.encode(&request).unwrap())["container"], "container_1");
+    assert_eq!(written(&request).0.get("container"), None);
 }
 
 #[test]
 fn an_empty_answer_leaves_no_message() {
     let refusal = json!({ "content": [], "stop_reason": "refusal",
         "stop_details": { "type": "refusal", "explanation": "No." } });
-    let response = crate::read(meanwhile_http::Framing::Whole, &refusal.to_string()).unwrap();
+    let response = crate::read(Framing::Whole, &refusal.to_string()).unwrap();
     let request =
         Request::new(MODEL, vec![Message::user("x"), response.message, Message::user("y")]);
     let (body, warnings) = written(&request);

@@ -62,6 +62,64 @@ async fn what_keeps_a_token_back_is_said() {
     assert_eq!(ask(&azure(played)).await.kind(), ErrorKind::Authentication);
 }
 
+/// Whether the token of this answer was sent with a request, and the error of what came to that.
+async fn asked_with(answer: &str) -> (bool, meanwhile_core::Error) {
+    let played = Played::new(&[(200, answer)]);
+    let error = ask(&azure(played)).await;
+    let sent = played.requests().get(1).map(|sent| sent.headers()["authorization"].clone());
+    (sent.is_some_and(|header| header == "Bearer t-123456"), error)
+}
+
+#[tokio::test]
+async fn a_token_is_read_whatever_stands_beside_it() {
+    for beside in [
+        r#""expires_in":"3599""#,
+        r#""expires_in":3599.0"#,
+        r#""expires_in":null"#,
+        r#""expires_in":18446744073709551615"#,
+        r#""expires_in":"soon""#,
+        r#""error":null,"error_description":null"#,
+        r#""token_type":7,"error":{"code":0},"ext_expires_in":[]"#,
+    ] {
+        let (sent, error) = asked_with(&format!(r#"{{"access_token":"t-123456",{beside}}}"#)).await;
+        assert!(sent, "{beside}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_may_hold_a_token_is_not_shown() {
+    for (status, answer) in [
+        (200, r#"{"access_token":"t-123456","expires_in"#),
+        (200, r#"{"access_token":["t-123456"]}"#),
+        (200, r#"{"token":"t-123456"}"#),
+        (500, r#"{"access_token":"t-123456"}"#),
+    ] {
+        let error = ask(&azure(Played::new(&[(status, answer)]))).await;
+        assert!(error.message().starts_with("Microsoft Entra ID gave no token"), "{error}");
+        assert!(!format!("{error:?}").contains("t-123456"), "{error:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_of_unknown_age_lives_an_hour() {
+    let answers: [(u16, &str); 5] = [
+        (200, r#"{"access_token":"t-123456"}"#),
+        (400, "{}"),
+        (400, "{}"),
+        (200, TOKEN),
+        (400, "{}"),
+    ];
+    let played = Played::new(&answers);
+    let azure = azure(played);
+    for seconds in [0, 3000, 400] {
+        tokio::time::advance(Duration::from_secs(seconds)).await;
+        ask(&azure).await;
+    }
+    let requests = played.requests();
+    let fetched = requests.iter().filter(|sent| sent.uri().host() == Some("login.example"));
+    assert_eq!((requests.len(), fetched.count()), (5, 2));
+}
+
 #[test]
 fn an_application_is_not_printed_with_its_secret() {
     let application = ClientCredentials::new("tenant", "app", "s-123456");

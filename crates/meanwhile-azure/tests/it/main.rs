@@ -12,6 +12,7 @@
 )]
 
 mod answers;
+mod batches;
 mod credentials;
 mod modality;
 mod paths;

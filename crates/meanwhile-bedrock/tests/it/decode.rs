@@ -336,32 +336,84 @@ fn what_is_told_about_an_answer() {
 #[test]
 fn a_field_of_another_type_is_absent() {
     for odd in [json!(5), json!(true), json!([1]), json!({ "x": 1 }), json!(1.5)] {
+        // A number in the place of a text reads as it is written.
+        let said = if odd.is_number() { odd.to_string() } else { String::new() };
         let mut body = answer(
             json!([
                 { "text": odd },
                 odd,
                 { "toolUse": { "toolUseId": odd, "name": "f", "input": {}, "type": odd } },
                 { "reasoningContent": { "reasoningText": odd } },
+                { "reasoningContent": odd },
+                { "citationsContent": odd },
+                { "citationsContent": { "content": odd, "citations": odd } },
                 { "text": "x" },
             ]),
             "end_turn",
         );
         body["serviceTier"] = json!({ "type": odd });
         let response = whole(&body);
-        assert_eq!(response.text(), "x", "{odd}");
+        assert_eq!(response.text(), format!("{said}x"), "{odd}");
         assert_eq!(response.tool_calls().map(|call| &*call.name).collect::<Vec<_>>(), ["f"]);
         body["serviceTier"] = odd.clone();
         body["stopReason"] = odd.clone();
-        assert_eq!(whole(&body).text(), "x", "{odd}");
+        assert_eq!(whole(&body).text(), format!("{said}x"), "{odd}");
         let response = streamed(&[
             ("contentBlockDelta", json!({ "contentBlockIndex": odd, "delta": { "text": "x" } })),
+            delta(1, json!({ "reasoningContent": odd })),
+            delta(1, odd.clone()),
             delta(1, json!({ "text": odd })),
             end("end_turn")[0].clone(),
         ]);
-        assert_eq!(response.text(), "x", "{odd}");
+        assert_eq!(response.text(), format!("x{said}"), "{odd}");
     }
     let response = whole(&answer(json!([{ "toolUse": 5 }, { "text": "x" }]), "end_turn"));
     assert_eq!((response.text(), response.warnings.len()), ("x".to_owned(), 1));
+}
+
+#[test]
+fn a_text_in_the_place_of_blocks_and_a_field_named_twice() {
+    for content in [json!("so"), json!({ "text": "so" })] {
+        assert_eq!(whole(&answer(content, "end_turn")).text(), "so");
+    }
+    let body = r#"{"stopReason":"max_tokens","output":{"message":{"content":[{"text":"so"}]}},"stopReason":"end_turn"}"#;
+    let response = fold(&ask(CLAUDE), Framing::Whole, body.as_bytes()).unwrap();
+    assert_eq!(response.finish_reason(), Some(FinishReason::Stop));
+}
+
+#[test]
+fn half_characters_are_put_together() {
+    let event = |name: &str, json: &str| {
+        let mut out = Vec::new();
+        let headers = [(":message-type", "event"), (":event-type", name)];
+        crate::message(&headers, json.as_bytes(), &mut out);
+        out
+    };
+    let delta = |delta: &str| {
+        event("contentBlockDelta", &format!(r#"{{"contentBlockIndex":0,"delta":{delta}}}"#))
+    };
+    let end = || event("messageStop", r#"{"stopReason":"end_turn"}"#);
+    let read = |pieces: &[Vec<u8>]| {
+        fold(&ask(CLAUDE).streamed(), Framing::AwsEventStream, &pieces.concat()).unwrap()
+    };
+    let halves = [delta(r#"{"text":"so \ud83d"}"#), delta(r#"{"text":"\ude00!"}"#), end()];
+    assert_eq!(read(&halves).text(), "so \u{1f600}!");
+    // One that stays alone is told.
+    assert_eq!(read(&[delta(r#"{"text":"so \ud83d"}"#), end()]).text(), "so \u{fffd}");
+    let thought = delta(r#"{"reasoningContent":{"text":"so \ud83d"}}"#);
+    assert_eq!(read(&[thought, end()]).thinking(), "so \u{fffd}");
+    let call = event(
+        "contentBlockStart",
+        r#"{"contentBlockIndex":0,"start":{"toolUse":{"toolUseId":"a","name":"f"}}}"#,
+    );
+    let first = delta(r#"{"toolUse":{"input":"{\"x\":\"\ud83d"}}"#);
+    let second = delta(r#"{"toolUse":{"input":"\ude00\"}"}}"#);
+    let response = read(&[call, first, second, end()]);
+    let arguments: Vec<_> = response.tool_calls().map(|call| &*call.arguments).collect();
+    assert_eq!(arguments, ["{\"x\":\"\u{1f600}\"}"]);
+    let body = r#"{"output":{"message":{"content":[{"text":"\ud83d"}]}},"stopReason":"end_turn"}"#;
+    let response = fold(&ask(CLAUDE), Framing::Whole, body.as_bytes()).unwrap();
+    assert_eq!(response.text(), "\u{fffd}");
 }
 
 #[test]

@@ -13,6 +13,8 @@
 )]
 
 mod auth;
+#[cfg(feature = "invoke")]
+mod command;
 mod decode;
 mod embed;
 mod encode;

@@ -2,9 +2,10 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use meanwhile_bedrock::{Bedrock, BedrockCodec};
+use meanwhile_bedrock::{Bedrock, BedrockCodec, BedrockOptions, Guardrail};
 use meanwhile_core::{
-    ErrorKind, Fold, OutputFormat, Part, Provider as _, Response, ToolChoice, ToolSpec,
+    ErrorKind, Fold, Model, OutputFormat, OutputSupport, Part, Provider as _, Response, ToolChoice,
+    ToolSpec,
 };
 use meanwhile_http::{Answer, Codec as _, Decoder, Framing};
 use serde_json::{Value, json};
@@ -68,14 +69,83 @@ fn what_mistral_does_not_take_is_reported() {
 #[test]
 fn a_vendor_whose_wire_is_not_spoken_is_told_of() {
     for model in [
-        "cohere.command-r-v1:0:invoke",
-        "deepseek.v3-v1:0:invoke",
+        "cohere.command-text-v14:invoke",
+        "deepseek.v2-v1:0:invoke",
         "meta.llama2-13b-chat-v1:invoke",
         "amazon.titan-embed-text-v2:0:invoke",
     ] {
         let error = BedrockCodec::default().encode(&ask(model)).unwrap_err();
         assert_eq!((error.kind(), error.provider()), (ErrorKind::Unsupported, Some("bedrock")));
         assert!(error.message().contains("leave out `:invoke`"), "{error}");
+    }
+}
+
+/// A model of every wire behind `:invoke`.
+const EACH: [&str; 12] = [
+    CLAUDE,
+    MISTRAL,
+    GPT_OSS,
+    "us.amazon.nova-2-lite-v1:0:invoke",
+    "qwen.qwen3-32b-v1:0:invoke",
+    "ai21.jamba-1-5-mini-v1:0:invoke",
+    "us.deepseek.v3-v1:0:invoke",
+    "cohere.command-r-v1:0:invoke",
+    "us.meta.llama3-3-70b-instruct-v1:0:invoke",
+    "amazon.titan-text-express-v1:invoke",
+    "mistral.mixtral-8x7b-instruct-v0:1:invoke",
+    "us.deepseek.r1-v1:0:invoke",
+];
+
+#[test]
+fn what_the_service_takes_is_the_same_for_every_vendor() {
+    for model in EACH {
+        let mut request = ask(model);
+        request.params.service_tier = Some("flex".to_owned());
+        let metadata = [("team".to_owned(), "search".to_owned())].into();
+        let options = BedrockOptions::new().latency("optimized").request_metadata(metadata);
+        request.params = options.apply(request.params);
+        let wire = BedrockCodec::default().encode(&request).unwrap();
+        let header = |name: &str| wire.headers.get(name).map(|value| value.to_str().unwrap());
+        assert_eq!(header("x-amzn-bedrock-service-tier"), Some("flex"), "{model}");
+        assert_eq!(header("x-amzn-bedrock-performanceconfig-latency"), Some("optimized"));
+        assert_eq!(header("x-amzn-bedrock-request-metadata"), Some(r#"{"team":"search"}"#));
+        let plain = BedrockCodec::default().encode(&ask(model)).unwrap();
+        let bodies = [&plain, &wire].map(|wire| String::from_utf8(wire.body.to_vec()).unwrap());
+        assert_eq!(bodies[0], bodies[1], "{model}: the body knows nothing of them");
+        assert!(wire.warnings.is_empty(), "{model}: {:?}", wire.warnings);
+
+        // To answer unguarded is no weaker form of the same.
+        let guarded = BedrockOptions::new().guardrail(Guardrail::new("g", "1"));
+        let mut request = ask(model);
+        request.params = guarded.apply(request.params);
+        let error = BedrockCodec::default().encode(&request).unwrap_err();
+        assert_eq!((error.kind(), error.provider()), (ErrorKind::Unsupported, Some("bedrock")));
+        assert!(error.message().contains("leave out `:invoke`"), "{error}");
+
+        // The model's own fields are those of the body; what only Converse has is told.
+        let own = BedrockOptions::new().model_field("x_own", 1).prompt_variable("v", "t");
+        let mut request = ask(model);
+        request.params = own.apply(request.params);
+        let wire = BedrockCodec::default().encode(&request).unwrap();
+        let body: Value = serde_json::from_slice(&wire.body).unwrap();
+        assert_eq!(body["x_own"], 1, "{model}");
+        assert_eq!((wire.warnings.len(), &*wire.warnings[0].subject), (1, "promptVariables"));
+    }
+}
+
+#[tokio::test]
+async fn a_model_that_takes_a_prompt_is_asked_for_a_shape_in_it() {
+    let bedrock = Bedrock::builder().region("us-east-1").api_key("key").build().unwrap();
+    for model in &EACH[8..] {
+        let capabilities = bedrock.capabilities(model);
+        assert!(!capabilities.tools, "{model}");
+        assert_eq!(capabilities.output, OutputSupport::Prompted, "{model}");
+        let call = Model::of(bedrock.clone(), *model).call::<Vec<u8>>("Three primes");
+        let request = call.request().await.unwrap();
+        let wire = BedrockCodec::default().encode(&request).unwrap();
+        let body = String::from_utf8(wire.body.to_vec()).unwrap();
+        assert!(body.contains("uint8"), "the schema is in the prompt: {body}");
+        assert!(wire.warnings.is_empty(), "{:?}", wire.warnings);
     }
 }
 

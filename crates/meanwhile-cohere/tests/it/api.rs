@@ -5,7 +5,7 @@ use meanwhile_core::{
     EmbedPurpose, EmbedRequest, Embedder as _, ErrorKind, ListModels as _, RerankRequest,
     Reranker as _,
 };
-use meanwhile_http::Client;
+use meanwhile_http::{Auth, Client};
 use serde_json::{Value, json};
 use wiremock::matchers::{body_json, header, method, path, query_param};
 use wiremock::{Mock, MockServer, ResponseTemplate};
@@ -72,6 +72,22 @@ async fn refusals() {
     let error = api(&server).await.rerank(RerankRequest::new("none", "q", Vec::new())).await;
     let error = error.unwrap_err();
     assert_eq!((error.kind(), error.request_id()), (ErrorKind::ModelNotFound, Some("i")));
+}
+
+#[tokio::test]
+async fn another_credential_takes_the_place_of_the_key() {
+    let server = MockServer::start().await;
+    Mock::given(path("/v1/models"))
+        .and(header("x-gateway-key", "g-123456"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(json!({ "models": [] })))
+        .mount(&server)
+        .await;
+    let client = Client::builder().no_proxy().build().unwrap();
+    let auth = Auth::header("x-gateway-key", "g-123456").unwrap();
+    let builder = Cohere::builder().base_url(server.uri()).auth(auth).http_client(client);
+    assert!(builder.models().unwrap().list_models().await.unwrap().is_empty());
+    let sent = server.received_requests().await.unwrap();
+    assert!(!sent[0].headers.contains_key("authorization"));
 }
 
 #[tokio::test]

@@ -16,6 +16,7 @@ mod api;
 mod decode;
 mod encode;
 mod errors;
+mod lenient;
 mod properties;
 
 use meanwhile_cohere::ChatCodec;

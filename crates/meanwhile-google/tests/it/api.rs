@@ -148,8 +148,27 @@ async fn models_are_listed_page_by_page() {
         paths,
         ["GET /v1beta/models?pageSize=1000", "GET /v1beta/models?pageSize=1000&pageToken=a%2Fb%3D"]
     );
-    let (_, client) = self::desk([]);
-    assert_eq!(vertex(client).list_models().await.unwrap_err().kind(), ErrorKind::Unsupported);
+}
+
+#[tokio::test]
+async fn vertex_lists_the_models_of_google() {
+    let model = |id: &str| {
+        json!({ "name": format!("publishers/google/models/{id}"), "versionId": "default",
+            "launchStage": "GA" })
+    };
+    let (desk, client) = desk([
+        json!({ "publisherModels": [model("gemini-2.5-pro")], "nextPageToken": "n" }),
+        json!({ "publisherModels": [model("text-embedding-005")] }),
+    ]);
+    let models = vertex(client).list_models().await.unwrap();
+    let ids: Vec<_> = models.iter().map(|model| &*model.id).collect();
+    assert_eq!(ids, ["gemini-2.5-pro", "text-embedding-005"]);
+    assert_eq!(models[0].raw.as_ref().unwrap()["launchStage"], "GA");
+    let base = "GET /v1/publishers/google/models?pageSize=100";
+    let paths: Vec<_> = asked(&desk).into_iter().map(|(path, _)| path).collect();
+    assert_eq!(paths, [base.to_owned(), format!("{base}&pageToken=n")]);
+    let asked = desk.asked.lock().unwrap();
+    assert!(asked.iter().all(|request| request.headers()["x-goog-user-project"] == "p"));
 }
 
 #[tokio::test]
@@ -280,10 +299,11 @@ async fn batches_that_cannot_be_are_not_sent() {
     }
     let error = vertex(client).create(vec![("a".to_owned(), request("m"))]).await.unwrap_err();
     assert_eq!((error.kind(), error.provider()), (ErrorKind::Unsupported, Some("vertex")));
+    assert!(error.message().contains("Cloud Storage"), "{error}");
 }
 
 #[test]
 fn the_tables_offer_what_there_is() {
     assert!(PROVIDER.embedder.is_some() && PROVIDER.models.is_some() && PROVIDER.batches.is_some());
-    assert!(VERTEX_PROVIDER.embedder.is_some() && VERTEX_PROVIDER.models.is_none());
+    assert!(VERTEX_PROVIDER.embedder.is_some() && VERTEX_PROVIDER.models.is_some());
 }

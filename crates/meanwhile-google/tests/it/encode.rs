@@ -299,7 +299,7 @@ fn results_of_one_turn_go_together() {
             { "role": "user", "parts": [
                 answer("1", "f", json!({ "output": { "x": [1] } })),
                 answer("2", "g", json!({ "error": "no such city" })),
-                answer("3", "h", json!({ "output": "42" })),
+                answer("3", "h", json!({ "output": "4\n\n2" })),
             ] },
             { "role": "user", "parts": [{ "text": "and?" }] },
         ])

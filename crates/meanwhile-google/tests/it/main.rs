@@ -19,6 +19,7 @@ mod credentials;
 mod decode;
 mod encode;
 mod errors;
+mod lenient;
 mod pieces;
 mod properties;
 mod round_trip;

@@ -52,8 +52,12 @@ pub struct Sse {
     after_cr: bool,
     first_line: bool,
     handed_out: bool,
+    // The event that was handed out is no more than the mark of the end.
+    is_mark: bool,
     // What came in the place of the next event, in lines: an answer that is not streamed, an error, a page.
     other: Vec<u8>,
+    // A field called `error` is a part of it.
+    failed: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,7 +91,9 @@ impl Sse {
             after_cr: false,
             first_line: true,
             handed_out: false,
+            is_mark: false,
             other: Vec::new(),
+            failed: false,
         }
     }
 
@@ -131,10 +137,18 @@ impl Sse {
 
     /// What came since the last event and is no field: JSON, a page, words. At the [end](Self::end) it is the
     /// whole answer of a server that did not stream, or the error that a stream broke off with. The value
-    /// of a field called `error`, which some servers write, is a part of it. Empty once the next event came.
+    /// of a field called `error`, which some servers write, is a part of it.
+    ///
+    /// It is there until the event behind it was read, and behind the mark `[DONE]`, too: servers write what
+    /// ends a stream behind an error as well.
     #[must_use]
     pub fn other(&self) -> &[u8] {
         &self.other
+    }
+
+    /// Whether a field called `error` is a part of [`other`](Self::other).
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failed
     }
 
     /// Reads the end of the body: takes the last event if it lacks its blank line.
@@ -224,13 +238,16 @@ impl Sse {
             }
             Some((Field::Event, value)) => self.name = Some(end - value.len()..end),
             None => {
-                if let Some(words) = words(line, !self.other.is_empty()) {
+                let error = error(line);
+                if let Some(words) = error.or_else(|| words(line, !self.other.is_empty())) {
                     // Something was said in front of the JSON or page that counts.
-                    if is_body(words) && !is_body(&self.other) {
+                    let counts = !is_body(&self.other) || error.is_some() && !self.failed;
+                    if is_body(words) && counts {
                         self.other.clear();
                     }
                     self.other.extend_from_slice(words);
                     self.other.push(b'\n');
+                    self.failed |= error.is_some();
                 }
                 kept = false;
             }
@@ -300,9 +317,6 @@ impl Sse {
 
     fn hand_out(&mut self) -> Frame<'_> {
         self.handed_out = true;
-        if !self.other.is_empty() {
-            reset(&mut self.other);
-        }
         let window: &[u8] = if self.carrying { &self.carry } else { &self.chunk };
         let name = self.name.clone().and_then(|range| window.get(range));
         let data = match &self.data {
@@ -310,11 +324,16 @@ impl Sse {
             Data::Line(range) => window.get(range.clone()).unwrap_or_default(),
             Data::Joined => self.joined.as_slice(),
         };
+        self.is_mark = data == b"[DONE]";
         Frame::Event { name: name.filter(|name| !name.is_empty()), data }
     }
 
     fn start_event(&mut self) {
-        self.handed_out = false;
+        let is_read = std::mem::take(&mut self.handed_out) && !self.is_mark;
+        if is_read && !self.other.is_empty() {
+            reset(&mut self.other);
+            self.failed = false;
+        }
         self.name = None;
         self.data = Data::None;
         reset(&mut self.carry);
@@ -344,13 +363,25 @@ fn words(line: &[u8], goes_on: bool) -> Option<&[u8]> {
     let is_name = |name: &[u8]| {
         name.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
     };
+    // `value` begins with its colon.
+    let is_said = |name: &[u8], value: &[u8]| {
+        let value = value.get(1..).unwrap_or_default();
+        let is_capital = name.first().is_some_and(u8::is_ascii_uppercase);
+        value.starts_with(b" ") && (is_capital || value.trim_ascii().contains(&b' '))
+    };
     match name {
         b"" | b"id" | b"retry" => None,
         _ if !goes_on && line.trim_ascii().is_empty() => None,
-        b"error" if !goes_on && colon.is_some() => value.strip_prefix(b":").map(<[u8]>::trim_ascii),
-        name if !goes_on && colon.is_some() && is_name(name) => None,
+        // A field that does not count, and not `Error: out of memory`.
+        name if !goes_on && colon.is_some() && is_name(name) && !is_said(name, value) => None,
         _ => Some(line),
     }
+}
+
+/// The value of the field that some servers write an error in, unless it says that there is none.
+fn error(line: &[u8]) -> Option<&[u8]> {
+    let value = line.strip_prefix(b"error:")?.trim_ascii();
+    (!matches!(value, b"" | b"null" | b"false" | b"0" | b"{}" | b"\"\"")).then_some(value)
 }
 
 enum Field {

@@ -1,61 +1,16 @@
-//! [`Str`], [`Number`], [`Flag`], [`Object`], [`List`] and [`Words`]: fields of the wire that each read
-//! their own kind of value, and anything else as absent, so that no single field makes an answer unreadable.
+//! [`Str`], [`Number`], [`Flag`], [`Object`], [`List`], [`Raws`], [`Words`] and [`Arguments`]: fields of the
+//! wire that each read their own kind of value, and anything else as absent, so that no single field makes an
+//! answer unreadable.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::marker::PhantomData;
 
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 
-/// Fills in the visitor methods for the types that a field does not expect: it is then absent.
-macro_rules! otherwise_absent {
-    ($($kind:ident)*) => {$( otherwise_absent!(@$kind); )*};
-    (@bool) => {
-        fn visit_bool<E: de::Error>(self, _: bool) -> Result<Self::Value, E> {
-            Ok(Self::Value::default())
-        }
-    };
-    (@number) => {
-        fn visit_i64<E: de::Error>(self, _: i64) -> Result<Self::Value, E> {
-            Ok(Self::Value::default())
-        }
-        fn visit_u64<E: de::Error>(self, _: u64) -> Result<Self::Value, E> {
-            Ok(Self::Value::default())
-        }
-        fn visit_f64<E: de::Error>(self, _: f64) -> Result<Self::Value, E> {
-            Ok(Self::Value::default())
-        }
-    };
-    (@str) => {
-        fn visit_str<E: de::Error>(self, _: &str) -> Result<Self::Value, E> {
-            Ok(Self::Value::default())
-        }
-    };
-    (@null) => {
-        fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
-            Ok(Self::Value::default())
-        }
-    };
-    (@seq) => {
-        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-            while seq.next_element::<IgnoredAny>()?.is_some() {}
-            Ok(Self::Value::default())
-        }
-    };
-    (@map) => {
-        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-            while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-            Ok(Self::Value::default())
-        }
-    };
-    (@expecting) => {
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("any JSON value")
-        }
-    };
-}
+use super::{otherwise_absent, unescape};
 
 /// Text, borrowed where it holds no escape; a number reads as it is written, and anything else as `None`.
 ///
@@ -71,11 +26,29 @@ macro_rules! otherwise_absent {
 #[derive(Debug, Default)]
 pub struct Str<'a>(pub Option<Cow<'a, str>>);
 
-impl Str<'_> {
+impl<'a> Str<'a> {
     /// The text, unless it is empty.
     #[must_use]
     pub fn given(&self) -> Option<&str> {
         self.0.as_deref().filter(|text| !text.is_empty())
+    }
+
+    /// The text, which is empty where it is absent.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        self.0.as_deref().unwrap_or_default()
+    }
+
+    /// Takes the text out as it is: empty where it is absent.
+    #[must_use]
+    pub fn into_text(self) -> Cow<'a, str> {
+        self.0.unwrap_or_default()
+    }
+}
+
+impl<'a> From<&'a str> for Str<'a> {
+    fn from(text: &'a str) -> Self {
+        Self(Some(Cow::Borrowed(text)))
     }
 }
 
@@ -194,7 +167,8 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     }
 }
 
-/// A list of objects; anything else in it is skipped, and anything but a list is empty.
+/// A list of objects; anything else in it is skipped. One object alone is a list of one, and anything but a
+/// list is empty.
 #[derive(Debug)]
 pub struct List<T>(pub Vec<T>);
 
@@ -218,15 +192,95 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
                 Ok(List(items))
             }
 
-            otherwise_absent!(expecting bool number str null map);
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                let item = T::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(List(vec![item]))
+            }
+
+            otherwise_absent!(expecting bool number str null);
         }
         deserializer.deserialize_any(ListVisitor(PhantomData))
     }
 }
 
-/// Text, or a list of it that is read as one; a list may also hold objects with a `text`.
+/// The values of a list, unread; `None` where there is no list.
+///
+/// ```
+/// use meanwhile_http::lenient::Raws;
+///
+/// let raws: Raws<'_> = serde_json::from_str(r#"[1, {"b": 2, "a": 1}]"#)?;
+/// assert_eq!(raws.values()[1].get(), r#"{"b": 2, "a": 1}"#);
+/// assert!(serde_json::from_str::<Raws<'_>>("7")?.values().is_empty());
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Debug, Default)]
+pub struct Raws<'a>(pub Option<Vec<&'a RawValue>>);
+
+impl<'a> Raws<'a> {
+    /// The values, of which there are none where there is no list.
+    #[must_use]
+    pub fn values(&self) -> &[&'a RawValue] {
+        self.0.as_deref().unwrap_or_default()
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Raws<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct RawsVisitor;
+        impl<'de> Visitor<'de> for RawsVisitor {
+            type Value = Raws<'de>;
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+                let mut items = Vec::new();
+                while let Some(item) = seq.next_element::<&'de RawValue>()? {
+                    items.push(item);
+                }
+                Ok(Raws(Some(items)))
+            }
+
+            otherwise_absent!(expecting bool number str null map);
+        }
+        deserializer.deserialize_any(RawsVisitor)
+    }
+}
+
+/// A tool call's arguments: JSON text, or the JSON itself from servers that do not write it as text, as it was
+/// written. Empty where they are neither.
+///
+/// ```
+/// use meanwhile_http::lenient::Arguments;
+///
+/// let read = |json| serde_json::from_str::<Arguments<'_>>(json).map(|arguments| arguments.0);
+/// assert_eq!(read(r#""{\"a\": 1}""#)?, r#"{"a": 1}"#);
+/// assert_eq!(read(r#"{"a": 1}"#)?, r#"{"a": 1}"#);
+/// assert_eq!(read("null")?, "");
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Debug, Default)]
+pub struct Arguments<'a>(pub Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Arguments<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = <&'de RawValue>::deserialize(deserializer)?.get();
+        match raw.as_bytes().first() {
+            Some(b'"') => unescape(raw).map(Arguments).map_err(de::Error::custom),
+            Some(b'{' | b'[') => Ok(Arguments(Cow::Borrowed(raw))),
+            _ => Ok(Arguments::default()),
+        }
+    }
+}
+
+/// Text, or a list of it that is read as one; an object with a `text` stands for that, in a list as well.
 #[derive(Debug, Default)]
 pub struct Words<'a>(pub Option<Cow<'a, str>>);
+
+impl Words<'_> {
+    /// The text, unless it is empty.
+    #[must_use]
+    pub fn given(&self) -> Option<&str> {
+        self.0.as_deref().filter(|text| !text.is_empty())
+    }
+}
 
 impl<'de: 'a, 'a> Deserialize<'de> for Words<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -1,22 +1,28 @@
 //! [`BorrowedStr`], lenient fields and serde helpers for servers that drift: `null` for a default, a number
-//! for a string, a field that is named twice.
+//! for a string, a field that is named twice, half a character.
 //!
 //! Wire types are strict when they are written and lenient when they are read. Each helper here
 //! is for one drift that real servers show; what none of them accepts is a decode error, but for the
 //! fields [`Str`] to [`Words`], for which it is absent.
 
+mod absent;
 mod fields;
+mod halves;
 mod record;
 
 #[doc(inline)]
+pub use crate::lenient_otherwise_absent as otherwise_absent;
+#[doc(inline)]
 pub use crate::lenient_record as record;
-pub use fields::{Flag, List, Number, Object, Str, Words};
+pub use fields::{Arguments, Flag, List, Number, Object, Raws, Str, Words};
+pub use halves::Halves;
 
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::Deref;
 
 use serde::de::{self, Deserialize, Deserializer, Visitor};
+use serde_json::Value;
 
 /// A JSON string that borrows from the input wherever it holds no escape.
 ///
@@ -265,4 +271,55 @@ impl<'de> Visitor<'de> for CountVisitor {
     fn visit_some<D: Deserializer<'de>>(self, inner: D) -> Result<Self::Value, D::Error> {
         inner.deserialize_any(self)
     }
+}
+
+/// Reads any JSON that comes whole. Half characters in it read as U+FFFD.
+///
+/// # Errors
+///
+/// When it is no JSON.
+pub fn value(json: &[u8]) -> serde_json::Result<Value> {
+    serde_json::from_slice(json).or_else(|source| match Halves::mended(json) {
+        Some(mended) => serde_json::from_slice(&mended),
+        None => Err(source),
+    })
+}
+
+/// Reads a JSON string, which may be most of an answer, into one piece of memory of the right size. One that
+/// holds no escape is borrowed.
+///
+/// # Errors
+///
+/// When the text is no JSON string, or holds half a character.
+pub fn unescape(raw: &str) -> serde_json::Result<Cow<'_, str>> {
+    let quoted = raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    let Some(mut rest) = quoted else { return serde_json::from_str(raw).map(Cow::Owned) };
+    let mut text = String::new();
+    while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
+        let plain = rest.get(..at).unwrap_or_default();
+        let escaped = rest.get(at + 1..).unwrap_or_default();
+        let escaped_char = match escaped.as_bytes().first() {
+            Some(b'n') => '\n',
+            Some(b'"') => '"',
+            Some(b'\\') => '\\',
+            Some(b't') => '\t',
+            Some(b'r') => '\r',
+            Some(b'/') => '/',
+            Some(b'b') => '\u{8}',
+            Some(b'f') => '\u{c}',
+            // A code point, or half of one.
+            _ => return serde_json::from_str(raw).map(Cow::Owned),
+        };
+        if text.capacity() == 0 {
+            text.reserve_exact(rest.len());
+        }
+        text.push_str(plain);
+        text.push(escaped_char);
+        rest = escaped.get(1..).unwrap_or_default();
+    }
+    if text.capacity() == 0 {
+        return Ok(Cow::Borrowed(rest));
+    }
+    text.push_str(rest);
+    Ok(Cow::Owned(text))
 }

@@ -2,7 +2,10 @@
 
 /// Defines structs that are read from JSON objects. A field that is missing keeps its default, one of an
 /// unknown name is skipped, and of one that is named twice the last counts. Serde's own derived reader fails
-/// over the latter.
+/// over the latter. A field that has another name on the wire says so: `finish as "finishReason": Str<'a>`.
+///
+/// After a struct, `=> extras [a b]` names fields that few objects have: those that are there and not `null`
+/// are kept raw in the field `extras`, so that the others cost nothing.
 ///
 /// ```
 /// use meanwhile_http::lenient::{Number, Str, record};
@@ -12,11 +15,15 @@
 ///     struct Piece<'a> {
 ///         index: Number,
 ///         text: Str<'a>,
-///     }
+///         finish as "finishReason": Str<'a>,
+///     } => extras [sources]
 /// }
 ///
-/// let piece: Piece<'_> = serde_json::from_str(r#"{"text": "a", "index": "3", "text": "b"}"#)?;
+/// let piece: Piece<'_> = serde_json::from_str(
+///     r#"{"text": "a", "index": "3", "text": "b", "finishReason": "STOP", "sources": [1]}"#,
+/// )?;
 /// assert_eq!((piece.index.0, piece.text.given()), (Some(3), Some("b")));
+/// assert_eq!((piece.finish.text(), piece.extras.len()), ("STOP", 1));
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[macro_export]
@@ -25,13 +32,17 @@ macro_rules! lenient_record {
     ($(
         $(#[$about:meta])*
         $visibility:vis struct $name:ident<$life:lifetime> {
-            $( $(#[$field_about:meta])* $field_visibility:vis $field:ident: $kind:ty, )*
-        }
+            $( $(#[$field_about:meta])* $field_visibility:vis $field:ident $(as $wire:literal)?: $kind:ty, )*
+        } $(=> $extras:ident [$($extra:ident)*])?
     )*) => {$(
         $(#[$about])*
         #[derive(Debug, Default)]
         $visibility struct $name<$life> {
             $( $(#[$field_about])* $field_visibility $field: $kind, )*
+            $(
+                /// The fields that few have, by their names.
+                $visibility $extras: Vec<(&'static str, &$life serde_json::value::RawValue)>,
+            )?
         }
 
         impl<'de: $life, $life> serde::Deserialize<'de> for $name<$life> {
@@ -40,7 +51,8 @@ macro_rules! lenient_record {
                 #[serde(field_identifier)]
                 #[allow(non_camel_case_types, reason = "the fields have these names")]
                 enum Field {
-                    $($field,)*
+                    $( $(#[serde(rename = $wire)])? $field, )*
+                    $($($extra,)*)?
                     #[serde(other)]
                     Other,
                 }
@@ -61,6 +73,11 @@ macro_rules! lenient_record {
                         while let Some(field) = map.next_key::<Field>()? {
                             match field {
                                 $(Field::$field => found.$field = map.next_value()?,)*
+                                $($(Field::$extra => {
+                                    let raw = map.next_value::<Option<&'de serde_json::value::RawValue>>()?;
+                                    found.$extras.retain(|(known, _)| *known != stringify!($extra));
+                                    found.$extras.extend(raw.map(|raw| (stringify!($extra), raw)));
+                                })*)?
                                 Field::Other => {
                                     map.next_value::<serde::de::IgnoredAny>()?;
                                 }

@@ -1,8 +1,10 @@
 //! Chunks to events without I/O.
 
+use std::collections::VecDeque;
+
 use bytes::Bytes;
-use meanwhile_core::{Error, ErrorKind, Event, Result};
-use meanwhile_http::{Answer, Framing};
+use meanwhile_core::{Error, ErrorKind, Event, Finish, FinishReason, Result};
+use meanwhile_http::{Answer, Decoder, Frame, Framing};
 
 use crate::toy::{ToyDecoder, text};
 
@@ -44,8 +46,8 @@ fn check(framing: Framing, chunks: &[&str], expected: &str) {
 fn check_error(framing: Framing, chunks: &[&str], expected: &str, kind: ErrorKind) -> Error {
     let (text, error) = read(framing, chunks);
     assert_eq!(text, expected);
-    let error = error.expect("no error");
-    assert_eq!(error.kind(), kind, "{error}");
+    let error = error.unwrap_or_else(|| panic!("no error in {chunks:?}"));
+    assert_eq!(error.kind(), kind, "{error} in {chunks:?}");
     error
 }
 
@@ -126,8 +128,12 @@ fn what_came_in_the_place_of_events_is_read_as_a_whole_answer() {
     check(SSE, &["Warning: old PHP\n{\"text\":\"a\"}"], "a");
     // In front of another event it is noise, as the specification has it.
     check(SSE, &["data: {\"text\":\"a\"}\n\n{\"text\":\"b\"}\n\ndata: [DONE]\n\n"], "a");
-    check(SSE, &["data: {\"text\":\"a\"}\n\n{\"error\":\"x\"}\n\ndata: [DONE]\n\n"], "a");
     check(SSE, &["<!-- hello -->\ndata: {\"text\":\"a\"}\n\ndata: [DONE]\n\n"], "a");
+    check(SSE, &["Warning: old PHP\ndata: {\"text\":\"a\"}\n\ndata: [DONE]\n\n"], "a");
+    // What says that there was no error is none.
+    for none in ["{\"error\":null,\"ok\":1}", "error: null", "error:", "[{\"error\":{}}]"] {
+        check(SSE, &[&format!("data: {{\"text\":\"a\"}}\n\n{none}\n\ndata: [DONE]\n\n")], "a");
+    }
 }
 
 #[test]
@@ -140,7 +146,10 @@ fn an_error_behind_events_counts_without_the_form_of_one() {
         "error: {\"error\":\"out of sorts\"}\n\n",
     ] {
         let body = format!("{text}{error}");
-        for size in 1..body.len() {
+        // Some servers write their mark behind it, as behind any answer.
+        let marked = format!("{}\n\ndata: [DONE]\n\n", body.trim_end());
+        let sizes = |body| (1..str::len(body)).map(move |size| (body, size));
+        for (body, size) in sizes(&body).chain(sizes(&marked)) {
             let chunks: Vec<&str> = body
                 .as_bytes()
                 .chunks(size)
@@ -149,6 +158,10 @@ fn an_error_behind_events_counts_without_the_form_of_one() {
             let error = check_error(SSE, &chunks, "a", ErrorKind::Server);
             assert_eq!(error.message(), "out of sorts");
         }
+        // Before the first event as well.
+        let first = marked.strip_prefix(text).unwrap();
+        let error = check_error(SSE, &[first], "", ErrorKind::Server);
+        assert_eq!(error.message(), "out of sorts");
         // Also where the connection breaks behind it.
         let mut answer = Answer::new(ToyDecoder::default(), SSE);
         answer.push(body.into());
@@ -156,6 +169,147 @@ fn an_error_behind_events_counts_without_the_form_of_one() {
         let (text, error) = ending(std::iter::from_fn(|| answer.next()).collect());
         assert_eq!((text.as_str(), error.unwrap().message()), ("a", "out of sorts"));
     }
+}
+
+/// No answer ends well behind an error, in whatever form the server writes it and whatever comes behind it.
+#[test]
+fn an_error_in_the_middle_of_a_stream_is_never_a_success() {
+    let text = "data: {\"text\":\"a\"}\n\n";
+    for (error, message) in [
+        // As llama.cpp's server writes it.
+        ("error: {\"code\":500,\"message\":\"no room\",\"type\":\"server_error\"}\n\n", "no room"),
+        ("error: {\"code\":500}\n\n", "the server reported a failure: `{\"code\":500}`"),
+        ("error: no room\n\n", "the server reported a failure: `no room`"),
+        ("error:no\nerror: room\n", "the server reported a failure: `no room`"),
+        ("oh dear\n{\"a\":1}\nerror: {\"error\":\"no room\"}\n\n", "no room"),
+        // JSON without the form of an event, of which the decoder makes nothing.
+        ("{\"error\":{\"message\":\"no room\"}}\n\n", "no room"),
+        ("[{\"error\":{\"message\":\"no room\"}}]\n", "no room"),
+        ("{\"type\":\"error\",\"detail\":\"no room\"}\n\n", "no room"),
+        ("{\"a\":1}\n\n{\"error\":\"no room\"}\nTraceback: 1\n\n", "no room"),
+        ("event: error\n{\"error\":\"no room\"}\n\n", "no room"),
+        // The form of an event, of which the decoder makes nothing.
+        ("event: error\ndata: {\"message\":\"no room\"}\n\n", "no room"),
+        ("event: error\ndata: 1\n\n", "the server reported a failure: `1`"),
+    ] {
+        for rest in [
+            "",
+            "data: [DONE]\n\n",
+            "data: [DONE]",
+            "data: {\"a\":1}\n\ndata: [DONE]\n\n",
+            "data: {\"done\":true}\n\n",
+        ] {
+            for before in [text, ""] {
+                let body = format!("{before}{error}{rest}");
+                if body.starts_with(['{', '[']) && rest.is_empty() {
+                    // In the place of all events it is the whole answer, which is for the decoder to read.
+                    continue;
+                }
+                let expected = if before.is_empty() { "" } else { "a" };
+                for size in [1, 7, body.len()] {
+                    let chunks: Vec<&str> = body
+                        .as_bytes()
+                        .chunks(size)
+                        .map(|chunk| std::str::from_utf8(chunk).unwrap())
+                        .collect();
+                    let error = check_error(SSE, &chunks, expected, ErrorKind::Server);
+                    assert_eq!(error.message(), message, "{body}");
+                }
+                // The connection breaks behind it.
+                let mut answer = Answer::new(ToyDecoder::default(), SSE);
+                answer.push(body.into());
+                answer.fail(Error::new(ErrorKind::Connection, "cut"));
+                let (said, error) = ending(std::iter::from_fn(|| answer.next()).collect());
+                assert_eq!((said.as_str(), error.unwrap().message()), (expected, message));
+            }
+        }
+    }
+}
+
+/// Ends as its server does: at the mark, whether it said why or not.
+#[derive(Debug, Default)]
+struct Unexplained(ToyDecoder);
+
+impl Decoder for Unexplained {
+    fn frame(&mut self, frame: Frame<'_>, events: &mut VecDeque<Event>) -> Result<()> {
+        self.0.frame(frame, events)?;
+        for event in events {
+            if let Event::Finish(finish) = event {
+                **finish = Finish::new(FinishReason::Other);
+            }
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, _: &mut VecDeque<Event>) -> Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn words_in_front_of_the_mark_are_an_error_where_nobody_said_why_the_answer_ended() {
+    for words in
+        ["upstream connect error: overflow", "<p>overflow</p>", "{\"detail\":\"overflow\"}"]
+    {
+        let body = format!("data: {{\"text\":\"a\"}}\n\n{words}\n\ndata: [DONE]\n\n");
+        let mut answer = Answer::new(Unexplained::default(), SSE);
+        answer.push(body.clone().into());
+        let (said, error) = ending(std::iter::from_fn(|| answer.next()).collect());
+        let error = error.expect("a success");
+        assert_eq!((said.as_str(), error.kind()), ("a", ErrorKind::StreamInterrupted));
+        assert_eq!(error.body(), Some(words));
+        // A complete answer stays one.
+        check(SSE, &[&body], "a");
+    }
+    let mut answer = Answer::new(Unexplained::default(), SSE);
+    answer.push("data: {\"text\":\"a\"}\n\ndata: [DONE]\n\n".into());
+    assert!(ending(std::iter::from_fn(|| answer.next()).collect()).1.is_none());
+}
+
+/// Holds text back until the end.
+#[derive(Debug, Default)]
+struct Holding(u32);
+
+impl Decoder for Holding {
+    fn frame(&mut self, frame: Frame<'_>, _: &mut VecDeque<Event>) -> Result<()> {
+        match frame {
+            Frame::Event { data: b"fail", .. } => {
+                Err(Error::new(ErrorKind::Server, "out of sorts"))
+            }
+            Frame::Body(_) => Err(Error::new(ErrorKind::RateLimit, "too much")),
+            _ => Ok(()),
+        }
+    }
+
+    fn end(&mut self, events: &mut VecDeque<Event>) -> Result<()> {
+        self.0 += 1;
+        events.extend([Event::text_start(0), Event::text_delta(0, self.0.to_string())]);
+        events.push_back(Event::finish(Finish::new(FinishReason::Stop)));
+        Ok(())
+    }
+}
+
+/// What a decoder holds back is asked for once, however the answer breaks off.
+#[test]
+fn what_is_held_back_comes_before_any_error() {
+    for (body, expected) in [
+        ("", "cut"),
+        ("data: {\"te", "cut"),
+        ("data: fail\n\n", "out of sorts"),
+        ("{\"error\":\"x\"}\n\n", "too much"),
+        ("{\"error\":\"x\"}\n\ndata: a\n\n", "too much"),
+        ("{\"detail\":\"x\"}", "too much"),
+    ] {
+        let mut answer = Answer::new(Holding::default(), SSE);
+        answer.push(format!("data: a\n\n{body}").into());
+        answer.fail(Error::new(ErrorKind::Connection, "cut"));
+        let (said, error) = ending(std::iter::from_fn(|| answer.next()).collect());
+        assert_eq!((said.as_str(), error.unwrap().message()), ("1", expected), "{body}");
+    }
+    let mut answer = Answer::with_limit(Holding::default(), SSE, 10);
+    answer.push("data: a\n\ndata: larger than ten\n\n".into());
+    let (said, error) = ending(std::iter::from_fn(|| answer.next()).collect());
+    assert_eq!((said.as_str(), error.unwrap().kind()), ("1", ErrorKind::Decode));
 }
 
 #[test]
@@ -172,6 +326,11 @@ fn words_in_the_place_of_events_are_told() {
         let body = format!("data: {{\"text\":\"a\"}}\n\n{rest}");
         let error = check_error(SSE, &[&body], "a", ErrorKind::StreamInterrupted);
         assert_eq!((error.body(), error.message()), (None, "the answer ended without its mark"));
+    }
+    for words in ["Error: timeout", "detail: the model ran out of memory"] {
+        let body = format!("data: {{\"text\":\"a\"}}\n\n{words}\n");
+        let error = check_error(SSE, &[&body], "a", ErrorKind::StreamInterrupted);
+        assert_eq!(error.body(), Some(words));
     }
     let page = "<html>\n<title>Bad Gateway</title>";
     let body = format!("data: {{\"text\":\"a\"}}\n\n{page}");

@@ -3,7 +3,7 @@
 use http::{HeaderMap, HeaderValue};
 use meanwhile_core::{Error, ErrorKind};
 use meanwhile_http::lenient::{self, BorrowedStr};
-use meanwhile_http::{Auth, Client, Endpoint, Secret};
+use meanwhile_http::{Auth, BaseUrl, Client, Endpoint, Secret};
 use serde::Deserialize;
 
 fn config_error<T: std::fmt::Debug>(result: Result<T, Error>, part: &str) {
@@ -34,6 +34,7 @@ fn base_urls() {
     config_error(Endpoint::new("/v1"), "http://");
     config_error(Endpoint::new(""), "not a URL");
     config_error(Endpoint::new("https://ho st"), "not a URL");
+    config_error(Endpoint::new("https://host:port/v1"), "port");
     config_error(Endpoint::new("https://host").unwrap().url("/a b"), "cannot be a path");
 }
 
@@ -44,6 +45,14 @@ fn base_urls_keep_their_secrets() {
         format!("{:?}", Endpoint::new(format!("https://u:{secret}@host/")).unwrap_err()),
         format!("{:?}", Endpoint::new(format!("ftp://u:{secret}@host/?k={secret}")).unwrap_err()),
         format!("{:?}", Endpoint::new(format!("https://ho st/?k={secret}")).unwrap_err()),
+        // A password may hold the signs that end the place where one can be.
+        format!("{:?}", Endpoint::new(format!("https://u:{secret}#x@host/")).unwrap_err()),
+        format!("{:?}", Endpoint::new(format!("https://u:{secret}?x@host/")).unwrap_err()),
+        format!("{:?}", Endpoint::new(format!("ftp://u:p@{secret}#x@host/")).unwrap_err()),
+        format!("{:?}", BaseUrl::from(format!("https://u:{secret}#x@host/v1"))),
+        format!("{:?}", BaseUrl::from(format!("https://u:{secret}?x@host/v1"))),
+        format!("{:?}", BaseUrl::from(format!("https://u:x#{secret}@host/v1"))),
+        format!("{:?}", BaseUrl::from(format!("https://u:{secret}/x@host/v1"))),
         format!("{0} {0:?}", Endpoint::new(format!("https://host/?k={secret}")).unwrap()),
         format!(
             "{:?}",

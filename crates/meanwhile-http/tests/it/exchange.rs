@@ -1,6 +1,10 @@
 //! One request and its answer over a real connection.
 
-use meanwhile_core::{Capabilities, ErrorKind, Event, FinishReason, Provider, Warning};
+use std::sync::{Arc, Mutex};
+
+use meanwhile_core::{
+    Capabilities, ErrorKind, Event, FinishReason, Model, Moment, Observer, Provider, Run, Warning,
+};
 use meanwhile_http::{Auth, Endpoint, Framing, HttpProvider};
 
 use crate::server::{LAST_CHUNK, Seen, Server, Step, chunk, client, reply, stream, stream_head};
@@ -68,6 +72,36 @@ async fn request_id_and_warnings_come_first() {
         matches!(&events[0], Event::Metadata(metadata) if metadata.request_id.as_deref() == Some("r-1"))
     );
     assert!(matches!(&events[1], Event::Warning(warning) if warning.subject == "top_k"));
+}
+
+/// Keeps where requests are said to go.
+#[derive(Debug, Default)]
+struct Servers(Mutex<Vec<(String, u16)>>);
+
+impl Observer for Servers {
+    fn observe(&self, _: &Run, moment: &Moment<'_>) {
+        if let Moment::Sending { address, port } = moment {
+            self.0.lock().unwrap().push(((*address).to_owned(), *port));
+        }
+    }
+}
+
+#[tokio::test]
+async fn observers_are_told_which_server_is_asked() {
+    let server = Server::bytes(reply("200 OK", &[JSON], r#"{"text": "hi"}"#)).await;
+    let servers = Arc::new(Servers::default());
+    let ask = async |provider: HttpProvider<Toy>| {
+        Model::new(provider, "any").call::<String>("x").observe(servers.clone()).await
+    };
+    assert_eq!(ask(server.provider(SSE)).await.unwrap(), "hi");
+    let port = server.url().rsplit(':').next().unwrap().parse().unwrap();
+    // The port that the scheme stands for, and no brackets; nobody answers there.
+    for url in ["https://[::1]/v1", "http://localhost.invalid:9"] {
+        let provider = HttpProvider::new("toy", SSE, Endpoint::new(url).unwrap());
+        ask(provider.with_client(client())).await.unwrap_err();
+    }
+    let expected = [("127.0.0.1", port), ("::1", 443), ("localhost.invalid", 9)];
+    assert_eq!(*servers.0.lock().unwrap(), expected.map(|(name, port)| (name.to_owned(), port)));
 }
 
 #[tokio::test]

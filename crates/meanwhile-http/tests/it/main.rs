@@ -20,6 +20,7 @@ mod client;
 mod configuration;
 mod exchange;
 mod frames;
+mod lenient;
 mod limits;
 mod proxy;
 mod secrets;

@@ -7,7 +7,7 @@ use meanwhile_core::{
     Audio, BatchStatus, EmbeddingModel, ErrorKind, Message, ModerationRequest, Provider as _,
     Request, Result, SpeechRequest, TranscriptionRequest,
 };
-use meanwhile_http::{Body, Client, Transport};
+use meanwhile_http::{Auth, Body, Client, Transport};
 use meanwhile_mistral::{Mistral, PROVIDER};
 use serde_json::json;
 
@@ -83,6 +83,21 @@ async fn models_and_stored_agents_are_asked_at_their_places() {
         let body: serde_json::Value = serde_json::from_slice(sent.body()).unwrap();
         assert_eq!(body[field], "some-id");
     }
+}
+
+#[tokio::test]
+async fn another_credential_takes_the_place_of_the_key() {
+    let answers: &'static Answers = Box::leak(Box::new(Answers {
+        content_type: "application/json",
+        body: r#"{"choices":[{"message":{"content":"so"},"finish_reason":"stop"}]}"#,
+        asked: Mutex::default(),
+    }));
+    let builder = Mistral::builder().auth(Auth::header("x-gateway-key", "g-123456").unwrap());
+    let mistral = builder.http_client(Client::new(answers)).build().unwrap();
+    assert!(mistral.send(Request::new("m", vec![Message::user("x")])).await.is_ok());
+    let sent = answers.asked.lock().unwrap().pop().unwrap();
+    assert_eq!(sent.headers()["x-gateway-key"], "g-123456");
+    assert!(!sent.headers().contains_key("authorization"));
 }
 
 fn answering(body: &'static str) -> (meanwhile_mistral::Builder, &'static Answers) {

@@ -167,6 +167,30 @@ fn logprobs_and_pictures() {
     assert_eq!(response.warnings[0].kind, WarningKind::Unreadable);
     let Part::Text(text) = &response.message.parts[0] else { panic!() };
     assert_eq!(text.logprobs[0].top, [("Hi".to_owned(), -0.5), ("Yo".to_owned(), -2.0)]);
+
+    let images = |images: &str| {
+        let body = format!(r#"{{"message":{{"content":"Hi","images":{images}}},"done":true}}"#);
+        let response = fold(Framing::Whole, &body).unwrap();
+        (response.message.parts.len() - 1, response.warnings.len())
+    };
+    assert_eq!(images(r#""aGk=""#), (1, 0));
+    assert_eq!(images(r#"[]"#), (0, 0));
+    assert_eq!(images(r#""""#), (0, 0));
+    assert_eq!(images("null"), (0, 0));
+    assert_eq!(images(r#"{"data":"aGk="}"#), (0, 1));
+    assert_eq!(images("[7, null]"), (0, 2));
+}
+
+#[test]
+fn a_logprob_beyond_all_numbers_is_none() {
+    let body = r#"{"message":{"content":"Hi"},"done":true,"logprobs":[
+        {"token":"H","logprob":1e999},{"token":"i","logprob":-0.5,"top_logprobs":[{"token":"i","logprob":-1e999}]}]}"#;
+    let response = fold(Framing::Whole, body).unwrap();
+    let Part::Text(text) = &response.message.parts[0] else { panic!() };
+    assert_eq!((text.logprobs.len(), text.logprobs[0].top.len()), (1, 0));
+    // An answer that was kept is read again.
+    let kept = serde_json::to_string(&response).unwrap();
+    assert_eq!(serde_json::from_str::<meanwhile_core::Response>(&kept).unwrap(), response);
 }
 
 #[test]

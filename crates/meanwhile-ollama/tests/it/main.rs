@@ -14,6 +14,7 @@
 mod decode;
 mod encode;
 mod errors;
+mod lenient;
 mod properties;
 mod provider;
 

@@ -7,7 +7,7 @@ use meanwhile_core::{
     EmbeddingModel, ErrorKind, Fold, ListModels as _, Message, OutputSupport, Provider as _,
     Request, Response, Result,
 };
-use meanwhile_http::{Body, Client, Transport};
+use meanwhile_http::{Auth, Body, Client, Transport};
 use meanwhile_ollama::{Ollama, PROVIDER};
 
 #[test]
@@ -91,6 +91,22 @@ fn answering(body: &'static str) -> (meanwhile_ollama::OllamaApi, &'static Answe
     }));
     let builder = Ollama::builder().host("box.example:1234");
     (builder.http_client(Client::new(answers)).api().unwrap(), answers)
+}
+
+#[tokio::test]
+async fn another_credential_takes_the_place_of_the_key() {
+    let answers: &'static Answers = Box::leak(Box::new(Answers {
+        content_type: "application/json",
+        body: r#"{"models":[]}"#,
+        asked: Mutex::default(),
+    }));
+    let builder = Ollama::builder().host("box.example").api_key("k-123456");
+    let builder = builder.auth(Auth::header("x-gateway-key", "g-123456").unwrap());
+    let models = builder.http_client(Client::new(answers)).models().unwrap();
+    models.list_models().await.unwrap();
+    let sent = answers.asked.lock().unwrap().pop().unwrap();
+    assert_eq!(sent.headers()["x-gateway-key"], "g-123456");
+    assert!(!sent.headers().contains_key("authorization"));
 }
 
 #[tokio::test]

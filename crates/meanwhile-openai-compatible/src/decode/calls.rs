@@ -24,7 +24,7 @@ impl ChatDecoder {
             let function = call.function.0.unwrap_or_default();
             let extra = call.extra_content.and_then(value);
             let fragment = CallFragment::new(call.index.0)
-                .named(&call.id.0, &function.name.0)
+                .named(call.id.text(), function.name.text())
                 .arguments(function.arguments.0)
                 .data(extra.map(|extra| json!({ EXTRA_CONTENT: extra })))
                 .begins(whole);
@@ -34,7 +34,7 @@ impl ChatDecoder {
         if let Some(function) = delta.function_call.0.take() {
             self.break_off(events);
             let fragment = CallFragment::new(None)
-                .named("", &function.name.0)
+                .named("", function.name.text())
                 .arguments(function.arguments.0)
                 .begins(whole);
             self.calls.add(fragment, &mut self.next_part, events);
@@ -61,19 +61,24 @@ impl ChatDecoder {
         events: &mut Events,
     ) {
         self.break_off(events);
-        let quoted = Value::from(&*custom.input.0).to_string();
+        let quoted = Value::from(custom.input.text()).to_string();
         let inner = quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default();
         let begins = whole || call.id.given().is_some() && custom.name.given().is_some();
         let arguments = match (whole, begins) {
             (true, _) => quoted.clone(),
             (false, true) => {
+                // Of two calls under one number, the first is complete.
+                if let Some(at) = self.custom.iter().position(|open| *open == call.index.0) {
+                    let end = CallFragment::new(self.custom.remove(at)).arguments("\"");
+                    self.calls.add(end, &mut self.next_part, events);
+                }
                 self.custom.push(call.index.0);
                 format!("\"{inner}")
             }
             (false, false) => inner.to_owned(),
         };
         let fragment = CallFragment::new(call.index.0)
-            .named(&call.id.0, &custom.name.0)
+            .named(call.id.text(), custom.name.text())
             .arguments(arguments)
             .data(begins.then(|| json!({ "type": "custom" })))
             .begins(begins);
@@ -84,7 +89,7 @@ impl ChatDecoder {
     /// piece of one.
     fn foreign_call(&self, call: &Call<'_>, events: &mut Events) -> bool {
         match call.r#type.given() {
-            None | Some("function") => call.id.0.is_empty() && call.extra_content.is_none(),
+            None | Some("function") => call.id.given().is_none() && call.extra_content.is_none(),
             Some(kind) => {
                 let message = format!("a tool call of type `{kind}` cannot be read and is missing");
                 let warning = Warning::new(WarningKind::Unreadable, "tool call", message);

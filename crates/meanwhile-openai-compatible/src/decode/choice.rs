@@ -1,11 +1,10 @@
 //! The alternatives of an answer, of which one is kept; why it ended; and messages that repeat what was said.
 
-use std::borrow::Cow;
-
 use meanwhile_core::{Error, Event, Finish, FinishReason, Warning};
 
 use super::{ChatDecoder, Events, thinking};
-use crate::fields::Content;
+use crate::content::Content;
+use crate::tags::Tags;
 use crate::wire::{Choice, Choices, Delta};
 use crate::{error, usage};
 
@@ -55,7 +54,7 @@ impl ChatDecoder {
             (delta, Some(mut message)) if whole || delta.is_none() => {
                 let is_repeated = !whole && self.has_spoken() && !self.seen.messages;
                 if is_repeated {
-                    self.leave_out_repeated(&mut message);
+                    self.leave_out_repeated(&mut message, events);
                 }
                 self.delta(&mut message, true, events);
                 self.seen.messages = !is_repeated && self.has_spoken();
@@ -71,7 +70,7 @@ impl ChatDecoder {
             (None, _) => {}
         }
         if let Some(raw) = choice.logprobs {
-            self.logprobs(raw, token.as_deref(), events);
+            self.logprobs(raw, token.as_deref(), whole, events);
         }
         if let Some(raw) = choice.error.filter(|raw| error::is_truthy(raw)) {
             let error = format!("{{\"error\":{}}}", raw.get());
@@ -91,7 +90,8 @@ impl ChatDecoder {
         let sequence = stop_reason.as_deref().or(matched_stop.as_deref());
         let sequence = sequence.filter(|sequence| {
             choice.finish_reason.given().is_some()
-                && usage::finish_reason(sequence) == FinishReason::Other
+                && (usage::finish_reason(sequence) == FinishReason::Other
+                    || self.stops.iter().any(|stop| stop == sequence))
         });
         if let (Some(sequence), Some(finish)) = (sequence, &mut self.finish)
             && finish.reason == FinishReason::Stop
@@ -102,12 +102,17 @@ impl ChatDecoder {
     }
 
     /// A message after pieces repeats them; what none of them brought is taken from it.
-    fn leave_out_repeated(&self, message: &mut Delta<'_>) {
+    fn leave_out_repeated(&mut self, message: &mut Delta<'_>, events: &mut Events) {
         if self.latest_text.is_some() {
             message.content = Content::Absent;
+        } else if self.tags.has_only_thought() {
+            // The thinking in its tags comes again, and whatever answer may stand behind it does not.
+            self.flush_tags(events);
+            self.tags = Tags::new(self.quirks.thinking_tags);
+            self.seen.thinking_field = true;
         }
         if self.seen.refusal {
-            message.refusal.0 = Cow::Borrowed("");
+            message.refusal.0 = None;
         }
         if !self.calls.is_empty() {
             message.tool_calls.0.clear();
@@ -117,8 +122,8 @@ impl ChatDecoder {
             message.audio.0 = None;
         }
         if self.seen.thinking {
-            message.reasoning_content.0 = Cow::Borrowed("");
-            message.reasoning.0 = Cow::Borrowed("");
+            message.reasoning_content.0 = None;
+            message.reasoning.0 = None;
             message.reasoning_details = None;
         }
         message.extras.retain(|(name, _)| match *name {

@@ -34,7 +34,9 @@ impl ChatDecoder {
                 // Databricks writes it beside the text in the list.
                 let mut signed = std::iter::once(&part).chain(inner);
                 let signature = signed.find_map(|signed| signed.get("signature"));
-                if let Some(signature) = signature.filter(|value| !value.is_null()) {
+                if let Some(signature) =
+                    signature.filter(|value| !value.is_null() && value.as_str() != Some(""))
+                {
                     self.begin(Kind::Thinking, events);
                     self.kept.insert("signature".to_owned(), signature.clone());
                     // The next thought may have a signature of its own.
@@ -79,11 +81,32 @@ impl ChatDecoder {
     }
 
     /// Adds the probabilities of the tokens of the text, or of the one `token` that came with them.
-    pub(super) fn logprobs(&mut self, raw: &RawValue, token: Option<&str>, events: &mut Events) {
+    pub(super) fn logprobs(
+        &mut self,
+        raw: &RawValue,
+        token: Option<&str>,
+        whole: bool,
+        events: &mut Events,
+    ) {
         let tokens = logprobs::read(raw, token);
         let unplaced = match (tokens, self.latest_text) {
             (None, _) => true,
-            (Some(tokens), Some(index)) => {
+            // The text of these tokens is held back.
+            (Some(tokens), None) if self.tags.holds_beginning() => {
+                self.early.extend(tokens.text);
+                tokens.others
+            }
+            (Some(mut tokens), Some(index)) => {
+                if whole {
+                    // Those of the thinking in front of the answer are no text.
+                    let (all, mut at) = (tokens.text.len(), 0);
+                    tokens.text.retain(|token| {
+                        let is_answer = at >= self.tags.in_front();
+                        at += token.token.len();
+                        is_answer
+                    });
+                    tokens.others |= tokens.text.len() < all;
+                }
                 if !tokens.text.is_empty() {
                     events.push_back(Event::Logprobs { index, tokens: tokens.text });
                 }
@@ -91,8 +114,14 @@ impl ChatDecoder {
             }
             (Some(tokens), None) => tokens.others || !tokens.text.is_empty(),
         };
-        if unplaced && !self.warned_logprobs {
-            self.warned_logprobs = true;
+        if unplaced {
+            self.warn_of_logprobs(events);
+        }
+    }
+
+    /// Tells, once, of probabilities that belong to no text.
+    pub(super) fn warn_of_logprobs(&mut self, events: &mut Events) {
+        if !std::mem::replace(&mut self.warned_logprobs, true) {
             let message =
                 "the probabilities of tokens that are no text have no place and are missing";
             let warning = Warning::new(WarningKind::Unreadable, "logprobs", message);

@@ -16,14 +16,15 @@ use std::mem::take;
 use std::sync::Arc;
 
 use meanwhile_core::{
-    Error, ErrorKind, Event, Finish, FinishReason, Metadata, Part, ProviderData, Request, Result,
+    Error, ErrorKind, Event, Finish, FinishReason, Logprob, Metadata, Part, ProviderData, Request,
+    Result,
 };
+use meanwhile_http::lenient::{self, Halves};
 use meanwhile_http::{Decoder, Frame, ToolCalls};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use crate::fields::Content;
-use crate::halves::Halves;
+use crate::content::Content;
 use crate::media::Spoken;
 use crate::sources::Sources;
 use crate::tags::Tags;
@@ -50,6 +51,10 @@ pub struct ChatDecoder {
     loose: Option<Value>,
     /// Tells thinking in the text from the answer.
     tags: Tags,
+    /// The probabilities of text that is held back.
+    early: Vec<Logprob>,
+    /// The program's own words for an end.
+    stops: Vec<String>,
     calls: ToolCalls,
     /// The calls of tools that take free text, whose JSON string is still open.
     custom: Vec<Option<u64>>,
@@ -93,6 +98,18 @@ struct Seen {
 
 type Events = VecDeque<Event>;
 
+/// The fields whose text comes in pieces.
+const IN_PIECES: [&str; 8] = [
+    "content",
+    "arguments",
+    "reasoning_content",
+    "reasoning",
+    "refusal",
+    "thinking",
+    "reasoning_text",
+    "input",
+];
+
 /// After so many chunks in a row that are more than text, text alone is not looked for any more.
 const OTHER_CHUNKS: u8 = 8;
 
@@ -108,13 +125,15 @@ impl ChatDecoder {
             kept: Map::new(),
             loose: None,
             tags: Tags::new(quirks.thinking_tags),
+            early: Vec::new(),
+            stops: request.params.stop.clone().unwrap_or_default(),
             calls: ToolCalls::after(request),
             custom: Vec::new(),
             audio: None,
             sources: Sources::default(),
             alternative: None,
             seen: Seen::default(),
-            halves: Halves::default(),
+            halves: Halves::of(&IN_PIECES),
             beside: None,
             counters: String::new(),
             finish: None,
@@ -189,8 +208,11 @@ impl ChatDecoder {
     /// Reads JSON, mended where it holds half characters.
     fn read(&mut self, data: &[u8], whole: bool, events: &mut Events) -> Result<()> {
         if !self.halves.is_waiting() {
-            match wire::read(data) {
-                Ok(chunk) => return self.chunk(chunk, data, whole, events),
+            match wire::read::<Chunk<'_>>(data) {
+                Ok(chunk) if !(chunk.is_raw() && Halves::are_in(data)) => {
+                    return self.chunk(chunk, data, whole, events);
+                }
+                Ok(_) => {}
                 // Some gateways wrap an error in a list.
                 Err(_) if data.starts_with(b"[") && error::is_error(data) => {
                     return Err(error::in_answer(data, &self.quirks));
@@ -279,7 +301,7 @@ impl ChatDecoder {
         if let Some(extra) = extra {
             self.keep_extra(extra);
         }
-        self.text(Kind::Refusal, take(&mut delta.refusal).0, events);
+        self.text(Kind::Refusal, take(&mut delta.refusal).into_text(), events);
         self.tool_calls(delta, whole, events);
         if let Some(audio) = &delta.audio.0 {
             self.speech(audio, events);
@@ -358,6 +380,13 @@ impl ChatDecoder {
         });
         if let Some(extra) = self.loose.take() {
             self.kept.insert(EXTRA_CONTENT.to_owned(), extra);
+        }
+        if !self.early.is_empty() {
+            let tokens = take(&mut self.early);
+            match kind {
+                Kind::Text => events.push_back(Event::Logprobs { index, tokens }),
+                Kind::Thinking | Kind::Refusal => self.warn_of_logprobs(events),
+            }
         }
         index
     }
@@ -466,5 +495,5 @@ impl Decoder for ChatDecoder {
 }
 
 fn value(raw: &RawValue) -> Option<Value> {
-    serde_json::from_str(raw.get()).ok()
+    lenient::value(raw.get().as_bytes()).ok()
 }

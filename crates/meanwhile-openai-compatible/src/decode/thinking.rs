@@ -29,7 +29,7 @@ impl ChatDecoder {
             // Nearly all thinking is text and nothing else.
             let plain = delta.reasoning_content.given().or(delta.reasoning.given());
             if let Some(text) = plain {
-                self.seen.thinking_field = true;
+                self.seen.thinking_field |= !text.trim().is_empty();
                 self.text(Kind::Thinking, Cow::Borrowed(text), events);
             }
             return;
@@ -44,17 +44,20 @@ impl ChatDecoder {
             let names = ["thinking", "reasoning_text", "think", "chain_of_thought"];
             names.into_iter().find_map(|name| delta.extra_text(name))
         });
+        // The steps of a search are not what the model thinks in its text as well.
+        let mut is_thought = plain.is_some();
         let text = plain.unwrap_or_else(|| {
-            let texts = lists.iter().map(|(_, list)| details::text(list));
-            Cow::Owned(texts.into_iter().find(|text| !text.is_empty()).unwrap_or_default())
+            let texts = lists.iter().map(|(name, list)| (name, details::text(list)));
+            let found = texts.into_iter().find(|(_, text)| !text.is_empty());
+            is_thought = found.as_ref().is_some_and(|(name, _)| **name != "reasoning_steps");
+            Cow::Owned(found.map(|(_, text)| text).unwrap_or_default())
         });
-        self.seen.thinking_field |= !text.is_empty();
+        self.seen.thinking_field |= is_thought && !text.trim().is_empty();
         self.text(Kind::Thinking, text, events);
         for (name, list) in lists {
             if list.is_empty() {
                 continue;
             }
-            self.seen.thinking_field = true;
             self.begin(Kind::Thinking, events);
             self.keep_list(name, list);
         }
@@ -93,7 +96,7 @@ impl ChatDecoder {
             match name {
                 "content" => self.said(half, events),
                 "refusal" => self.text(Kind::Refusal, half, events),
-                "arguments" | "input" | "delta" => {}
+                "arguments" | "input" => {}
                 _ => self.text(Kind::Thinking, half, events),
             }
         }
@@ -106,7 +109,7 @@ impl ChatDecoder {
         self.close(events);
     }
 
-    fn flush_tags(&mut self, events: &mut Events) {
+    pub(super) fn flush_tags(&mut self, events: &mut Events) {
         if !self.tags.is_passing() {
             let mut pieces = Vec::new();
             self.tags.flush(&mut pieces);

@@ -7,10 +7,10 @@ use std::borrow::Cow;
 use meanwhile_core::{
     CacheMark, Part, ProviderData, Result, Role, Text, ToolCall, ToolResult, Warning,
 };
+use meanwhile_http::Notes;
 use serde_json::{Value, json};
 
 use crate::decode::EXTRA_CONTENT;
-use crate::notes::Notes;
 use crate::written::{
     CacheControl, Call, CallFunction, CallKind, CallText, Content, Item, ItemKind, Message,
     Thought, content, short_id,

@@ -52,6 +52,7 @@ use crate::ChatCodec;
 pub struct BatchApi {
     api: Api,
     codec: ChatCodec,
+    endpoint: Cow<'static, str>,
 }
 
 /// What did not go through, with the ids of the requests.
@@ -88,17 +89,10 @@ struct Single<'a> {
 #[async_trait]
 impl Batches for BatchApi {
     async fn create(&self, requests: Vec<(String, Request)>) -> Result<Batch> {
-        let (lines, warnings) = self.lines(requests).map_err(|error| self.named(error))?;
-        let reply = self.api.send(upload(&lines), "", Timeouts::default()).await?;
-        let file: Value = reply.json()?;
-        let id = file.get("id").and_then(Value::as_str);
-        let Some(id) = id else { return Err(unexpected(&reply, "the answer names no file")) };
-        let body = json!({ "input_file_id": id, "endpoint": ENDPOINT, "completion_window": "24h" });
-        let reply = self.post("/batches", &body).await?;
-        // It exists and is paid for: its id must not be lost for a status that is not known. Whoever
-        // asks how far it is will be told.
-        let (batch, _) = self.batch(&reply)?;
-        Ok(batch.with_warnings(warnings))
+        let written = self.write_requests(requests, |request| self.codec.encode(request));
+        let (lines, warnings) = written?;
+        let file = self.upload(&lines).await?;
+        Ok(self.start(&file).await?.with_warnings(warnings))
     }
 
     async fn status(&self, id: &BatchId) -> Result<Batch> {
@@ -110,7 +104,8 @@ impl Batches for BatchApi {
         let mut items = Vec::new();
         let mut files = 0;
         for field in ["output_file_id", "error_file_id"] {
-            let Some(file) = raw.get(field).and_then(Value::as_str) else { continue };
+            let file = raw.get(field).and_then(Value::as_str).filter(|file| !file.is_empty());
+            let Some(file) = file else { continue };
             files += 1;
             self.fetch_results(&format!("/files/{}/content", legal(file)?), &mut items).await?;
         }
@@ -132,7 +127,15 @@ impl BatchApi {
     /// Hands batches of `codec`'s requests over through `api`, whose base URL is that of the dialect.
     #[must_use]
     pub fn new(api: Api, codec: ChatCodec) -> Self {
-        Self { api, codec }
+        Self { api, codec, endpoint: Cow::Borrowed(ENDPOINT) }
+    }
+
+    /// Sets where the answers are asked for, as the host wants it named; `/v1/chat/completions` without
+    /// it.
+    #[must_use]
+    pub fn with_endpoint(mut self, endpoint: impl Into<Cow<'static, str>>) -> Self {
+        self.endpoint = endpoint.into();
+        self
     }
 
     /// Checks that there are requests and that no two have the same id.
@@ -152,7 +155,53 @@ impl BatchApi {
         }
     }
 
-    fn lines(&self, requests: Vec<(String, Request)>) -> Result<(Vec<u8>, Warnings)> {
+    /// Writes the file of a batch, a JSON object a line, whose requests `encode` writes. Returns with it
+    /// what did not go through, each with the id of its request.
+    ///
+    /// # Errors
+    ///
+    /// As [`check`](Self::check), and whatever keeps a request from being written.
+    pub fn write_requests(
+        &self,
+        requests: Vec<(String, Request)>,
+        encode: impl Fn(&Request) -> Result<Wire>,
+    ) -> Result<(Vec<u8>, Warnings)> {
+        self.lines(requests, encode).map_err(|error| self.named(error))
+    }
+
+    /// Uploads a file of requests and returns its id. Dropped early, it may leave a file of which no id is
+    /// known.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the provider reports.
+    pub async fn upload(&self, lines: &[u8]) -> Result<String> {
+        let reply = self.api.send(upload(lines), "", Timeouts::default()).await?;
+        let file: Value = reply.json()?;
+        let id = file.get("id").and_then(Value::as_str).map(str::to_owned);
+        id.ok_or_else(|| unexpected(&reply, "the answer names no file"))
+    }
+
+    /// Makes a batch of an uploaded file. Dropped early, it may leave a batch that runs and is billed, of
+    /// which no id is known.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the provider reports.
+    pub async fn start(&self, file: &str) -> Result<Batch> {
+        let body =
+            json!({ "input_file_id": file, "endpoint": self.endpoint, "completion_window": "24h" });
+        let reply = self.post("/batches", &body).await?;
+        // It exists and is paid for: its id must not be lost for a status that is not known. Whoever
+        // asks how far it is will be told.
+        Ok(self.batch(&reply)?.0)
+    }
+
+    fn lines(
+        &self,
+        requests: Vec<(String, Request)>,
+        encode: impl Fn(&Request) -> Result<Wire>,
+    ) -> Result<(Vec<u8>, Warnings)> {
         Self::check(&requests)?;
         let mut warnings = Vec::new();
         let written = |source| {
@@ -162,9 +211,9 @@ impl BatchApi {
         let mut lines = Vec::new();
         for (id, mut request) in requests {
             request.delivery = Delivery::Whole;
-            let wire = self.codec.encode(&request)?;
+            let wire = encode(&request)?;
             let body = serde_json::from_slice(&wire.body).map_err(written)?;
-            let line = Line { custom_id: &id, method: "POST", url: ENDPOINT, body };
+            let line = Line { custom_id: &id, method: "POST", url: &self.endpoint, body };
             serde_json::to_writer(&mut lines, &line).map_err(written)?;
             lines.push(b'\n');
             warnings.extend(wire.warnings.into_iter().map(|warning| (id.clone(), warning)));

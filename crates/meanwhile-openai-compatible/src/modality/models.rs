@@ -76,7 +76,7 @@ fn model(raw: Value) -> Option<ModelInfo> {
     let mut model = ModelInfo::new(text("id")?);
     model.name = text("name").or_else(|| text("display_name"));
     model.owner = text("owned_by");
-    model.created = count(&["created"]);
+    model.created = count(&["created", "created_at"]);
     model.input_tokens =
         count(&["context_length", "context_window", "max_context_length", "max_model_len"]);
     model.output_tokens = count(&["max_completion_tokens", "max_output_length"]);

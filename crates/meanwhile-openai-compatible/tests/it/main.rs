@@ -17,6 +17,7 @@ mod decode;
 mod encode;
 mod errors;
 mod generation;
+mod lenient;
 mod modality;
 mod presets;
 mod properties;

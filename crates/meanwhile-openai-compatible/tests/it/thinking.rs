@@ -1,7 +1,7 @@
 //! Thinking, wherever servers put it: in tags, under marks, in blocks with signatures, under other names.
 
-use meanwhile_core::{Message, Part, Request, Response};
-use meanwhile_http::{Codec as _, Framing};
+use meanwhile_core::{Error, ErrorKind, Fold, Message, Part, Request, Response};
+use meanwhile_http::{Answer, Codec as _, Framing};
 use meanwhile_openai_compatible::{ChatCodec, Quirks, ReplayThinking, presets};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -89,12 +89,101 @@ fn a_stream_that_breaks_off_keeps_what_was_held_back() {
     let failing = format!("{body}data: {{\"error\":{{\"message\":\"m\"}}}}\n\n");
     let (_, partial) = fold(&tagged(), Framing::ServerSentEvents, &failing).unwrap_err();
     assert_eq!(partial.text(), "<thi");
+    // Also where the connection breaks, whatever the server had said of it.
+    for (more, expected) in [("", "cut"), ("{\"error\":{\"message\":\"m\"}}\n", "m")] {
+        let request = Request::new("m", Vec::new());
+        let mut answer = Answer::new(tagged().decoder(&request), Framing::ServerSentEvents);
+        answer.push(format!("{body}{more}").into());
+        answer.fail(Error::new(ErrorKind::Connection, "cut"));
+        let mut fold = Fold::new("acme", "m");
+        let failed = std::iter::from_fn(|| answer.next()).find_map(|event| match event {
+            Ok(event) => fold.push(&event).err(),
+            Err(error) => Some(error),
+        });
+        assert_eq!(failed.unwrap().message(), expected);
+        assert_eq!(fold.into_partial().text(), "<thi");
+    }
     // A call ends the text, too.
     let mut deltas = contents(&["<"]);
     deltas.push(json!({ "tool_calls": [{ "id": "a", "function": { "name": "f" } }] }));
     let response = streamed(&tagged(), &deltas);
     let kinds: Vec<&str> = response.message.parts.iter().map(Part::kind).collect();
     assert_eq!((kinds, response.text()), (vec!["text", "tool call"], "<".to_owned()));
+}
+
+/// MiniMax closes a stream with the whole message.
+#[test]
+fn a_whole_message_does_not_bring_thinking_in_tags_again() {
+    let call = json!({ "index": 0, "id": "a", "function": { "name": "f", "arguments": "{}" } });
+    let last = |content: &str| {
+        json!({ "choices": [{ "index": 0, "finish_reason": "tool_calls",
+            "message": { "content": content, "tool_calls": [call] } }] })
+    };
+    let deltas = stream(
+        &[json!({ "content": "<think>hm</think>\n\n" }), json!({ "tool_calls": [call] })],
+        "x",
+    );
+    let (deltas, _) = deltas.split_once("data: {\"choices\":[{\"index\":0,\"delta\":{},").unwrap();
+    for (content, text, kinds) in [
+        ("<think>hm</think>\n\n", "", vec!["thinking", "tool call"]),
+        ("<think>hm</think>\n\nso", "so", vec!["thinking", "tool call", "text"]),
+    ] {
+        let body = format!("{deltas}data: {}\n\ndata: [DONE]\n\n", last(content));
+        let response = fold(&tagged(), Framing::ServerSentEvents, &body).unwrap();
+        assert_eq!(said(&response), pair("hm", text));
+        let found: Vec<&str> = response.message.parts.iter().map(Part::kind).collect();
+        assert_eq!(found, kinds);
+    }
+}
+
+#[test]
+fn thinking_in_tags_counts_beside_what_says_something_else() {
+    // A blank in the field is no thinking, and the steps of a search are not what the tags hold.
+    let blank = json!({ "reasoning_content": "\n" });
+    let response = streamed(&tagged(), &[blank, json!({ "content": "<think>a</think>b" })]);
+    assert_eq!((response.thinking().trim(), response.text().as_str()), ("a", "b"));
+    let steps = json!({ "reasoning_steps": [{ "thought": "I search. ", "type": "web_search" }] });
+    let response =
+        streamed(&vendor("perplexity"), &[steps, json!({ "content": "<think>a</think>b" })]);
+    assert_eq!(said(&response), pair("I search. a", "b"));
+}
+
+/// The probability of each token of the text, and how many warnings there are.
+fn probable(response: &Response) -> (Vec<&str>, usize) {
+    let texts = response.message.parts.iter().filter_map(|part| match part {
+        Part::Text(text) => Some(text.logprobs.iter().map(|token| token.token.as_str())),
+        _ => None,
+    });
+    (texts.flatten().collect(), response.warnings.len())
+}
+
+#[test]
+fn probabilities_are_those_of_the_text() {
+    let logprobs = |tokens: &[&str]| {
+        let token = |token: &&str| json!({ "token": token, "logprob": -0.5 });
+        json!({ "content": tokens.iter().map(token).collect::<Vec<_>>() })
+    };
+    let chunk = |text: &str| {
+        let choice =
+            json!({ "index": 0, "delta": { "content": text }, "logprobs": logprobs(&[text]) });
+        format!("data: {}\n\n", json!({ "choices": [choice] }))
+    };
+    let read = |pieces: &[&str]| {
+        let body: String = pieces.iter().map(|piece| chunk(piece)).collect();
+        fold(&tagged(), Framing::ServerSentEvents, &(body + &stream(&[], "stop"))).unwrap()
+    };
+    // A beginning that is held back keeps its own.
+    assert_eq!(probable(&read(&["\n", " ", "so", " on"])), (vec!["\n", " ", "so", " on"], 0));
+    assert_eq!(probable(&read(&["<", "b>"])), (vec!["<", "b>"], 0));
+    assert_eq!(probable(&read(&["<", "think>", "hm", "</think>", "so"])), (vec!["so"], 1));
+    assert_eq!(probable(&read(&["\n"])), (vec!["\n"], 0));
+    // Those of a whole answer are cut as its text is.
+    let tokens = ["<think>", "h", "m", "</think>", "\n\n", "so", " on", "<|end|>"];
+    let message = json!({ "content": tokens[..7].concat() });
+    let body = json!({ "choices": [{ "index": 0, "message": message, "finish_reason": "stop",
+        "logprobs": logprobs(&tokens) }] });
+    let response = fold(&tagged(), Framing::Whole, &body.to_string()).unwrap();
+    assert_eq!(probable(&response), (vec!["so", " on", "<|end|>"], 1));
 }
 
 #[test]

@@ -75,6 +75,16 @@ fn a_character_that_was_cut_in_two_is_put_together() {
     check(&["a\\ud83d", "\\ude00b"], "a\u{1f600}b");
     check(&["a\\ud83d", "b"], "a\u{fffd}b");
     check(&["a\\ude00", "b"], "a\u{fffd}b");
+    // At the end it stays alone, and where it stood.
+    check(&["a\\ud83d"], "a\u{fffd}");
+    let done = "data: {\"type\":\"response.output_text.done\",\"output_index\":0,\"content_index\":0,\"text\":\"a\\ud83d\"}\n\n";
+    let call = "data: {\"type\":\"response.output_item.added\",\"output_index\":1,\"item\":{\"type\":\"function_call\",\"call_id\":\"c\",\"name\":\"f\"}}\n\ndata: {\"type\":\"response.function_call_arguments.delta\",\"output_index\":1,\"delta\":\"{}\"}\n\n";
+    let body = delta("a\\ud83d") + done + call + &stream(&[completed()]);
+    let response = fold(Framing::ServerSentEvents, &body).unwrap();
+    let arguments: Vec<_> = response.tool_calls().map(|call| &*call.arguments).collect();
+    assert_eq!((response.text().as_str(), arguments), ("a\u{fffd}", vec!["{}"]));
+    let (_, partial) = fold(Framing::ServerSentEvents, &delta("a\\ud83d")).unwrap_err();
+    assert_eq!(partial.text(), "a\u{fffd}");
     let body = r#"{"status":"completed","output":[{"type":"message","content":[{"type":"output_text","text":"a\ud83d"}]}]}"#;
     assert_eq!(fold(Framing::Whole, body).unwrap().text(), "a\u{fffd}");
 }

@@ -9,7 +9,7 @@ use meanwhile_core::{
     Delivery, Effort, ErrorKind, Fold, Message, OnUnsupported, OutputSupport, Params,
     Provider as _, Request, Result,
 };
-use meanwhile_http::{Answer, Body, Client, Codec as _, Framing, Transport};
+use meanwhile_http::{Answer, Auth, Body, Client, Codec as _, Framing, Transport};
 use meanwhile_openai::{Api, OpenAi, OpenAiCodec, PROVIDER, codec};
 use serde_json::{Value, json};
 
@@ -206,4 +206,17 @@ async fn requests_carry_key_organization_and_project() {
     let header = |name: &str| sent.headers()[name].to_str().unwrap();
     assert_eq!(header("authorization"), "Bearer k-123456");
     assert_eq!((header("openai-organization"), header("openai-project")), ("org", "proj"));
+}
+
+#[tokio::test]
+async fn another_credential_takes_the_place_of_the_key() {
+    let refuses: &'static Refuses = Box::leak(Box::default());
+    for builder in [OpenAi::builder(), OpenAi::responses_builder()] {
+        let auth = Auth::header("x-gateway-key", "g-123456").unwrap();
+        let openai = builder.auth(auth).http_client(Client::new(refuses)).build().unwrap();
+        openai.send(Request::new("gpt-4o", vec![Message::user("x")])).await.unwrap_err();
+        let sent = refuses.0.lock().unwrap().pop().unwrap();
+        assert_eq!(sent.headers()["x-gateway-key"], "g-123456");
+        assert!(!sent.headers().contains_key("authorization"));
+    }
 }

@@ -437,9 +437,12 @@ fn body(framing: Framing, written: &[Value]) -> Vec<u8> {
     lines.collect::<String>().into_bytes()
 }
 
-/// A conversation that holds calls already, numbered as ours are.
+/// The calls of the conversation so far: numbered as ours are, and as those of a server that counts anew in
+/// each answer.
+const EARLIER: [&str; 3] = ["call_0", "call_2", "tool_1"];
+
 fn request() -> Request {
-    let earlier = ["call_0", "call_2"].map(|id| ToolCall::new(id, "look", "{}"));
+    let earlier = EARLIER.map(|id| ToolCall::new(id, "look", "{}"));
     let called = Message::new(Role::Assistant, earlier.map(Part::from).to_vec());
     Request::new("m", vec![Message::user("go"), called]).streamed()
 }
@@ -478,7 +481,7 @@ fn check(wire: &Wire, mut script: Script) -> std::result::Result<(), TestCaseErr
         .collect();
     let calls: Vec<&ToolCall> = response.tool_calls().collect();
     prop_assert_eq!(calls.len(), started.len(), "{}: {:?}", wire.name, calls);
-    let mut ids: Vec<&str> = vec!["call_0", "call_2"];
+    let mut ids: Vec<&str> = EARLIER.to_vec();
     for (call, at) in calls.iter().zip(&started) {
         let made = &script.calls[*at];
         prop_assert_eq!(&call.name, &made.name, "{}", wire.name);

@@ -39,7 +39,10 @@ fn check<C: Codec>(codec: &C, events: &[Value], error: &Value, code: Option<&str
         })
         .collect();
     let wait = "Rate limit reached. Please retry in 20s.";
-    for error in [format!("{error}"), format!("{error:#}\n"), format!("error: {error}\n\n")] {
+    let unframed = [format!("{error}"), format!("{error:#}\n"), format!("error: {error}\n\n")];
+    // Some servers write the mark of the end behind it, as behind any answer.
+    let marked = unframed.iter().map(|error| format!("{}\n\ndata: [DONE]\n\n", error.trim_end()));
+    for error in unframed.iter().cloned().chain(marked) {
         let body = format!("{events}{error}");
         for size in [1, 7, body.len()] {
             let (failure, said) = failure(codec, &body, size);
@@ -65,6 +68,19 @@ fn errors_without_the_form_of_an_event_are_read_on_every_wire() {
     let last = json!({ "choices": [{ "index": 0, "delta": {}, "finish_reason": "stop" }] });
     let body = format!("data: {delta}\n\ndata: {last}\n\n{dialect:#}");
     assert_eq!(failure(&chat, &body, 9).0.kind(), ErrorKind::RateLimit);
+
+    // As llama.cpp's server writes it where the context is full.
+    let full = json!({ "code": 500, "message": "Context size has been exceeded.", "type": "server_error" });
+    for before in [String::new(), format!("data: {delta}\n\n")] {
+        let (told, said) = failure(&chat, &format!("{before}error: {full}\n\ndata: [DONE]\n\n"), 9);
+        assert_eq!((told.message(), told.status()), ("Context size has been exceeded.", Some(500)));
+        assert_eq!(said, if before.is_empty() { "" } else { "so far" });
+    }
+    // Words in front of the mark, where nobody said why the answer ended.
+    let body = format!("data: {delta}\n\nInternal Server Error\n\ndata: [DONE]\n\n");
+    let (told, said) = failure(&chat, &body, 9);
+    assert_eq!((told.kind(), said.as_str()), (ErrorKind::StreamInterrupted, "so far"));
+    assert!(told.message().contains("Internal Server Error"), "{told}");
 
     let responses = [
         json!({ "type": "response.created", "response": { "id": "r", "status": "in_progress", "output": [] } }),

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response};
 use meanwhile_core::{EmbedPurpose, EmbeddingModel, ErrorKind, RerankRequest, Result};
-use meanwhile_http::{Body, Client, Transport};
+use meanwhile_http::{Auth, Body, Client, Transport};
 use meanwhile_voyage::{Builder, PROVIDER, Voyage};
 use serde_json::{Value, json};
 
@@ -17,6 +17,7 @@ struct Answers {
     status: u16,
     body: Value,
     sent: Arc<Mutex<Value>>,
+    headers: Arc<Mutex<HeaderMap>>,
 }
 
 #[async_trait]
@@ -24,13 +25,14 @@ impl Transport for Answers {
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Body>> {
         let body: Value = serde_json::from_slice(request.body()).unwrap();
         *self.sent.lock().unwrap() = json!({ "url": request.uri().to_string(), "body": body });
+        *self.headers.lock().unwrap() = request.headers().clone();
         let body = Body::from_chunks([Bytes::from(self.body.to_string())]);
         Ok(Response::builder().status(self.status).body(body).unwrap())
     }
 }
 
 fn voyage(status: u16, body: Value) -> (Builder, Arc<Mutex<Value>>) {
-    let answers = Answers { status, body, sent: Arc::default() };
+    let answers = Answers { status, body, sent: Arc::default(), headers: Arc::default() };
     let sent = answers.sent.clone();
     (Voyage::builder().api_key("planted").http_client(Client::new(answers)), sent)
 }
@@ -54,6 +56,21 @@ async fn texts_are_embedded() {
         "input_type": "query" });
     let url = "https://api.voyageai.com/v1/embeddings";
     assert_eq!(*sent.lock().unwrap(), json!({ "url": url, "body": body }));
+}
+
+#[tokio::test]
+async fn another_credential_takes_the_place_of_the_key() {
+    let body = json!({ "data": [{ "embedding": [0.5], "index": 0 }], "model": "m" });
+    let headers = Arc::<Mutex<HeaderMap>>::default();
+    let answers = Answers { status: 200, body, sent: Arc::default(), headers: headers.clone() };
+    let auth = Auth::header("x-gateway-key", "g-123456").unwrap();
+    let builder = Voyage::builder().auth(auth).http_client(Client::new(answers));
+    EmbeddingModel::of(builder.embedder().unwrap(), "m").embed_one("a").await.unwrap();
+    let sent = headers.lock().unwrap();
+    assert_eq!(
+        (&sent["x-gateway-key"], sent.get("authorization")),
+        (&"g-123456".parse().unwrap(), None)
+    );
 }
 
 #[tokio::test]

@@ -7,30 +7,41 @@
 use std::ops::Range;
 
 /// The half characters of one answer.
-#[derive(Debug, Default)]
+///
+/// ```
+/// use meanwhile_http::lenient::Halves;
+///
+/// let mut halves = Halves::of(&["text"]);
+/// let first = halves.mend(br#"{"text": "so \ud83d"}"#, false);
+/// assert_eq!(first.as_deref(), Some(&br#"{"text": "so "}"#[..]));
+/// let second = halves.mend(br#"{"text": "\ude00"}"#, false);
+/// assert_eq!(second.as_deref(), Some(&br#"{"text": "\ud83d\ude00"}"#[..]));
+/// ```
+#[derive(Debug)]
 pub struct Halves {
+    in_pieces: &'static [&'static str],
     /// The field whose text ended with a first half, and that half.
     waiting: Option<(&'static str, u16)>,
 }
-
-/// The fields whose text comes in pieces.
-const IN_PIECES: [&str; 9] = [
-    "content",
-    "delta",
-    "arguments",
-    "reasoning_content",
-    "reasoning",
-    "refusal",
-    "thinking",
-    "reasoning_text",
-    "input",
-];
 
 /// How long `\uXXXX` is.
 const ESCAPE: usize = 6;
 
 impl Halves {
-    /// Whether a first half waits for the second, so that the next piece has to be rewritten, too.
+    /// Starts an answer of a wire on which the text of the fields of these names comes in pieces.
+    #[must_use]
+    pub const fn of(in_pieces: &'static [&'static str]) -> Self {
+        Self { in_pieces, waiting: None }
+    }
+
+    /// The field whose text ended with a first half that waits for the second. Where there is one, the next
+    /// piece has to be rewritten, too.
+    #[must_use]
+    pub fn waiting(&self) -> Option<&'static str> {
+        self.waiting.map(|(name, _)| name)
+    }
+
+    /// Whether a first half waits for the second.
     #[must_use]
     pub fn is_waiting(&self) -> bool {
         self.waiting.is_some()
@@ -40,9 +51,17 @@ impl Halves {
     /// it does not tell.
     #[must_use]
     pub fn are_in(json: &[u8]) -> bool {
-        json.windows(4).any(|bytes| {
-            matches!(bytes, [b'\\', b'u', b'd' | b'D', b'8' | b'9' | b'a'..=b'f' | b'A'..=b'F'])
+        memchr::memchr_iter(b'\\', json).any(|at| {
+            let escape = json.get(at + 1..at + 4);
+            matches!(escape, Some([b'u', b'd' | b'D', b'8' | b'9' | b'a'..=b'f' | b'A'..=b'F']))
         })
+    }
+
+    /// Rewrites JSON that comes whole, so that it holds whole characters only; `None` where nothing has to be
+    /// changed.
+    #[must_use]
+    pub fn mended(json: &[u8]) -> Option<Vec<u8>> {
+        Self::are_in(json).then(|| Self::of(&[]).mend(json, true))?
     }
 
     /// Rewrites JSON so that it holds whole characters only; `None` where nothing has to be changed. What is
@@ -59,11 +78,11 @@ impl Halves {
             let text = json.get(start..end)?;
             let rest = json.get(end + 1..)?;
             at = end + 1;
-            if rest.trim_ascii_start().starts_with(b":") {
-                name = IN_PIECES.into_iter().find(|known| known.as_bytes() == text);
-                continue;
+            let is_name = rest.trim_ascii_start().starts_with(b":");
+            if is_name {
+                name = self.in_pieces.iter().copied().find(|known| known.as_bytes() == text);
             }
-            if let Some(mended) = self.text(text, name.filter(|_| !whole)) {
+            if let Some(mended) = self.text(text, name.filter(|_| !whole && !is_name)) {
                 out.extend_from_slice(json.get(copied..start)?);
                 out.extend_from_slice(&mended);
                 copied = end;

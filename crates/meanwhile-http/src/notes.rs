@@ -1,14 +1,14 @@
-//! [`Notes`]: what becomes of settings that the wire cannot carry.
+//! [`Notes`]: what of a request a wire cannot carry as it was asked for.
 
 use std::borrow::Cow;
 
-use meanwhile_core::{Error, ErrorKind, OnUnsupported, Result, Warning};
+use meanwhile_core::{Effort, Error, ErrorKind, OnUnsupported, Result, Warning};
 
-/// What could not be written as it was: warnings, or the first of them as an error.
+/// Collects the warnings of one request, or fails with the first of them where the request asks for that.
 ///
 /// ```
 /// use meanwhile_core::{ErrorKind, OnUnsupported};
-/// use meanwhile_openai_compatible::dialect::Notes;
+/// use meanwhile_http::Notes;
 ///
 /// let mut notes = Notes::new(OnUnsupported::Warn);
 /// notes.dropped("top_k", "the wire has no such setting")?;
@@ -64,6 +64,26 @@ impl Notes {
         self.note(Warning::changed(subject, message))
     }
 
+    /// The level of reasoning that a model knows and that is nearest to what was asked for, rather less than more.
+    /// Without known levels, what was asked for.
+    ///
+    /// # Errors
+    ///
+    /// As [`changed`](Self::changed), where the level is another one.
+    pub fn nearest_effort(&mut self, asked: Effort, known: &[Effort]) -> Result<Effort> {
+        let distance = |effort: &&Effort| (**effort as u8).abs_diff(asked as u8);
+        let nearest = known.iter().min_by_key(distance).copied().unwrap_or(asked);
+        if nearest != asked {
+            let message = format!(
+                "this model knows no level `{}`; the nearest is `{}`",
+                asked.as_str(),
+                nearest.as_str()
+            );
+            self.changed("reasoning", message)?;
+        }
+        Ok(nearest)
+    }
+
     fn note(&mut self, warning: Warning) -> Result<()> {
         if self.strict {
             return Err(Error::new(ErrorKind::Unsupported, warning.to_string()));
@@ -72,7 +92,8 @@ impl Notes {
         Ok(())
     }
 
-    /// Something about the conversation that is worth knowing but asks for nothing; never an error.
+    /// Something about the conversation that is worth knowing but loses nothing that was asked for; never an
+    /// error, and said once.
     pub fn mention(&mut self, warning: Warning) {
         if !self.warnings.contains(&warning) {
             self.warnings.push(warning);
