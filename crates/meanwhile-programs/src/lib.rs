@@ -32,6 +32,7 @@ mod adapter;
 mod overlay;
 mod predict;
 mod prediction;
+mod streaming;
 mod trace;
 
 // Programs of several predictors.
@@ -80,4 +81,5 @@ pub use react::{
 pub use refine::Refine;
 pub use signature::{Dynamic, FieldSpec, FieldType, Signature, SignatureSpec};
 pub use state::{FieldState, ModelState, PredictorState, ProgramState};
+pub use streaming::{ProgramEvent, ProgramStream, streamed};
 pub use trace::{PredictorCall, Trace, traced};

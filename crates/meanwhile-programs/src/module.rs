@@ -1,12 +1,12 @@
 //! [`Module`] and [`Forward`]: programs made of predictors that can be found by name, and run.
 
-use std::collections::{BTreeMap, HashMap};
+mod containers;
+
 use std::future::Future;
 use std::ops::{Deref, DerefMut};
 use std::path::Path;
-use std::sync::Arc;
 
-use meanwhile_core::Result;
+use meanwhile_core::{Error, ErrorKind, ModelRef, Result, Settings};
 
 use crate::{
     ChainOfThought, Predict, Prediction, Predictor, PredictorId, ProgramState, Reasoned, Signature,
@@ -100,6 +100,40 @@ pub trait ModuleExt: Module {
         state.apply(self)
     }
 
+    /// Gives every predictor a model: a [`Model`](meanwhile_core::Model) or a `provider/model` string. What
+    /// DSPy calls `set_lm`.
+    ///
+    /// # Errors
+    ///
+    /// As [`set_settings`](Self::set_settings).
+    fn set_model(&mut self, model: impl Into<ModelRef>) -> Result<()> {
+        self.set_settings(&Settings::new().model(model))
+    }
+
+    /// Gives every predictor settings, on top of those that it has. They win against those of a scope. Or
+    /// leaves all as they are.
+    ///
+    /// ```
+    /// use meanwhile_core::{Model, Scripted, Settings};
+    /// use meanwhile_programs::{ModuleExt as _, Predict, fields};
+    /// # futures::executor::block_on(async {
+    /// let model = Model::new(Scripted::new().reply("[[ ## answer ## ]]\nLima"), "any");
+    /// let mut steps = vec![Predict::parse("question -> answer")?, Predict::parse("answer -> city")?];
+    /// steps.set_settings(&Settings::new().model(model).temperature(0.0))?;
+    /// let out = steps[0].call(fields! { question: "The capital of Peru?" }).await?;
+    /// assert_eq!(out.text("answer"), Some("Lima"));
+    /// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] when a predictor is shared, so that it cannot be changed.
+    fn set_settings(&mut self, settings: &Settings) -> Result<()> {
+        within_reach(self)?;
+        self.predictors_mut(&mut |_, predictor| predictor.set_settings(settings.clone()));
+        Ok(())
+    }
+
     /// Writes the state to a file, as JSON.
     ///
     /// # Errors
@@ -133,6 +167,24 @@ pub(crate) fn each<M: Module + ?Sized>(module: &M, mut visit: impl FnMut(&str, &
             visit(root(path), predictor);
         }
     });
+}
+
+/// Whether all predictors can be changed: none is shared.
+pub(crate) fn within_reach<M: Module + ?Sized>(module: &mut M) -> Result<()> {
+    let mut reached = Vec::new();
+    module.predictors_mut(&mut |_, predictor| reached.push(predictor.id()));
+    let mut shared = None;
+    each(module, |path, predictor| {
+        if !reached.contains(&predictor.id()) {
+            shared = Some(path.to_owned());
+        }
+    });
+    let Some(path) = shared else { return Ok(()) };
+    let message = format!(
+        "the predictor `{path}` is shared, so that it cannot be changed; change the program before it is \
+         cloned into another `Arc`"
+    );
+    Err(Error::new(ErrorKind::Config, message))
 }
 
 /// The path of a predictor that is the module itself.
@@ -214,127 +266,6 @@ impl<S: Signature> Forward for ChainOfThought<S> {
 
     fn forward(&self, input: Self::In) -> impl Future<Output = Result<Self::Out>> + Send {
         self.call(input)
-    }
-}
-
-impl<M: Module + ?Sized> Module for Box<M> {
-    fn predictors(&self, visit: &mut dyn FnMut(&str, &Predictor)) {
-        (**self).predictors(visit);
-    }
-
-    fn predictors_mut(&mut self, visit: &mut dyn FnMut(&str, &mut Predictor)) {
-        (**self).predictors_mut(visit);
-    }
-}
-
-impl<M: Module + ?Sized> Module for Arc<M> {
-    fn predictors(&self, visit: &mut dyn FnMut(&str, &Predictor)) {
-        (**self).predictors(visit);
-    }
-
-    fn predictors_mut(&mut self, visit: &mut dyn FnMut(&str, &mut Predictor)) {
-        if let Some(module) = Self::get_mut(self) {
-            module.predictors_mut(visit);
-        }
-    }
-}
-
-impl<M: Module> Module for Option<M> {
-    fn predictors(&self, visit: &mut dyn FnMut(&str, &Predictor)) {
-        if let Some(module) = self {
-            module.predictors(visit);
-        }
-    }
-
-    fn predictors_mut(&mut self, visit: &mut dyn FnMut(&str, &mut Predictor)) {
-        if let Some(module) = self {
-            module.predictors_mut(visit);
-        }
-    }
-}
-
-impl<M: Module> Module for [M] {
-    fn predictors(&self, visit: &mut dyn FnMut(&str, &Predictor)) {
-        for (index, module) in self.iter().enumerate() {
-            visit_part(module, &format!("[{index}]"), visit);
-        }
-    }
-
-    fn predictors_mut(&mut self, visit: &mut dyn FnMut(&str, &mut Predictor)) {
-        for (index, module) in self.iter_mut().enumerate() {
-            visit_part_mut(module, &format!("[{index}]"), visit);
-        }
-    }
-}
-
-impl<M: Module> Module for Vec<M> {
-    fn predictors(&self, visit: &mut dyn FnMut(&str, &Predictor)) {
-        self.as_slice().predictors(visit);
-    }
-
-    fn predictors_mut(&mut self, visit: &mut dyn FnMut(&str, &mut Predictor)) {
-        self.as_mut_slice().predictors_mut(visit);
-    }
-}
-
-impl<M: Module, const N: usize> Module for [M; N] {
-    fn predictors(&self, visit: &mut dyn FnMut(&str, &Predictor)) {
-        self.as_slice().predictors(visit);
-    }
-
-    fn predictors_mut(&mut self, visit: &mut dyn FnMut(&str, &mut Predictor)) {
-        self.as_mut_slice().predictors_mut(visit);
-    }
-}
-
-impl<M: Module> Module for BTreeMap<String, M> {
-    fn predictors(&self, visit: &mut dyn FnMut(&str, &Predictor)) {
-        for (key, module) in self {
-            visit_part(module, &format!("['{key}']"), visit);
-        }
-    }
-
-    fn predictors_mut(&mut self, visit: &mut dyn FnMut(&str, &mut Predictor)) {
-        for (key, module) in self {
-            visit_part_mut(module, &format!("['{key}']"), visit);
-        }
-    }
-}
-
-/// In the order of the keys, so that paths come in the same order every time.
-impl<M: Module, H> Module for HashMap<String, M, H> {
-    fn predictors(&self, visit: &mut dyn FnMut(&str, &Predictor)) {
-        let mut entries: Vec<(&String, &M)> = self.iter().collect();
-        entries.sort_unstable_by_key(|(key, _)| *key);
-        for (key, module) in entries {
-            visit_part(module, &format!("['{key}']"), visit);
-        }
-    }
-
-    fn predictors_mut(&mut self, visit: &mut dyn FnMut(&str, &mut Predictor)) {
-        let mut entries: Vec<(&String, &mut M)> = self.iter_mut().collect();
-        entries.sort_unstable_by_key(|(key, _)| *key);
-        for (key, module) in entries {
-            visit_part_mut(module, &format!("['{key}']"), visit);
-        }
-    }
-}
-
-impl<F: Forward> Forward for Box<F> {
-    type In = F::In;
-    type Out = F::Out;
-
-    fn forward(&self, input: Self::In) -> impl Future<Output = Result<Self::Out>> + Send {
-        (**self).forward(input)
-    }
-}
-
-impl<F: Forward> Forward for Arc<F> {
-    type In = F::In;
-    type Out = F::Out;
-
-    fn forward(&self, input: Self::In) -> impl Future<Output = Result<Self::Out>> + Send {
-        (**self).forward(input)
     }
 }
 

@@ -28,7 +28,8 @@ use crate::Fields;
 pub struct Prediction<T = Fields> {
     /// The value.
     pub value: T,
-    /// The outputs as they were read: of this value, and of others where a module asked for several.
+    /// The outputs as they were read: of this value, and of others where several were asked for
+    /// ([`Predict::completions`](crate::Predict::completions)).
     pub completions: Vec<Fields>,
     /// The tokens of all requests that it took, those that led to nothing included.
     pub usage: Usage,
@@ -38,7 +39,8 @@ pub struct Prediction<T = Fields> {
     pub response: Option<Response>,
     /// What was mended to read it, in order.
     pub repairs: Vec<Repair>,
-    /// Answers that could not be read, and were asked for again in another form.
+    /// Answers that could not be read, and were asked for again in another form; of several completions,
+    /// those that have failed.
     pub failed: Vec<Attempt>,
 }
 
@@ -85,6 +87,18 @@ impl<T> Prediction<T> {
     pub fn charge<U>(&mut self, other: &Prediction<U>) {
         self.usage.add(&other.usage);
         self.requests = self.requests.saturating_add(other.requests);
+    }
+}
+
+impl<T: DeserializeOwned> Prediction<T> {
+    /// Reads all completions as the type of the value, the value's own first.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Output`](meanwhile_core::ErrorKind::Output) when one does not fit, as those of other
+    /// modules may.
+    pub fn typed_completions(&self) -> Result<Vec<T>> {
+        self.completions.iter().map(Fields::as_typed).collect()
     }
 }
 

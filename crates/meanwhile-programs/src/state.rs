@@ -14,7 +14,7 @@ use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
-use crate::module::each;
+use crate::module::{each, within_reach};
 use crate::{Demo, Module, Overlay, Predictor, SignatureSpec};
 
 /// What the predictors of a program have been taught: instructions, descriptions of fields, demos.
@@ -177,21 +177,7 @@ impl ProgramState {
     /// be changed.
     pub fn apply<M: Module + ?Sized>(&self, module: &mut M) -> Result<()> {
         self.check(module)?;
-        let mut within_reach = Vec::new();
-        module.predictors_mut(&mut |_, predictor| within_reach.push(predictor.id()));
-        let mut shared = None;
-        each(module, |path, predictor| {
-            if !within_reach.contains(&predictor.id()) {
-                shared = Some(path.to_owned());
-            }
-        });
-        if let Some(path) = shared {
-            let message = format!(
-                "the predictor `{path}` is shared, so that it cannot be changed; load the state before \
-                 the program is cloned into another `Arc`"
-            );
-            return Err(Error::new(ErrorKind::Config, message));
-        }
+        within_reach(module)?;
         let mut outcome = Ok(());
         module.predictors_mut(&mut |path, predictor| {
             if let Some(state) = self.get(crate::module::root(path))

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use futures::executor::block_on;
 use meanwhile::prelude::*;
 use meanwhile::programs::{
-    Dynamic, FieldType, Fields, Predictor, Reasoned, SignatureSpec, macro_support::Value,
-    with_overlay,
+    ChatAdapter, Dynamic, FieldType, Fields, Predictor, Reasoned, SignatureSpec,
+    macro_support::Value, with_overlay,
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -224,12 +224,22 @@ struct Ruled {
 #[test]
 fn rules_of_a_type_are_said_in_words() {
     let spec = Ruled::spec();
-    let constraints = |name: &str| spec.field(name).unwrap().constraints.join("; ");
-    assert_eq!(constraints("least"), "");
-    assert_eq!(constraints("share"), "no more than needed; at least 0; at most 255");
-    assert_eq!(constraints("days"), "each as the regular expression `^[0-9-]+$` says");
-    assert_eq!(constraints("number"), "");
-    assert_eq!(constraints("note"), "at least 0; at most 65535");
+    let rules = |name: &str| spec.field(name).unwrap().rules.join("; ");
+    assert_eq!(rules("least"), "");
+    assert_eq!(rules("share"), "at least 0; at most 255");
+    assert_eq!(rules("days"), "each as the regular expression `^[0-9-]+$` says");
+    assert_eq!(rules("number"), "");
+    assert_eq!(rules("note"), "at least 0; at most 65535");
+    // DSPy has no such types, so that a prompt that equals its own does not speak of them.
+    let said = |adapter: ChatAdapter| {
+        let predict = Predict::<Ruled>::new().adapter(adapter);
+        let prompt = predict.predictor.prompt(Fields::new().with("least", 1)).unwrap();
+        prompt.messages[0].text()
+    };
+    let (ours, theirs) = (said(ChatAdapter::new()), said(ChatAdapter::new().dspy_compatible()));
+    assert!(ours.contains("no more than needed; at least 0; at most 255"), "{ours}");
+    assert!(theirs.contains("Constraints: no more than needed\n"), "{theirs}");
+    assert!(!theirs.contains("at least 0"), "{theirs}");
 }
 
 #[derive(Module)]

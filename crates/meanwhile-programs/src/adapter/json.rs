@@ -155,7 +155,7 @@ fn schema(outputs: &[FieldSpec], strict: bool, wording: Wording) -> Value {
         let mut schema = field.ty.build(&mut defs);
         let mut words: Vec<&str> = field.description.as_deref().into_iter().collect();
         if wording == Wording::Neutral {
-            words.extend(field.constraints.iter().map(String::as_str));
+            words.extend(field.rules_in_words());
         }
         if let Some(fields) = schema.as_object_mut()
             && !words.is_empty()

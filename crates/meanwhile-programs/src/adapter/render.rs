@@ -293,15 +293,15 @@ pub(super) use prompt_of_writer;
 /// The fields in our words: a numbered line each.
 pub(super) fn describe(fields: &[FieldSpec]) -> String {
     let line = |(number, field): (usize, &FieldSpec)| {
-        let FieldSpec { name, ty, description, constraints, .. } = field;
+        let FieldSpec { name, ty, description, .. } = field;
         let mut line = format!("{number}. `{name}` ({ty})");
         if let Some(description) = description {
             line.push_str(": ");
             line.push_str(description);
         }
-        for constraint in constraints {
+        for rule in field.rules_in_words() {
             line.push_str("; ");
-            line.push_str(constraint);
+            line.push_str(rule);
         }
         line
     };

@@ -140,6 +140,12 @@ impl<S: Signature> ChainOfThought<S> {
         Self { predict: self.predict.instructions(instructions) }
     }
 
+    /// Asks for so many answers each time: see [`Predict::completions`].
+    #[must_use]
+    pub fn completions(self, completions: usize) -> Self {
+        Self { predict: self.predict.completions(completions) }
+    }
+
     /// Asks the model. Nothing is sent before the first poll; dropping the future cancels.
     ///
     /// # Errors

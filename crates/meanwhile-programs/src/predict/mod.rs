@@ -1,6 +1,7 @@
 //! Predictors: a signature that is asked of a model. [`Predictor`] over values, [`Predict`] with types.
 
 mod chain_of_thought;
+mod completions;
 mod inputs;
 mod predictor;
 mod run;

@@ -52,6 +52,8 @@ pub struct Predictor {
     pub(super) settings: Settings,
     pub(super) adapter: Option<Arc<dyn Adapter>>,
     pub(super) registry: Option<Registry>,
+    /// How many answers a call asks for.
+    pub(super) completions: usize,
     /// What is added to the instructions of each call, those of an overlay included.
     pub(crate) appendix: Option<Arc<str>>,
     /// An output whose choices are shown, and which is read as whatever text was written.
@@ -70,6 +72,7 @@ impl Predictor {
             settings: Settings::new(),
             adapter: None,
             registry: None,
+            completions: 1,
             appendix: None,
             open_choice: None,
             overlay_required: Arc::default(),
@@ -138,6 +141,12 @@ impl Predictor {
         self.registry = Some(registry);
     }
 
+    /// Sets how many answers a call asks for; 0 counts as 1. See
+    /// [`Predict::completions`](crate::Predict::completions).
+    pub fn set_completions(&mut self, completions: usize) {
+        self.completions = completions.max(1);
+    }
+
     /// Makes calls outside of any [`with_overlay`](crate::with_overlay) an error while the guard lives:
     /// an optimiser would take one in a task that lost its scope for a candidate's.
     #[must_use = "the rule holds as long as the guard lives"]
@@ -170,6 +179,7 @@ impl Clone for Predictor {
             settings: self.settings.clone(),
             adapter: self.adapter.clone(),
             registry: self.registry.clone(),
+            completions: self.completions,
             appendix: self.appendix.clone(),
             open_choice: self.open_choice,
             overlay_required: Arc::default(),

@@ -4,14 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+use futures_util::future::BoxFuture;
 use meanwhile_core::{
-    Attempt, Call, Error, ErrorKind, FinishReason, Host, OutputFormat, Prompt, Registry, Response,
-    Result, Scope, Settings, Usage, chain,
+    Attempt, Call, Error, ErrorKind, Event, FinishReason, Host, OutputFormat, Part, Prompt,
+    Registry, Response, Result, Scope, Settings, Usage, chain,
 };
 
 use super::shape::Shape;
 use super::{Predictor, inputs};
 use crate::adapter::default_adapter;
+use crate::streaming::{Listener, Listeners, News, Telling, within};
 use crate::trace::Recorder;
 use crate::{
     Adapter, Demo, FieldType, Fields, Overlay, Parsed, Prediction, PredictorCall, SignatureSpec,
@@ -41,9 +43,8 @@ impl Predictor {
     /// As [`predict`](Self::predict).
     pub async fn predict_with(&self, inputs: Fields, settings: Settings) -> Result<Prediction> {
         let mut spent = Spent::default();
-        let Answer { parsed, response } =
-            self.ask(inputs, settings, &mut spent, &mut |_| Ok(())).await?;
-        Ok(spent.prediction(parsed, response))
+        let answer = self.ask(inputs, settings, &mut spent, &mut |_| Ok(())).await?;
+        Ok(spent.prediction(answer))
     }
 
     /// Asks the model, and says what that took whatever comes of it. An answer whose outputs `check`
@@ -55,27 +56,27 @@ impl Predictor {
         spent: &mut Spent,
         check: &mut Check<'_>,
     ) -> Result<Answer> {
-        let host = Scope::current().host();
-        let recorder = Recorder::current(&host);
+        self.asking(inputs, settings, &Scope::current().host())?.run(spent, check).await
+    }
+
+    /// Makes a call ready, with all who are told of it.
+    pub(super) fn asking(&self, inputs: Fields, settings: Settings, host: &Host) -> Result<Asking> {
+        let recorder = Recorder::current(host);
         let given = recorder.as_ref().map(|_| inputs.clone());
-        let plan = self.plan(inputs, settings, &host)?;
-        let spec = plan.spec.clone();
-        let outcome = chain(spec.name.clone(), plan.ask(spent, check)).await;
-        let outcome = outcome.map_err(|error| spent.charge(error));
-        if let (Some(recorder), Some(inputs)) = (recorder, given) {
-            recorder.record(PredictorCall {
+        let mut plan = self.plan(inputs, settings, host)?;
+        plan.listeners = Telling::listeners(host, self.id(), &plan.spec.name);
+        let record = recorder.zip(given).map(|(recorder, inputs)| {
+            let call = PredictorCall {
                 predictor: self.id(),
-                spec,
+                spec: plan.spec.clone(),
                 inputs,
-                outcome: match &outcome {
-                    Ok(answer) => Ok(answer.parsed.fields.clone()),
-                    Err(error) => Err(error.clone()),
-                },
-                usage: spent.usage.clone(),
-                requests: spent.requests,
-            });
-        }
-        outcome
+                outcome: Ok(Fields::new()),
+                usage: Usage::default(),
+                requests: 0,
+            };
+            (recorder, call)
+        });
+        Ok(Asking { plan, record })
     }
 
     /// Writes the messages that a call would send.
@@ -118,8 +119,54 @@ impl Predictor {
             None => spec.clone(),
         };
         let (inputs, history) = inputs::check(&spec, inputs)?;
-        let registry = self.lookup();
-        Ok(Plan { spec, reading, demos, settings, adapter, history, inputs, registry })
+        Ok(Plan {
+            spec,
+            reading,
+            demos,
+            settings,
+            adapter,
+            history,
+            inputs,
+            registry: self.lookup(),
+            completions: self.completions,
+            listeners: Listeners::default(),
+        })
+    }
+}
+
+/// A call that is ready to be made.
+pub(super) struct Asking {
+    plan: Plan,
+    /// Where it is recorded, and what is known of it before.
+    record: Option<(Arc<Recorder>, PredictorCall)>,
+}
+
+impl Asking {
+    /// Adds one who is told of the call.
+    pub(super) fn tell(&mut self, listener: Arc<dyn Listener>) {
+        self.plan.listeners.add(listener);
+    }
+
+    /// Makes the call.
+    pub(super) async fn run(self, spent: &mut Spent, check: &mut Check<'_>) -> Result<Answer> {
+        let plan = &self.plan;
+        let outcome = match plan.listeners.is_empty() && plan.completions < 2 {
+            true => chain(plan.spec.name.clone(), plan.ask(spent, check)).await,
+            false => plan.rarely(spent, check).await,
+        };
+        let outcome = outcome.map_err(|error| spent.charge(error));
+        if let Some((recorder, call)) = self.record {
+            recorder.record(PredictorCall {
+                outcome: match &outcome {
+                    Ok(answer) => Ok(answer.parsed.fields.clone()),
+                    Err(error) => Err(error.clone()),
+                },
+                usage: spent.usage.clone(),
+                requests: spent.requests,
+                ..call
+            });
+        }
+        outcome
     }
 }
 
@@ -138,7 +185,7 @@ pub(crate) type Check<'a> = dyn FnMut(&Fields) -> Result<()> + Send + 'a;
 pub(crate) const CALL: &str = "predict";
 
 /// All that one call is made with.
-#[derive(Debug)]
+#[derive(Clone)]
 pub(crate) struct Plan {
     /// The signature that is asked.
     pub(crate) spec: Arc<SignatureSpec>,
@@ -150,13 +197,19 @@ pub(crate) struct Plan {
     pub(crate) history: Vec<Fields>,
     pub(crate) inputs: Fields,
     pub(crate) registry: Registry,
+    /// How many answers are asked for.
+    pub(super) completions: usize,
+    /// Who is told of the answer while it is written.
+    pub(crate) listeners: Listeners,
 }
 
 /// The answer that counts, and what was read from it.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) parsed: Parsed,
-    pub(super) response: Response,
+    response: Response,
+    /// What was read from the other completions.
+    pub(super) others: Vec<Fields>,
 }
 
 /// What a call has taken so far.
@@ -168,7 +221,7 @@ pub(crate) struct Spent {
 }
 
 impl Spent {
-    pub(super) fn add(&mut self, response: &Response) {
+    pub(crate) fn add(&mut self, response: &Response) {
         self.requests = self.requests.saturating_add(1);
         // Nothing is paid again for an answer of a cache.
         if !response.cached {
@@ -178,7 +231,7 @@ impl Spent {
     }
 
     /// Adds what a request took that has failed.
-    pub(super) fn add_failed(&mut self, error: &Error) {
+    pub(crate) fn add_failed(&mut self, error: &Error) {
         self.requests = self.requests.saturating_add(1);
         if let Some(partial) = error.partial() {
             self.usage.add(&partial.usage);
@@ -194,16 +247,25 @@ impl Spent {
     }
 
     /// Puts the tries before on the error.
-    pub(super) fn charge(&self, error: Error) -> Error {
+    fn charge(&self, error: Error) -> Error {
         let known = error.attempts();
         let new: Vec<Attempt> =
             self.failed.iter().filter(|attempt| !known.contains(attempt)).cloned().collect();
         error.with_attempts(new)
     }
 
-    pub(super) fn prediction(self, parsed: Parsed, response: Response) -> Prediction {
+    /// Adds what one of several completions took.
+    pub(super) fn merge(&mut self, other: Self) {
+        self.usage.add(&other.usage);
+        self.requests = self.requests.saturating_add(other.requests);
+        self.failed.extend(other.failed);
+    }
+
+    pub(super) fn prediction(self, answer: Answer) -> Prediction {
+        let Answer { parsed, response, others } = answer;
         let mut prediction = Prediction::new(parsed.fields.clone());
         prediction.completions = vec![parsed.fields];
+        prediction.completions.extend(others);
         prediction.repairs = parsed.repairs;
         prediction.usage = self.usage;
         prediction.requests = self.requests;
@@ -214,8 +276,32 @@ impl Spent {
 }
 
 impl Plan {
+    /// Asks, where somebody is told of it or several completions are wanted: in a box, so that the future of
+    /// other calls has no room for it.
+    fn rarely<'a>(
+        &'a self,
+        spent: &'a mut Spent,
+        check: &'a mut Check<'_>,
+    ) -> BoxFuture<'a, Result<Answer>> {
+        Box::pin(async move {
+            let (name, listeners) = (self.spec.name.clone(), &self.listeners);
+            listeners.tell(News::Start);
+            listeners.taken().await;
+            let asked = async {
+                match self.completions {
+                    0 | 1 => self.ask(spent, check).await,
+                    _ => self.complete(spent, check).await,
+                }
+            };
+            let outcome = within(None, chain(name, asked)).await;
+            listeners.tell(News::End(outcome.as_ref().map(|answer| &answer.parsed.fields)));
+            listeners.taken().await;
+            outcome
+        })
+    }
+
     /// Asks, reads, and asks once more in another form where that is of use.
-    async fn ask(self, spent: &mut Spent, check: &mut Check<'_>) -> Result<Answer> {
+    pub(super) async fn ask(&self, spent: &mut Spent, check: &mut Check<'_>) -> Result<Answer> {
         let started = Instant::now();
         let error = match self.once(None, spent, check).await {
             Ok(answer) => return Ok(answer),
@@ -224,22 +310,16 @@ impl Plan {
         let Some(again) = self.fallback_for(&error) else { return Err(error) };
         let attempt = Attempt::new(&error, error.model().unwrap_or_default(), started.elapsed());
         spent.failed.push(attempt.clone());
-        again.once(Some(attempt), spent, check).await
+        self.listeners.tell(News::Again(&attempt));
+        self.listeners.taken().await;
+        // Rare, and in a box for that.
+        Box::pin(again.once(Some(attempt), spent, check)).await
     }
 
     /// The same plan with the other adapter, where an error is one of reading.
-    pub(super) fn fallback_for(&self, error: &Error) -> Option<Self> {
+    fn fallback_for(&self, error: &Error) -> Option<Self> {
         let adapter = self.adapter.fallback().filter(|_| is_unreadable(error))?;
-        Some(Self {
-            adapter,
-            spec: self.spec.clone(),
-            reading: self.reading.clone(),
-            demos: self.demos.clone(),
-            settings: self.settings.clone(),
-            history: self.history.clone(),
-            inputs: self.inputs.clone(),
-            registry: self.registry.clone(),
-        })
+        Some(Self { adapter, ..self.clone() })
     }
 
     async fn once(
@@ -248,29 +328,60 @@ impl Plan {
         spent: &mut Spent,
         check: &mut Check<'_>,
     ) -> Result<Answer> {
-        let response = match self.call(failed)?.await {
-            Ok(response) => response,
+        let call = self.call(failed)?;
+        let answered = match self.listeners.is_empty() {
+            true => call.await.map(|response| (response, None)),
+            false => Box::pin(self.told(call)).await,
+        };
+        let (response, parsed) = match answered {
+            Ok(answered) => answered,
             Err(error) => {
                 spent.add_failed(&error);
                 return Err(error);
             }
         };
         spent.add(&response);
-        let text = response.text();
-        self.read(response, text, spent, check).await
+        self.read(response, parsed, spent, check).await
     }
 
-    /// Reads the outputs of a whole answer, through a second model where the adapter has one.
-    pub(super) async fn read(
+    /// Makes the call, and tells of the fields while they are written. Prose that a second model reads is
+    /// not the value of any field.
+    async fn told(
+        &self,
+        call: Call<'static, Response>,
+    ) -> Result<(Response, Option<Result<Parsed>>)> {
+        let mut stream = call.stream().await?;
+        let mut reader = self.adapter.reader(&self.reading);
+        while let Some(event) = stream.next().await {
+            let piece = match event? {
+                Event::TextDelta { text, .. } => text,
+                Event::Part { part, .. } => match *part {
+                    Part::Text(text) => text.text,
+                    _ => continue,
+                },
+                _ => continue,
+            };
+            reader.push(&piece, &mut |change| self.listeners.change(change));
+            self.listeners.taken().await;
+        }
+        let response = stream.response().await?;
+        let parsed = reader.finish(&mut |change| self.listeners.change(change));
+        self.listeners.taken().await;
+        Ok((response, Some(parsed)))
+    }
+
+    /// Reads the outputs of a whole answer, where that is not done, and through a second model where the
+    /// adapter has one.
+    async fn read(
         &self,
         response: Response,
-        text: String,
+        parsed: Option<Result<Parsed>>,
         spent: &mut Spent,
         check: &mut Check<'_>,
     ) -> Result<Answer> {
         if let Some(extraction) = self.adapter.extraction(&self.reading) {
             usable(&response)?;
-            let inputs = extraction_inputs(&extraction.spec, text);
+            let inputs = extraction_inputs(&extraction.spec, response.text());
             let second = Self {
                 reading: extraction.spec.clone(),
                 spec: extraction.spec,
@@ -280,19 +391,21 @@ impl Plan {
                 history: Vec::new(),
                 inputs,
                 registry: self.registry.clone(),
+                completions: 1,
+                listeners: self.listeners.clone(),
             };
             return Box::pin(second.ask(spent, check)).await;
         }
-        let parsed = self.adapter.parse(&self.reading, &text);
+        let parsed = parsed.unwrap_or_else(|| self.adapter.parse(&self.reading, &response.text()));
         let checked = parsed.and_then(|parsed| check(&parsed.fields).map(|()| parsed));
         match checked {
-            Ok(parsed) => Ok(Answer { parsed, response }),
+            Ok(parsed) => Ok(Answer { parsed, response, others: Vec::new() }),
             Err(error) => Err(unreadable(error, response)),
         }
     }
 
     /// Makes the call of the model.
-    pub(super) fn call(&self, failed: Option<Attempt>) -> Result<Call<'static, Response>> {
+    fn call(&self, failed: Option<Attempt>) -> Result<Call<'static, Response>> {
         if self.spec.outputs.is_empty() {
             let message = "the signature has no outputs; make the predictor of one that has";
             return Err(Error::new(ErrorKind::Config, message));
@@ -348,7 +461,7 @@ fn usable(response: &Response) -> Result<()> {
 }
 
 /// Why the outputs cannot be read, with the answer.
-pub(super) fn unreadable(error: Error, response: Response) -> Error {
+fn unreadable(error: Error, response: Response) -> Error {
     match usable(&response) {
         Ok(()) => attach(error, response),
         Err(reason) => reason.with_source(error),

@@ -1,25 +1,19 @@
 //! [`PredictionStream`]: a prediction field by field, while it is written.
 
-use std::collections::VecDeque;
 use std::fmt;
-use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Instant;
 
 use futures_core::Stream;
 use futures_util::StreamExt as _;
-use meanwhile_core::{
-    Attempt, Error, ErrorKind, Event, Response, ResponseStream, Result, Scope, Settings, chain,
-};
+use meanwhile_core::{Attempt, Error, ErrorKind, Result, Scope, Settings};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::Predictor;
-use super::run::{Answer, Plan, Spent, unreadable};
-use crate::trace::Recorder;
-use crate::{FieldChange, FieldReader, Fields, Parsed, Prediction, PredictorCall};
+use crate::streaming::{Listener, News, Next, Queue, Writer, pull};
+use crate::{FieldChange, Fields, Prediction};
 
 /// What happens in a prediction that is streamed.
 #[derive(Debug, Clone, PartialEq)]
@@ -134,202 +128,41 @@ impl Predictor {
         inputs: Fields,
     ) -> PredictionStream<T> {
         let scope = Scope::current();
-        let host = scope.host();
-        let recorder = Recorder::current(&host);
-        let given = recorder.as_ref().map(|_| inputs.clone());
-        let plan = match self.plan(inputs, Settings::new(), &host) {
-            Ok(plan) => plan,
+        let mut asking = match self.asking(inputs, Settings::new(), &scope.host()) {
+            Ok(asking) => asking,
             Err(error) => return PredictionStream::failed(error),
         };
-        let record = recorder.zip(given).map(|(recorder, inputs)| {
-            let call = PredictorCall {
-                predictor: self.id(),
-                spec: plan.spec.clone(),
-                inputs,
-                outcome: Ok(Fields::new()),
-                usage: meanwhile_core::Usage::default(),
-                requests: 0,
-            };
-            (recorder, call)
-        });
-        let name = plan.spec.name.clone();
-        let told: Told<T> = Arc::default();
-        let running = Running {
-            plan,
-            spent: Spent::default(),
-            started: Instant::now(),
-            failed: None,
-            step: Step::Call,
-            told: told.clone(),
-            record,
-        };
-        let mut run = Some(Box::pin(scope.run(chain(name, running.run()))));
-        PredictionStream(Box::pin(futures_util::stream::poll_fn(move |cx| {
-            loop {
-                if let Some(event) = lock(&told).pop_front() {
-                    return Poll::Ready(Some(event));
-                }
-                let Some(running) = &mut run else { return Poll::Ready(None) };
-                match running.as_mut().poll(cx) {
-                    // It waits for its events to be taken, or for the model.
-                    Poll::Pending if lock(&told).is_empty() => return Poll::Pending,
-                    Poll::Pending => {}
-                    Poll::Ready(outcome) => {
-                        run = None;
-                        let last = outcome.map(|done| PredictionEvent::Done(Box::new(done)));
-                        lock(&told).push_back(last);
-                    }
-                }
-            }
+        let queue = Arc::new(Queue::new());
+        asking.tell(Arc::new(Told(Writer::new(queue.clone()))));
+        let events = pull(queue, Box::pin(scope.run(asking.run_as())));
+        PredictionStream(Box::pin(events.map(|next| match next {
+            Next::Event(event) => Ok(event),
+            Next::Ended(outcome) => outcome.map(|done| PredictionEvent::Done(Box::new(done))),
         })))
     }
 }
 
-/// The events that nobody has taken yet.
-type Told<T> = Arc<Mutex<VecDeque<Result<PredictionEvent<T>>>>>;
+/// Has what is told of a prediction taken by its stream.
+struct Told<T>(Writer<PredictionEvent<T>>);
 
-fn lock<T>(told: &Told<T>) -> MutexGuard<'_, VecDeque<Result<PredictionEvent<T>>>> {
-    told.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-struct Running<T> {
-    plan: Plan,
-    spent: Spent,
-    started: Instant,
-    failed: Option<Attempt>,
-    step: Step,
-    told: Told<T>,
-    record: Option<(Arc<Recorder>, PredictorCall)>,
-}
-
-enum Step {
-    Call,
-    Read(Box<ResponseStream<Response>>, Box<dyn FieldReader>),
-}
-
-impl<T: DeserializeOwned + Send + 'static> Running<T> {
-    /// Makes the prediction, one step each time that all events were taken.
-    async fn run(mut self) -> Result<Prediction<T>> {
-        self.started = Instant::now();
-        let outcome = loop {
-            match self.advance().await {
-                Ok(None) => self.taken().await,
-                Ok(Some(done)) => break Ok(done),
-                Err(error) => break Err(error),
+impl<T: Send> Listener for Told<T> {
+    fn hear(&self, news: News<'_>) {
+        self.0.push(match news {
+            News::Change(FieldChange::Text { name, delta }) => {
+                PredictionEvent::Text { name: name.into(), delta: delta.into(), last: false }
             }
-        };
-        self.end(outcome)
-    }
-
-    /// Waits until the events are taken: whoever takes the last one asks for more.
-    fn taken(&self) -> impl Future<Output = ()> + use<T> {
-        let told = self.told.clone();
-        poll_fn(move |_| if lock(&told).is_empty() { Poll::Ready(()) } else { Poll::Pending })
-    }
-
-    /// Takes one step, which adds events or changes what is next; `Some` is the end.
-    async fn advance(&mut self) -> Result<Option<(Parsed, Response, T)>> {
-        match &mut self.step {
-            Step::Call => match self.plan.call(self.failed.take())?.stream().await {
-                Ok(stream) => {
-                    let reader = self.plan.adapter.reader(&self.plan.reading);
-                    self.step = Step::Read(Box::new(stream), reader);
-                    Ok(None)
-                }
-                Err(error) => {
-                    self.spent.add_failed(&error);
-                    Err(error)
-                }
-            },
-            Step::Read(stream, reader) => match stream.next().await {
-                Some(Ok(Event::TextDelta { text, .. })) => {
-                    // Prose that a second model reads is not the value of any field.
-                    let mut told = lock(&self.told);
-                    reader.push(&text, &mut |change| told.push_back(Ok(event(change))));
-                    Ok(None)
-                }
-                Some(Ok(_)) => Ok(None),
-                Some(Err(error)) => {
-                    self.spent.add_failed(&error);
-                    Err(error)
-                }
-                None => self.finish().await,
-            },
-        }
-    }
-
-    /// Reads the outputs of the answer that has ended.
-    async fn finish(&mut self) -> Result<Option<(Parsed, Response, T)>> {
-        let Step::Read(stream, reader) = std::mem::replace(&mut self.step, Step::Call) else {
-            return Ok(None);
-        };
-        let response = stream.response().await?;
-        self.spent.add(&response);
-        let read = if self.plan.adapter.extraction(&self.plan.reading).is_some() {
-            let text = response.text();
-            let mut fitted = None;
-            let mut check = |fields: &Fields| {
-                fitted = Some(fields.as_typed::<T>()?);
-                Ok(())
-            };
-            let read = self.plan.read(response, text, &mut self.spent, &mut check).await;
-            read.and_then(|Answer { parsed, response }| {
-                let value = fitted.map_or_else(|| parsed.fields.as_typed(), Ok)?;
-                Ok((parsed, response, value))
-            })
-        } else {
-            let parsed = {
-                let mut told = lock(&self.told);
-                reader.finish(&mut |change| told.push_back(Ok(event(change))))
-            };
-            match parsed.and_then(|parsed| Ok((parsed.fields.as_typed()?, parsed))) {
-                Ok((value, parsed)) => Ok((parsed, response, value)),
-                Err(error) => Err(unreadable(error, response)),
+            News::Change(FieldChange::Completed { name, value: Value::String(_) }) => {
+                PredictionEvent::Text { name: name.into(), delta: String::new(), last: true }
             }
-        };
-        let error = match read {
-            Ok(done) => return Ok(Some(done)),
-            Err(error) => error,
-        };
-        let again = self.plan.fallback_for(&error).filter(|_| self.spent.failed.is_empty());
-        let Some(plan) = again else { return Err(error) };
-        let model = error.model().unwrap_or_default();
-        let attempt = Attempt::new(&error, model, self.started.elapsed());
-        self.spent.failed.push(attempt.clone());
-        self.failed = Some(attempt.clone());
-        self.plan = plan;
-        lock(&self.told).push_back(Ok(PredictionEvent::Again(Box::new(attempt))));
-        Ok(None)
+            News::Change(FieldChange::Completed { name, value }) => {
+                PredictionEvent::Value { name: name.into(), value: value.clone() }
+            }
+            News::Again(attempt) => PredictionEvent::Again(Box::new(attempt.clone())),
+            News::Start | News::End(_) => return,
+        });
     }
 
-    fn end(self, outcome: Result<(Parsed, Response, T)>) -> Result<Prediction<T>> {
-        let Self { spent, record, .. } = self;
-        let (usage, requests) = (spent.usage.clone(), spent.requests);
-        let outcome = match outcome {
-            Ok((parsed, response, value)) => Ok((spent.prediction(parsed, response), value)),
-            Err(error) => Err(spent.charge(error)),
-        };
-        if let Some((recorder, call)) = record {
-            let outcome = match &outcome {
-                Ok((prediction, _)) => Ok(prediction.value.clone()),
-                Err(error) => Err(error.clone()),
-            };
-            recorder.record(PredictorCall { outcome, usage, requests, ..call });
-        }
-        outcome.map(|(prediction, value)| prediction.map(|_| value))
-    }
-}
-
-fn event<T>(change: FieldChange<'_>) -> PredictionEvent<T> {
-    match change {
-        FieldChange::Text { name, delta } => {
-            PredictionEvent::Text { name: name.into(), delta: delta.into(), last: false }
-        }
-        FieldChange::Completed { name, value: Value::String(_) } => {
-            PredictionEvent::Text { name: name.into(), delta: String::new(), last: true }
-        }
-        FieldChange::Completed { name, value } => {
-            PredictionEvent::Value { name: name.into(), value: value.clone() }
-        }
+    fn poll_taken(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.0.poll_taken(cx)
     }
 }

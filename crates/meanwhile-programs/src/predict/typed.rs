@@ -5,10 +5,10 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use meanwhile_core::{ModelRef, Registry, Result, Settings};
+use meanwhile_core::{ModelRef, Registry, Result, Scope, Settings};
 use serde::de::DeserializeOwned;
 
-use super::run::{Answer, Spent};
+use super::run::{Asking, Spent};
 use crate::{
     Adapter, Demo, Dynamic, Fields, Prediction, PredictionStream, Predictor, Signature,
     SignatureSpec,
@@ -104,6 +104,38 @@ impl<S: Signature> Predict<S> {
         self
     }
 
+    /// Asks for so many answers each time, at most 8 at once; 0 counts as 1. What DSPy calls `n`.
+    ///
+    /// The first that can be read is the value, and all that can be are
+    /// [`Prediction::completions`]; [`majority`](crate::majority) takes these. Those that cannot are in
+    /// [`Prediction::failed`]; the call fails where none can. A temperature that is not set for the
+    /// predictor or its scope, or of at most 0.15, becomes 0.7. Where a seed is set, each has the next one;
+    /// else those after the first pass by a cache. Of the answers, a stream tells the first.
+    ///
+    /// ```
+    /// use meanwhile_core::{Model, Scripted};
+    /// use meanwhile_programs::{Predict, fields, majority};
+    ///
+    /// # futures::executor::block_on(async {
+    /// let scripted = Scripted::new()
+    ///     .reply("[[ ## answer ## ]]\nCusco")
+    ///     .reply("[[ ## answer ## ]]\nLima")
+    ///     .reply("[[ ## answer ## ]]\nlima.");
+    /// let predict = Predict::parse("question -> answer")?
+    ///     .completions(3)
+    ///     .model(Model::new(scripted, "any"));
+    /// let out = predict.call(fields! { question: "The capital of Peru?" }).await?;
+    /// assert_eq!((out.text("answer"), out.completions.len()), (Some("Cusco"), 3));
+    /// let most = majority(&out.completions, None).and_then(|one| one.text("answer"));
+    /// assert_eq!(most, Some("Lima"));
+    /// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+    /// ```
+    #[must_use]
+    pub fn completions(mut self, completions: usize) -> Self {
+        self.predictor.set_completions(completions);
+        self
+    }
+
     /// Sets where `provider/model` strings are looked up.
     #[must_use]
     pub fn registry(mut self, registry: &Registry) -> Self {
@@ -160,20 +192,31 @@ impl Predictor {
         inputs: Fields,
         settings: Settings,
     ) -> Result<Prediction<T>> {
+        self.asking(inputs, settings, &Scope::current().host())?.run_as().await
+    }
+}
+
+impl Asking {
+    /// Makes the call for outputs that fit `T`.
+    pub(super) async fn run_as<T: DeserializeOwned + Send + 'static>(
+        self,
+    ) -> Result<Prediction<T>> {
+        let mut spent = Spent::default();
         if TypeId::of::<T>() == TypeId::of::<Fields>() {
             // Which all outputs fit.
-            return self.predict_with(inputs, settings).await?.typed();
+            let answer = self.run(&mut spent, &mut |_| Ok(())).await?;
+            return spent.prediction(answer).typed();
         }
-        let (mut spent, mut fitted) = (Spent::default(), None);
+        let mut fitted = None;
         let mut check = |fields: &Fields| {
             fitted = Some(fields.as_typed::<T>()?);
             Ok(())
         };
-        let Answer { parsed, response } =
-            self.ask(inputs, settings, &mut spent, &mut check).await?;
-        let prediction = spent.prediction(parsed, response);
-        match fitted {
+        let answer = self.run(&mut spent, &mut check).await?;
+        let prediction = spent.prediction(answer);
+        match fitted.filter(|_| prediction.completions.len() == 1) {
             Some(value) => Ok(prediction.map(|_| value)),
+            // Of several completions, the one that was looked at last need not be the one that counts.
             None => prediction.typed(),
         }
     }

@@ -5,6 +5,7 @@ mod native;
 mod output;
 mod submit;
 mod text;
+mod told;
 mod transcript;
 
 use std::fmt;
@@ -106,7 +107,7 @@ pub struct ReAct<S = Dynamic> {
     pub extract: Option<ChainOfThought>,
     spec: SignatureSpec,
     tools: Toolbox,
-    max_turns: u32,
+    max_turns: Option<u32>,
     tool_concurrency: Option<usize>,
     protocol: Protocol,
     signature: PhantomData<fn() -> S>,
@@ -145,7 +146,7 @@ impl<S> ReAct<S> {
             extract: None,
             spec,
             tools: Toolbox::new(),
-            max_turns: 20,
+            max_turns: None,
             tool_concurrency: None,
             protocol: Protocol::Native,
             signature: PhantomData,
@@ -176,10 +177,11 @@ impl<S> ReAct<S> {
         self.written_anew()
     }
 
-    /// Sets the most answers of the model, before it is made to submit; 20 where nothing is set.
+    /// Sets the most answers of the model, before it is made to submit. Where it is not set, those of the
+    /// [limits](meanwhile_core::RunLimits::turns) of the settings or the scope count, and else 20.
     #[must_use]
     pub fn max_turns(mut self, turns: u32) -> Self {
-        self.max_turns = turns;
+        self.max_turns = Some(turns);
         self
     }
 
@@ -209,9 +211,13 @@ impl<S> ReAct<S> {
 
     /// The settings that hold for a run.
     fn run_settings(&self) -> Settings {
-        let overlay = Overlay::current(&Scope::current().host());
-        let above = overlay.and_then(|overlay| overlay.settings_of(self.react.id()));
-        above.unwrap_or_default().or(self.react.settings().clone())
+        settings_here(&self.react)
+    }
+
+    /// The most answers of the model, before it is made to submit.
+    fn most_turns(&self) -> u32 {
+        let limits = || self.run_settings().or(Scope::current().settings()).run?.limits.turns;
+        self.max_turns.or_else(limits).unwrap_or(20)
     }
 
     fn written_anew(mut self) -> Self {
@@ -308,6 +314,13 @@ impl<S: Signature> ReAct<S> {
         let check = |fields: &Fields| fields.clone().into_typed::<S::Output>().map(drop);
         self.resume_native(state, check).await?.typed()
     }
+}
+
+/// The settings of a predictor, with what an overlay lays over them.
+fn settings_here(predictor: &Predictor) -> Settings {
+    let overlay = Overlay::current(&Scope::current().host());
+    let above = overlay.and_then(|overlay| overlay.settings_of(predictor.id()));
+    above.unwrap_or_default().or(predictor.settings().clone())
 }
 
 impl<S: Signature> Default for ReAct<S> {

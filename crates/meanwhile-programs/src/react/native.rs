@@ -5,14 +5,16 @@ use std::sync::Arc;
 use meanwhile_core::{
     AnyTool, Call, Error, ErrorKind, Message, Part, Prompt, Registry, Response, Result, Role,
     RunEvent, RunLimits, RunState, Scope, Settings, ToolCall, ToolChoice, ToolResult, Toolbox,
-    chain,
+    Usage, chain,
 };
 use serde_json::Value;
 
 use super::submit::{Check, SUBMIT, SUBMIT_NOW, Submit};
+use super::told::Told;
 use super::{CALL, ForcedBy, ReAct, ReActOutput, ReActStop, Transcript};
 use crate::adapter::media;
 use crate::predict::Plan;
+use crate::streaming::within;
 use crate::trace::Recorder;
 use crate::{Fields, Overlay, PredictorCall, SignatureSpec};
 
@@ -36,10 +38,11 @@ impl<S> ReAct<S> {
         let plan = self.react.plan(inputs, Settings::new(), &host)?;
         let prompt = conversation(&plan, transcript)?;
         let head = head(&prompt.messages);
-        let run = Native::new(self, plan.settings.clone(), Arc::new(check));
-        let outcome = chain(plan.spec.name.clone(), run.go_on(prompt, head, None)).await;
+        let told = Told::current(&host, self.react.id(), || plan.spec.clone());
+        let mut run = Native::new(self, plan.settings.clone(), Arc::new(check), told);
+        let outcome = run.named(plan.spec.name.clone(), prompt, head, None).await;
         if let Some((recorder, inputs)) = given {
-            recorder.record(self.recorded(plan.spec.clone(), inputs, &outcome));
+            recorder.record(self.recorded(plan.spec.clone(), inputs, &outcome, &run.apart));
         }
         outcome
     }
@@ -50,13 +53,11 @@ impl<S> ReAct<S> {
         spec: Arc<SignatureSpec>,
         inputs: Fields,
         outcome: &Result<ReActOutput>,
+        apart: &Usage,
     ) -> PredictorCall {
         let (usage, requests) = match outcome {
             Ok(output) => (output.usage.clone(), output.requests),
-            Err(error) => error
-                .run_state()
-                .map(|state| (state.usage.clone(), state.turns))
-                .unwrap_or_default(),
+            Err(error) => spent_by(error, apart),
         };
         let outcome = match outcome {
             Ok(output) => Ok(output.value.clone()),
@@ -75,10 +76,16 @@ impl<S> ReAct<S> {
                            run again with `continue_with`";
             return Err(Error::new(ErrorKind::Config, message));
         }
-        let run = Native::new(self, self.run_settings(), Arc::new(check));
         let head = head(&state.messages);
         let prompt = Prompt::new().messages(state.messages.iter().cloned());
         let host = Scope::current().host();
+        let spec = || {
+            let overlay = Overlay::current(&host);
+            let laid = overlay.and_then(|one| one.spec_of(self.react.id()).cloned());
+            laid.unwrap_or_else(|| Arc::new(self.react.spec().clone()))
+        };
+        let told = Told::current(&host, self.react.id(), spec);
+        let mut run = Native::new(self, self.run_settings(), Arc::new(check), told);
         let recorder = Recorder::current(&host);
         // The first half of a run that is traced here is a part of the whole, whose tokens are all its.
         let before = recorder.as_ref().and_then(|recorder| {
@@ -87,18 +94,13 @@ impl<S> ReAct<S> {
             };
             recorder.take(self.react.id(), &is_this)
         });
-        let outcome =
-            chain(self.react.name().to_owned(), run.go_on(prompt, head, Some(state))).await;
+        let outcome = run.named(self.react.name().to_owned(), prompt, head, Some(state)).await;
         if let Some(recorder) = recorder {
             let (spec, inputs) = match before {
                 Some(call) => (call.spec, call.inputs),
-                None => {
-                    let overlay = Overlay::current(&host);
-                    let laid = overlay.and_then(|one| one.spec_of(self.react.id()).cloned());
-                    (laid.unwrap_or_else(|| Arc::new(self.react.spec().clone())), Fields::new())
-                }
+                None => (spec(), Fields::new()),
             };
-            recorder.record(self.recorded(spec, inputs, &outcome));
+            recorder.record(self.recorded(spec, inputs, &outcome, &run.apart));
         }
         outcome
     }
@@ -129,6 +131,10 @@ struct Native {
     tools: Toolbox,
     limits: RunLimits,
     max_turns: u32,
+    /// The tokens of what layers have tried before the answers, which no answer counts as its own.
+    apart: Usage,
+    /// Who is told of it, where somebody is.
+    told: Option<Told>,
 }
 
 /// How the model came to say nothing more by itself.
@@ -138,11 +144,12 @@ enum Ended {
 }
 
 impl Native {
-    fn new<S>(agent: &ReAct<S>, settings: Settings, check: Check) -> Self {
+    fn new<S>(agent: &ReAct<S>, settings: Settings, check: Check, told: Option<Told>) -> Self {
         let submit = Submit::new(&agent.spec, check);
         let tools = agent.tools.clone().with(AnyTool::new(submit.clone()));
         // Room for the turn that only submits, and for its tool to run.
-        let mut limits = RunLimits::new().turns(agent.max_turns.saturating_add(2));
+        let max_turns = agent.most_turns();
+        let mut limits = RunLimits::new().turns(max_turns.saturating_add(2));
         if let Some(tools) = agent.tool_concurrency {
             limits = limits.tool_concurrency(tools);
         }
@@ -152,12 +159,28 @@ impl Native {
             submit,
             tools,
             limits,
-            max_turns: agent.max_turns,
+            max_turns,
+            apart: Usage::default(),
+            told,
         }
     }
 
+    /// Runs as a chain.
+    async fn named(
+        &mut self,
+        name: String,
+        prompt: Prompt,
+        head: usize,
+        state: Option<RunState>,
+    ) -> Result<ReActOutput> {
+        if self.told.is_none() {
+            return chain(name, self.go_on(prompt, head, state)).await;
+        }
+        Box::pin(within(Some(SUBMIT), chain(name, self.go_on(prompt, head, state)))).await
+    }
+
     async fn go_on(
-        &self,
+        &mut self,
         prompt: Prompt,
         head: usize,
         state: Option<RunState>,
@@ -203,7 +226,7 @@ impl Native {
 
     /// Runs until the model submits, says nothing more, or the turns are over.
     async fn once(
-        &self,
+        &mut self,
         prompt: &Prompt,
         state: Option<RunState>,
         forced: Option<ForcedBy>,
@@ -235,8 +258,18 @@ impl Native {
         let mut run = call.run_loop();
         let mut paused = None;
         while let Some(event) = run.next().await {
-            if let RunEvent::Paused(calls) = event? {
-                paused = Some(calls);
+            if let Some(told) = &mut self.told {
+                match &event {
+                    Ok(event) => told.event(event).await,
+                    Err(error) => told.failed(error).await,
+                }
+            }
+            match event? {
+                RunEvent::Paused(calls) => paused = Some(calls),
+                RunEvent::TurnEnd(response) => {
+                    response.attempts.iter().for_each(|tried| self.apart.add(&tried.usage));
+                }
+                _ => {}
             }
         }
         let state = run.state().cloned().unwrap_or_default();
@@ -263,14 +296,34 @@ impl Native {
     ) -> Result<ReActOutput> {
         let Some(value) = self.submit.submitted() else { return Err(nothing_submitted(state)) };
         let messages = state.messages.into_iter().skip(head).collect();
+        let mut usage = state.usage;
+        usage.add(&self.apart);
         Ok(ReActOutput {
             value,
             stop: forced.map_or(ReActStop::Submitted, ReActStop::Forced),
             transcript: Transcript::of(messages),
-            usage: state.usage,
+            usage,
             requests: state.turns,
         })
     }
+}
+
+/// What a run took that has failed: its answers, that of the request that failed, and what layers tried.
+fn spent_by(error: &Error, apart: &Usage) -> (Usage, u32) {
+    let (mut usage, requests) = match error.run_state() {
+        Some(state) => (state.usage.clone(), state.turns),
+        // The first request has failed.
+        None => (Usage::default(), 1),
+    };
+    // What had come has the answers before it in its count.
+    if let Some(partial) = error.partial()
+        && partial.usage.total() > usage.total()
+    {
+        usage.clone_from(&partial.usage);
+    }
+    usage.add(apart);
+    error.attempts().iter().for_each(|tried| usage.add(&tried.usage));
+    (usage, requests)
 }
 
 fn nothing_submitted(state: RunState) -> Error {
@@ -335,11 +388,12 @@ fn conversation(plan: &Plan, transcript: &Transcript) -> Result<Prompt> {
 /// The instructions, and what is said of the inputs; the outputs are described by `submit`.
 fn system(spec: &SignatureSpec) -> String {
     let mut text = spec.instructions.clone();
-    let told =
-        |field: &&crate::FieldSpec| field.description.is_some() || !field.constraints.is_empty();
+    let told = |field: &&crate::FieldSpec| {
+        field.description.is_some() || field.rules_in_words().next().is_some()
+    };
     for field in spec.inputs.iter().filter(told) {
         let mut words: Vec<&str> = field.description.as_deref().into_iter().collect();
-        words.extend(field.constraints.iter().map(String::as_str));
+        words.extend(field.rules_in_words());
         text.push_str(&format!("\n`{}`: {}", field.name, words.join("; ")));
     }
     text

@@ -15,9 +15,11 @@ use super::native::shown;
 use super::submit::{SUBMIT, Submit};
 use super::{
     CALL, ForcedBy, Protocol, ReAct, ReActOutput, ReActStop, ReActTurn, ToolStep, Transcript,
+    settings_here,
 };
 use crate::adapter::{choose, python_json};
 use crate::predict::Spent;
+use crate::streaming::{Telling, within};
 use crate::{Fields, Predictor};
 
 /// How often what was done so far is made shorter when it is too long to be read.
@@ -73,7 +75,13 @@ impl<S> ReAct<S> {
             began: Instant::now(),
         };
         let submit = Submit::new(&self.spec, Arc::new(check));
-        match self.turns(&mut progress, inputs, &submit).await {
+        let is_told = Telling::is_there(&Scope::current().host());
+        let turns = self.turns(&mut progress, inputs, &submit);
+        let ended = match is_told {
+            true => within(None, Box::pin(turns)).await,
+            false => turns.await,
+        };
+        match ended {
             Ok((value, stop)) => Ok(progress.output(value, stop)),
             Err(error) => Err(progress.failed(error)),
         }
@@ -93,7 +101,7 @@ impl<S> ReAct<S> {
             return Err(Error::new(ErrorKind::Config, message));
         };
         let mut stop = ReActStop::Forced(ForcedBy::MaxTurns);
-        for turn in 0..self.max_turns {
+        for turn in 0..self.most_turns() {
             let decided = match progress.ask(&self.react, &inputs).await {
                 Ok(decided) => decided,
                 Err(error) => match error.kind() {
@@ -118,9 +126,15 @@ impl<S> ReAct<S> {
                 stop = ReActStop::Forced(ForcedBy::NoToolCall);
                 break;
             }
-            let (steps, submitted) = self.run_tools(calls, submit, progress).await?;
+            let Ran { steps, submitted, ended } =
+                self.run_tools(calls, turn, submit, progress).await?;
             let finished = steps.iter().any(|step| step.name == FINISH);
-            progress.push(thought, steps);
+            if ended.is_none() || !steps.is_empty() {
+                progress.push(thought, steps);
+            }
+            if let Some(error) = ended {
+                return Err(error);
+            }
             if let Some(value) = submitted {
                 return Ok((value, ReActStop::Submitted));
             }
@@ -171,10 +185,11 @@ impl<S> ReAct<S> {
     async fn run_tools(
         &self,
         calls: Vec<ToolCall>,
+        turn: u32,
         submit: &Submit,
         progress: &mut Progress,
-    ) -> Result<(Vec<ToolStep>, Option<Fields>)> {
-        let mut submitted = None;
+    ) -> Result<Ran> {
+        let (mut submitted, mut ended) = (None, None);
         let mut results: Vec<Option<ToolResult>> = vec![None; calls.len()];
         // Nobody is sent it: the loop goes on where a model has just called these tools.
         let called: Vec<Part> = calls.iter().cloned().map(Part::ToolCall).collect();
@@ -183,6 +198,7 @@ impl<S> ReAct<S> {
         state.usage.clone_from(&progress.spent.usage);
         state.elapsed = progress.began.elapsed();
         state.tool_errors = progress.tool_errors;
+        state.turns = turn.saturating_add(1);
         for (call, result) in calls.iter().zip(&mut results) {
             match (self.protocol, call.name.as_str()) {
                 (Protocol::Text, SUBMIT) => {
@@ -201,7 +217,8 @@ impl<S> ReAct<S> {
         if !state.calls.is_empty() {
             let mut prompt = Prompt::new();
             prompt.settings = self.run_settings();
-            let mut limits = RunLimits::new();
+            // The turns are counted here.
+            let mut limits = RunLimits::new().turns(u32::MAX);
             if let Some(tools) = self.tool_concurrency {
                 limits = limits.tool_concurrency(tools);
             }
@@ -212,30 +229,45 @@ impl<S> ReAct<S> {
                 .resume(state)
                 .run_loop();
             while let Some(event) = run.next().await {
-                if let meanwhile_core::RunEvent::Paused(calls) = event? {
+                let event = match event {
+                    Ok(event) => event,
+                    Err(error) => {
+                        ended = Some(error);
+                        break;
+                    }
+                };
+                if let meanwhile_core::RunEvent::Paused(calls) = event {
                     let names: Vec<&str> = calls.iter().map(|call| &*call.name).collect();
                     let message = format!(
                         "tools of an agent that speaks of them in text cannot wait for a decision, as {} \
                          would; decide at once, or use native tool calls",
                         names.join(", ")
                     );
-                    return Err(Error::new(ErrorKind::Config, message));
+                    ended = Some(Error::new(ErrorKind::Config, message));
+                    break;
                 }
             }
-            progress.tool_errors =
-                run.state().map_or(progress.tool_errors, |state| state.tool_errors);
-            let messages = run.state().map(|state| state.messages.clone()).unwrap_or_default();
-            for found in messages.iter().flat_map(Message::results) {
-                let place = calls.iter().position(|call| call.id == found.call_id);
-                if let Some(slot) = place.and_then(|at| results.get_mut(at)) {
-                    *slot = Some(found.clone());
+            if let Some(state) = run.state() {
+                progress.tool_errors = state.tool_errors;
+                // Where the run was ended, those that had answered are not in the conversation yet.
+                let open = state.calls.iter().filter_map(|call| call.result.as_ref());
+                for found in state.messages.iter().flat_map(Message::results).chain(open) {
+                    let place = calls.iter().position(|call| call.id == found.call_id);
+                    if let Some(slot) = place.and_then(|at| results.get_mut(at)) {
+                        *slot = Some(found.clone());
+                    }
                 }
             }
         }
-        let steps = calls.iter().zip(results).map(|(call, result)| {
-            let (text, is_error) =
-                result.map(|result| (result.text(), result.is_error)).unwrap_or_default();
-            ToolStep {
+        let is_whole = ended.is_none();
+        let steps = calls.iter().zip(results).filter_map(|(call, result)| {
+            let (text, is_error) = match result {
+                Some(result) => (result.text(), result.is_error),
+                None if is_whole => Default::default(),
+                // It did not come to that.
+                None => return None,
+            };
+            Some(ToolStep {
                 name: call.name.clone(),
                 arguments: call.json().unwrap_or_else(|_| Value::from(call.arguments.as_str())),
                 observation: if is_error {
@@ -244,10 +276,18 @@ impl<S> ReAct<S> {
                     text
                 },
                 is_error,
-            }
+            })
         });
-        Ok((steps.collect(), submitted))
+        Ok(Ran { steps: steps.collect(), submitted, ended })
     }
+}
+
+/// What came of the tools of one turn.
+struct Ran {
+    steps: Vec<ToolStep>,
+    submitted: Option<Fields>,
+    /// What ended the run.
+    ended: Option<Error>,
 }
 
 /// The results in a message.
@@ -309,7 +349,7 @@ impl Progress {
             let message = format!("the run did not finish within {limit:?}");
             return Err(Error::new(ErrorKind::Timeout(TimeoutPhase::Whole), message));
         }
-        let whole = predictor.settings().timeouts.whole;
+        let whole = settings_here(predictor).or(Scope::current().settings()).timeouts.whole;
         Ok(Settings::new().timeout(whole.map_or(left, |whole| whole.min(left))))
     }
 

@@ -55,8 +55,20 @@ impl Transcript {
     /// [`continue_with`](crate::ReAct::continue_with) goes on from it.
     #[must_use]
     pub fn of_error(error: &Error) -> Option<Self> {
-        let mut messages = error.run_state()?.messages.clone();
+        let state = error.run_state()?;
+        let mut messages = state.messages.clone();
         messages.drain(..head(&messages));
+        // Of the newest calls, some may have been answered when the run failed.
+        let results = || state.calls.iter().filter_map(|call| call.result.as_ref());
+        if results().next().is_some()
+            && let Some(newest) = messages.last_mut()
+        {
+            newest.parts.retain(|part| match part {
+                Part::ToolCall(call) => results().any(|result| result.call_id == call.id),
+                _ => true,
+            });
+            messages.push(Message::tool_results(results().cloned()));
+        }
         while messages.last().is_some_and(|last| last.tool_calls().next().is_some()) {
             messages.pop();
         }
@@ -67,7 +79,7 @@ impl Transcript {
     pub(super) fn of(messages: Vec<Message>) -> Self {
         let mut turns: Vec<Turn> = Vec::new();
         let mut asked = None;
-        for message in &messages {
+        for (at, message) in messages.iter().enumerate() {
             match message.role {
                 Role::User if message.text() != SUBMIT_NOW => asked = Some(message.text()),
                 _ => {}
@@ -76,8 +88,9 @@ impl Transcript {
                 continue;
             }
             let calls = message.tool_calls().map(|call| {
-                let results = messages.iter().flat_map(|message| &message.parts);
-                let result = results.filter_map(as_result).find(|one| one.call_id == call.id);
+                // An id may come again in a later turn.
+                let behind = messages.iter().skip(at + 1).flat_map(|message| &message.parts);
+                let result = behind.filter_map(as_result).find(|one| one.call_id == call.id);
                 ToolStep {
                     name: call.name.clone(),
                     arguments: call

@@ -35,6 +35,10 @@ pub struct FieldSpec {
     /// What else must hold of its values, in words: "at least 3".
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub constraints: Vec<String>,
+    /// What the type of a derived signature says of its values, in words: "at most 255". Not shown where
+    /// prompts equal those of DSPy, which has no such types.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<String>,
     /// The value of an output that the model leaves out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default: Option<Value>,
@@ -52,6 +56,7 @@ impl FieldSpec {
             ty,
             description: None,
             constraints: Vec::new(),
+            rules: Vec::new(),
             default: None,
             prefix: None,
         }
@@ -87,8 +92,13 @@ impl FieldSpec {
     /// Adds what a schema says of the values beyond what they are, in words; of those of a list as of each.
     pub(crate) fn with_rules(mut self, schema: &Schema) -> Self {
         let root = schema.as_value();
-        self.constraints.extend(rules(root, root.get("$defs"), ""));
+        self.rules.extend(rules(root, root.get("$defs"), ""));
         self
+    }
+
+    /// All that must hold of the values: the constraints, and what the type says.
+    pub(crate) fn rules_in_words(&self) -> impl Iterator<Item = &str> {
+        self.constraints.iter().chain(&self.rules).map(String::as_str)
     }
 
     /// The value that stands for an output which the model left out: the default, else null where the

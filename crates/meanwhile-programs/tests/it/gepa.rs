@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use meanwhile_core::{Error, ErrorKind, Model, Result, Scripted};
+use meanwhile_core::{Error, ErrorKind, Model, Request, Result, Scripted};
 use meanwhile_programs::{
     Budget, Components, Example, Forward, Gepa, GepaOutcome, GepaStep, Module, Optimized, Predict,
     Prediction, Predictor, Rollout, Score, StopReason, fields,
@@ -48,16 +48,34 @@ fn pipeline(model: &Scripted) -> Pipeline {
 
 /// Marks a draft with `+` where the instructions say PLUS, and a label with `!` where they say BANG.
 fn worker() -> Scripted {
-    Scripted::new().reply_with(|request| {
-        let told = request.messages[0].text();
-        let has = |word| told.contains(word);
-        if request.messages.last().unwrap().text().contains("[[ ## text ## ]]") {
-            let text = field_of(request, "text");
-            answer("draft", &if has("PLUS") { format!("{text}+") } else { text })
-        } else {
-            let draft = field_of(request, "draft");
-            answer("label", &if has("BANG") { format!("{draft}!") } else { draft })
-        }
+    Scripted::new().reply_with(work)
+}
+
+fn work(request: &Request) -> String {
+    let told = request.messages[0].text();
+    let has = |word| told.contains(word);
+    if request.messages.last().unwrap().text().contains("[[ ## text ## ]]") {
+        let text = field_of(request, "text");
+        answer("draft", &if has("PLUS") { format!("{text}+") } else { text })
+    } else {
+        let draft = field_of(request, "draft");
+        answer("label", &if has("BANG") { format!("{draft}!") } else { draft })
+    }
+}
+
+/// Does so as often as it is paid for.
+fn paid(requests: usize) -> Scripted {
+    let left = Mutex::new(requests);
+    Scripted::new().reply_later(move |request| {
+        let mut left = left.lock().unwrap();
+        let reply = match left.checked_sub(1) {
+            Some(less) => {
+                *left = less;
+                Ok(work(request))
+            }
+            None => Err(Error::new(ErrorKind::Budget, "nothing is left")),
+        };
+        async move { reply }
     })
 }
 
@@ -313,8 +331,44 @@ async fn a_reflection_that_fails_costs_its_iteration_and_the_third_ends_the_run(
         Err::<String, _>(Error::new(ErrorKind::Authentication, "no such key"))
     });
     let refused = gepa(500, &refused);
-    let error = refused.compile(&pipeline(&worker()), &train, &train, marks).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Authentication);
+    let best = refused.compile(&pipeline(&worker()), &train, &train, marks).await.unwrap();
+    assert!(
+        matches!(&best.stop, StopReason::Failed(error) if error.kind() == ErrorKind::Authentication)
+    );
+    assert_eq!((best.candidates.len(), best.rollouts), (1, 6 + 3));
+}
+
+#[tokio::test]
+async fn what_was_found_before_the_money_ran_out_is_kept() {
+    let train = examples(&TEXTS);
+    let run = |requests| {
+        let program = pipeline(&paid(requests));
+        async move {
+            gepa(500, &reflection())
+                .compile(&program, &examples(&TEXTS), &examples(&TEXTS), marks)
+                .await
+        }
+    };
+    // The program as it is takes 12 requests, a candidate that is accepted 24.
+    let best = run(50).await.unwrap();
+    assert!(matches!(&best.stop, StopReason::Failed(error) if error.kind() == ErrorKind::Budget));
+    assert_eq!((best.candidates.len(), train.len()), (2, best.candidates[1].scores.len()));
+    assert!(best.score.unwrap() > 0.0);
+    // Before anything is known, there is nothing to keep.
+    assert_eq!(run(0).await.unwrap_err().kind(), ErrorKind::Budget);
+}
+
+#[tokio::test]
+async fn a_log_that_two_runs_wrote_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    logged(folder.path(), 60).await.unwrap();
+    let file = folder.path().join("gepa.jsonl");
+    let whole = std::fs::read_to_string(&file).unwrap();
+    let first = whole.lines().nth(1).unwrap();
+    std::fs::write(&file, format!("{whole}{first}\n")).unwrap();
+    let error = logged(folder.path(), 60).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert!(error.message().contains("two runs"), "{error}");
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@
 mod adapters;
 mod attempts;
 mod classify;
+mod completions;
 mod dspy_programs;
 mod evaluate;
 mod gepa;
@@ -23,6 +24,8 @@ mod module;
 mod optimize;
 mod predict;
 mod react;
+mod react_limits;
 mod react_runs;
 mod signature;
 mod state;
+mod streaming;

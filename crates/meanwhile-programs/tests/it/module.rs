@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use meanwhile_core::Settings;
 use meanwhile_programs::{
     ChainOfThought, Frozen, Module, ModuleExt as _, Predict, PredictorState, ProgramState,
 };
@@ -46,8 +47,17 @@ fn what_is_shared_cannot_be_changed() {
     let state = ProgramState::of(&program);
     let error = program.load_state(&state).unwrap_err();
     assert!(error.message().contains("`[0]` is shared"), "{error}");
+    let error = program.set_model("house/small").unwrap_err();
+    assert!(error.message().contains("`[0]` is shared"), "{error}");
+    assert!(program.iter().all(|one| one.predictor.settings().model.is_none()));
     drop(shared);
     program.load_state(&state).unwrap();
+    program.set_model("house/small").unwrap();
+    program.set_settings(&Settings::new().temperature(0.5)).unwrap();
+    for one in &program {
+        let settings = one.predictor.settings();
+        assert_eq!((settings.model.is_some(), settings.params.temperature), (true, Some(0.5)));
+    }
 }
 
 #[test]

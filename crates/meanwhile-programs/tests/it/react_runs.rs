@@ -1,9 +1,6 @@
 //! Runs of agents as a whole: gone on with, cut short, failed, limited, and what each of them took.
 
-use std::time::Duration;
-
 use async_trait::async_trait;
-use futures::future::BoxFuture;
 use meanwhile_core::{
     AnyTool, Approval, Error, ErrorKind, Message, Model, Part, Request, Result, Role, RunLimits,
     Schema, Scripted, Settings, Tool, ToolCall, ToolContext, ToolOutput, ToolSpec, Toolbox, Usd,
@@ -345,29 +342,4 @@ async fn a_picture_may_be_an_address() {
     let request = &model.requests()[0];
     let images = request.messages.iter().flat_map(|message| &message.parts);
     assert_eq!(images.filter(|part| matches!(part, Part::Image(_))).count(), 1);
-}
-
-#[tokio::test]
-async fn the_time_of_a_run_in_text_is_that_of_all_turns() {
-    #[derive(Debug)]
-    struct Tokio;
-    impl meanwhile_core::Timer for Tokio {
-        fn sleep(&self, time: Duration) -> Result<BoxFuture<'static, ()>> {
-            Ok(Box::pin(tokio::time::sleep(time)))
-        }
-    }
-    let slow = Scripted::new().reply_later(|_| async {
-        tokio::time::sleep(Duration::from_millis(60)).await;
-        Ok(looks())
-    });
-    let limit = Duration::from_millis(100);
-    let settings = Settings::new().limits(RunLimits::new().time(limit)).timer(Tokio);
-    let agent = agent(&slow).protocol(Protocol::Text).settings(settings);
-    let error = agent.call(asks("?")).await.unwrap_err();
-    assert!(matches!(error.kind(), ErrorKind::Timeout(_)), "{error}");
-    // Each request may take what is left.
-    let requests = slow.requests();
-    let left: Vec<Duration> =
-        requests.iter().map(|request| request.timeouts.whole.unwrap()).collect();
-    assert!(left[0] <= limit && left.len() == 2 && left[1] < left[0] - limit / 2, "{left:?}");
 }

@@ -258,9 +258,11 @@ impl Gepa {
     /// # Errors
     ///
     /// [`Config`](ErrorKind::Config) when there are no examples or no predictors, when the reflection
-    /// prompt lacks a place, and when the log is of another run or cannot be written. The error of a run
-    /// when it says that all others would fail too (a refused key, no credit, no such model); other errors
-    /// count as the failure score, and are shown to the reflecting model where an answer could not be read.
+    /// prompt lacks a place, and when the log is of another run, of two at the same time, or cannot be
+    /// written. The error of a run when it says that all others would fail too (a refused key, no credit, no
+    /// such model) and nothing has been evaluated yet; after that it ends the run with what was found
+    /// ([`StopReason::Failed`](crate::StopReason::Failed)). Other errors count as the failure score, and are
+    /// shown to the reflecting model where an answer could not be read.
     /// A reflection that fails costs its iteration; the third in a row ends the run with what was found.
     pub async fn compile<P, M, F>(
         &self,

@@ -15,6 +15,7 @@ use super::pool::Pool;
 use super::step::{GepaChange, GepaMerge, GepaOutcome, GepaStep};
 use super::{Components, Gepa, merge, reflect};
 use crate::module::each;
+use crate::predict::Spent;
 use crate::{
     Evaluate, Example, Forward, IntoScore, Overlay, OverlayRequired, PredictorId, ProgramState,
     Rollout, Row, with_overlay,
@@ -133,6 +134,14 @@ where
         self.usage = start.usage;
         self.pool = Pool::new(start.instructions, start.scores, start.seed, self.gepa.merges);
         for step in steps {
+            if step.iteration != self.pool.iteration {
+                let message = format!(
+                    "the log is of two runs at the same time: iteration {} follows where {} is due; remove \
+                     it, or give each run a folder of its own",
+                    step.iteration, self.pool.iteration
+                );
+                return Err(Error::new(ErrorKind::Config, message));
+            }
             self.take(&step);
         }
         // Whether the model that reflects fails now is seen when it is asked.
@@ -157,7 +166,12 @@ where
                 break StopReason::Budget;
             }
             let mut rng = Rng::with_seed(self.pool.rng);
-            let outcome = self.iterate(&mut rng, &mut reflection).await?;
+            let outcome = match self.iterate(&mut rng, &mut reflection).await {
+                Ok(outcome) => outcome,
+                // The iteration is not logged, and is made again by a run that goes on.
+                Err(error) if is_fatal(&error) => break StopReason::Failed(error),
+                Err(error) => return Err(error),
+            };
             let step = GepaStep {
                 iteration: self.pool.iteration,
                 rollouts: self.rollouts,
@@ -304,10 +318,14 @@ where
         let text = reflect::fill(&self.gepa.template, current, &examples);
         let mut prompt = Prompt::from(text);
         prompt.settings = self.gepa.reflection.clone();
-        let response: Response = Call::new("reflect", &self.registry, Ok(prompt)).await?;
-        if !response.cached {
-            self.usage.add(&response.usage);
+        let mut spent = Spent::default();
+        let reflected = Call::<Response>::new("reflect", &self.registry, Ok(prompt)).await;
+        match &reflected {
+            Ok(response) => spent.add(response),
+            Err(error) => spent.add_failed(error),
         }
+        self.usage.add(&spent.usage);
+        let response = reflected?;
         Ok(reflect::instructions(&response.text()))
     }
 
