@@ -102,6 +102,8 @@ class Postgres:
             if subprocess.run(ready, **quiet).returncode == 0:
                 return
             time.sleep(0.025)
+        self.terminate()
+        self.wait()
         sys.exit("Postgres does not listen")
 
     def url(self) -> str:

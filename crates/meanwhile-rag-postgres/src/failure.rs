@@ -7,7 +7,7 @@ use tokio_postgres::error::SqlState;
 /// Reads an error of the server or of the connection to it.
 pub(crate) fn failed(error: tokio_postgres::Error) -> Error {
     let Some(code) = error.code().cloned() else {
-        let message = "the connection to Postgres failed; is the server there, does it want TLS (feature `tls`), and does this machine trust its certificate?";
+        let message = "the connection to Postgres failed; is the server there, does it want TLS (feature `tls`; of `meanwhile`, `rag-postgres-tls`), and does this machine trust its certificate?";
         return Error::new(ErrorKind::Connection, message).with_retryable(true).with_source(error);
     };
     let (kind, message) = if [

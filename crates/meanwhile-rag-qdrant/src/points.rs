@@ -1,14 +1,17 @@
 //! What is written to the server: chunks, documents and cached vectors as points, and their ids.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
+use bytes::Bytes;
 use meanwhile_core::{Error, ErrorKind, Result};
-use meanwhile_rag::{Chunk, ChunkKey, Document, DocumentState, Metadata};
+use meanwhile_rag::{Chunk, ChunkKey, Document, DocumentState, IndexedDocument, Metadata};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use crate::condition::facts;
+use crate::server::written;
 
 /// How much is gained by a word that comes again, and by a short text; and how many words are usual. The
 /// server's own BM25 has the same.
@@ -22,6 +25,52 @@ pub(crate) struct Point<'a, P> {
     pub(crate) id: String,
     pub(crate) vector: Vectors<'a>,
     pub(crate) payload: P,
+}
+
+/// A request that writes these points.
+pub(crate) fn upsert<P: Serialize>(points: &[Point<'_, P>]) -> Result<Bytes> {
+    #[derive(Serialize)]
+    struct Upsert<'a, T> {
+        points: &'a [T],
+    }
+
+    written(&Upsert { points })
+}
+
+/// A request that writes some chunks of a document.
+pub(crate) fn upsert_chunks(indexed: &IndexedDocument, places: Range<usize>) -> Result<Bytes> {
+    let chunks = indexed.chunks.get(places.clone()).unwrap_or_default();
+    let mut vectors = indexed.vectors.get(places).unwrap_or_default().iter();
+    let point = |chunk: &Chunk| Point {
+        id: chunk_id(&chunk.document_id, chunk.index),
+        vector: Vectors {
+            dense: vectors.next().map(Vec::as_slice),
+            words: Words::of_chunk(&chunk.text),
+        },
+        payload: ChunkPayload::of(chunk),
+    };
+    let points: Vec<_> = chunks.iter().map(point).collect();
+    upsert(&points)
+}
+
+/// A request that writes a document, whose chunks are there (`done`) or not yet.
+pub(crate) fn upsert_document(indexed: &IndexedDocument, done: bool) -> Result<Bytes> {
+    let (state, document) = (indexed.state.clone(), indexed.document.clone());
+    upsert(&[Point {
+        id: document_id(&document.id),
+        vector: Vectors::default(),
+        payload: DocumentPayload { state, done, document },
+    }])
+}
+
+/// A request that writes vectors of chunks that are to come.
+pub(crate) fn upsert_vectors(vectors: &[(ChunkKey, Vec<f32>)]) -> Result<Bytes> {
+    let points = vectors.iter().map(|(key, vector)| Point {
+        id: vector_id(key),
+        vector: Vectors { dense: Some(vector), words: None },
+        payload: Metadata::new(),
+    });
+    upsert(&points.collect::<Vec<_>>())
 }
 
 /// Its vectors, each under its name.
@@ -119,6 +168,25 @@ pub(crate) struct DocumentPayload {
     /// False while its chunks are being replaced.
     pub(crate) done: bool,
     pub(crate) document: Document,
+}
+
+/// What is kept of a document, without what it says.
+#[derive(Debug, Deserialize)]
+pub(crate) struct DocumentHead {
+    #[serde(flatten)]
+    pub(crate) state: DocumentState,
+    pub(crate) done: bool,
+    pub(crate) document: Named,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Named {
+    pub(crate) id: String,
+}
+
+impl DocumentHead {
+    /// The fields that it is read from.
+    pub(crate) const FIELDS: [&str; 4] = ["hash", "fingerprint", "done", "document.id"];
 }
 
 /// The id of a document's point.

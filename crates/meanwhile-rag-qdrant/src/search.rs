@@ -32,6 +32,29 @@ struct Point {
     payload: Value,
 }
 
+/// What is left of an answer when it has been checked.
+struct Checked {
+    hits: Vec<Scored>,
+    /// How many points the server sent, and the score of the last one.
+    sent: usize,
+    worst: f32,
+}
+
+impl Found {
+    fn check(self, filter: Option<&Filter>, origin: Origin) -> Result<Checked> {
+        let sent = self.points.len();
+        let worst = self.points.last().map_or(f32::NEG_INFINITY, |point| point.score);
+        let mut hits = Vec::with_capacity(sent);
+        for point in self.points {
+            let chunk = payload::<ChunkPayload>(point.payload)?.into_chunk();
+            if filter.is_none_or(|filter| filter.matches(&chunk.metadata)) {
+                hits.push(Scored::new(chunk, point.score, origin));
+            }
+        }
+        Ok(Checked { hits, sent, worst })
+    }
+}
+
 /// Finds the chunks that fit best, of equals the one of the smaller document and index first.
 ///
 /// Asks for more until it is certain of all: of chunks as good as the worst, there may be more that the
@@ -56,19 +79,13 @@ pub(crate) async fn search(
             request.insert("filter".to_owned(), Value::Object(all));
         }
         let path = format!("{collection}/points/query");
-        let found: Found = server.ask(Method::POST, &path, &request).await?;
-        let all = found.points.len() < fetched;
-        let worst = found.points.last().map_or(f32::NEG_INFINITY, |point| point.score);
-        let mut hits = Vec::with_capacity(found.points.len());
-        for point in found.points {
-            let chunk = payload::<ChunkPayload>(point.payload)?.into_chunk();
-            let exact = pushed.as_ref().is_none_or(|pushed| pushed.exact);
-            if exact || filter.is_none_or(|filter| filter.matches(&chunk.metadata)) {
-                hits.push(Scored::new(chunk, point.score, asked.origin));
-            }
-        }
+        let exact = pushed.as_ref().is_none_or(|pushed| pushed.exact);
+        let (left, origin) = (filter.filter(|_| !exact).cloned(), asked.origin);
+        let check = move |found: Found| found.check(left.as_ref(), origin);
+        let checked = server.ask_then(Method::POST, &path, &request, check).await?;
+        let Checked { mut hits, sent, worst } = checked;
         let certain = hits.iter().filter(|hit| hit.score > worst).count();
-        if all || certain >= limit {
+        if sent < fetched || certain >= limit {
             hits.sort_by(|left, right| {
                 let place = |hit: &Scored| (hit.chunk.document_id.clone(), hit.chunk.index);
                 right.score.total_cmp(&left.score).then_with(|| place(left).cmp(&place(right)))

@@ -1,11 +1,12 @@
-//! [`Server`], the HTTP interface of Qdrant: a request, and what is under `result` of the answer.
+//! [`Server`], the HTTP interface of Qdrant: a request, and what is under `result` of the answer. What is long
+//! is written and read on threads of their own.
 
 use bytes::Bytes;
 use http::{Method, Request, StatusCode};
 use meanwhile_core::{Error, ErrorKind, Result};
 use meanwhile_http::{Body, Client, Endpoint, status};
 use meanwhile_rag::offload;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -37,19 +38,24 @@ impl Server {
         path: &str,
         body: &(impl Serialize + Sync),
     ) -> Result<T> {
-        let (status, body) = self.exchange(method, path, body).await?;
-        if !status.is_success() {
-            return Err(refusal(status, &body));
-        }
-        let read = if body.len() > SHORT {
-            offload("reading of an answer", move || read(&body)).await?
-        } else {
-            read(&body)
-        };
-        read.map_err(|error| {
-            let message = "the answer is not what Qdrant answers; check the URL";
-            Error::new(ErrorKind::Decode, message).with_provider("qdrant").with_source(error)
-        })
+        self.ask_then(method, path, body, Ok).await
+    }
+
+    /// As [`ask`](Self::ask), and goes on with what was read where it was read: for answers that may be long.
+    pub(crate) async fn ask_then<T: DeserializeOwned + 'static, U: Send + 'static>(
+        &self,
+        method: Method,
+        path: &str,
+        body: &(impl Serialize + Sync),
+        then: impl FnOnce(T) -> Result<U> + Send + 'static,
+    ) -> Result<U> {
+        let written = if method == Method::GET { Bytes::new() } else { written(body)? };
+        self.exchange(method, path, written, then).await
+    }
+
+    /// Sends a body that is [`written`] already, and lets the answer go.
+    pub(crate) async fn send(&self, method: Method, path: &str, written: Bytes) -> Result<()> {
+        self.exchange(method, path, written, |_: IgnoredAny| Ok(())).await
     }
 
     /// As [`ask`](Self::ask); `None` where the server knows no such thing.
@@ -64,23 +70,16 @@ impl Server {
         }
     }
 
-    async fn exchange(
+    async fn exchange<T: DeserializeOwned + 'static, U: Send + 'static>(
         &self,
         method: Method,
         path: &str,
-        body: &(impl Serialize + Sync),
-    ) -> Result<(StatusCode, Vec<u8>)> {
+        written: Bytes,
+        then: impl FnOnce(T) -> Result<U> + Send + 'static,
+    ) -> Result<U> {
         let client = match &self.client {
             Some(client) => client.clone(),
             None => Client::shared()?,
-        };
-        let written = if method == Method::GET {
-            Bytes::new()
-        } else {
-            serde_json::to_vec(body).map(Bytes::from).map_err(|error| {
-                let message = "the request cannot be written as JSON";
-                Error::new(ErrorKind::InvalidRequest, message).with_source(error)
-            })?
         };
         let mut request = Request::new(written);
         *request.method_mut() = method;
@@ -90,17 +89,42 @@ impl Server {
         request.headers_mut().insert(http::header::CONTENT_TYPE, json);
         let sent = client.send(request).await.map_err(|error| error.with_provider("qdrant"))?;
         let (head, body) = sent.into_parts();
-        Ok((head.status, whole(body).await?))
+        let body = whole(body).await?;
+        if !head.status.is_success() {
+            return Err(refusal(head.status, &body));
+        }
+        let is_long = body.len() > SHORT;
+        aside(is_long, "reading of an answer", move || then(read(&body)?)).await?
     }
 }
 
-fn read<T: DeserializeOwned>(body: &[u8]) -> serde_json::Result<T> {
+/// Does some work on a thread of its own where it is long, else at once.
+pub(crate) async fn aside<T: Send + 'static>(
+    is_long: bool,
+    what: &'static str,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T> {
+    if is_long { offload(what, work).await } else { Ok(work()) }
+}
+
+/// Writes a body as JSON.
+pub(crate) fn written(body: &impl Serialize) -> Result<Bytes> {
+    serde_json::to_vec(body).map(Bytes::from).map_err(|error| {
+        let message = "the request cannot be written as JSON";
+        Error::new(ErrorKind::InvalidRequest, message).with_source(error)
+    })
+}
+
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
     #[derive(Deserialize)]
     struct Answer<T> {
         result: T,
     }
 
-    serde_json::from_slice(body).map(|Answer { result }| result)
+    serde_json::from_slice(body).map(|Answer { result }| result).map_err(|error| {
+        let message = "the answer is not what Qdrant answers; check the URL";
+        Error::new(ErrorKind::Decode, message).with_provider("qdrant").with_source(error)
+    })
 }
 
 async fn whole(mut body: Body) -> Result<Vec<u8>> {

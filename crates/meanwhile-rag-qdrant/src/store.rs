@@ -7,6 +7,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use futures_util::lock::{Mutex, MutexGuard};
 use http::Method;
 use meanwhile_core::{Error, ErrorKind, Result};
@@ -16,15 +17,15 @@ use meanwhile_rag::{
     SearchQuery, Store, dimension_mismatch,
 };
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
 use crate::collections::Collections;
 use crate::points::{
-    ChunkPayload, DocumentPayload, Point, Vectors, Words, chunk_id, document_id, payload, vector_id,
+    ChunkPayload, DocumentHead, DocumentPayload, Words, document_id, payload, upsert_chunks,
+    upsert_document, upsert_vectors, vector_id,
 };
 use crate::search::{Asked, search};
-use crate::server::Server;
+use crate::server::{Server, aside, written};
 
 /// Points that are written by one request, and the most numbers of their vectors.
 const WRITTEN: usize = 64;
@@ -32,6 +33,14 @@ const NUMBERS: usize = 32 * 384;
 
 /// Points that are read by one request.
 const READ: usize = 500;
+
+/// What is written by whoever polls: bytes of text, of which a number of a vector counts as two. More is written
+/// on a thread of its own, as is a request that names more than so many points.
+const SHORT: usize = 4 * 1024;
+const FEW: usize = 64;
+
+/// What threads do that write requests.
+const WRITING: &str = "writing of a request";
 
 /// Locks for documents, which share them by their ids.
 const LOCKS: usize = 64;
@@ -53,8 +62,6 @@ const LOCKS: usize = 64;
 /// [`document_ids`](Store::document_ids) reads all ids for every page: Qdrant has no order of texts. An
 /// index that began with text alone and is given vectors later needs a server that can add them to a
 /// collection.
-///
-/// A document is written as JSON by whoever polls: one of a megabyte takes it some milliseconds.
 ///
 /// There are no clocks: put a timeout around a future where you need one. Dropping it closes the
 /// connection.
@@ -180,8 +187,8 @@ impl Read {
 }
 
 /// How many points with vectors of these dimensions are written by one request.
-fn points_at_once(dimensions: Option<usize>) -> usize {
-    (NUMBERS / dimensions.unwrap_or(1).max(1)).clamp(1, WRITTEN)
+fn points_at_once(dimensions: usize) -> usize {
+    (NUMBERS / dimensions.max(1)).clamp(1, WRITTEN)
 }
 
 impl QdrantStore {
@@ -199,22 +206,36 @@ impl QdrantStore {
     }
 
     async fn send(&self, method: Method, path: &str, body: &Value) -> Result<()> {
-        self.0.server.ask::<IgnoredAny>(method, path, body).await.map(drop)
+        self.0.server.send(method, path, written(body)?).await
     }
 
-    /// Reads the points with these ids, in no order; unknown ones are left out.
-    async fn retrieve(&self, path: &str, ids: &[String], vectors: bool) -> Result<Vec<Read>> {
+    /// Reads the points with these ids, `with` this payload and, or without, vectors, as `read` says, in no
+    /// order; unknown ones are left out.
+    async fn retrieve<T: Send + 'static>(
+        &self,
+        path: &str,
+        ids: &[String],
+        with: (Value, bool),
+        read: fn(Read) -> Result<T>,
+    ) -> Result<Vec<T>> {
         let mut points = Vec::new();
         for ids in ids.chunks(READ) {
-            let body = json!({"ids": ids, "with_payload": !vectors, "with_vector": vectors});
+            let body = json!({"ids": ids, "with_payload": with.0, "with_vector": with.1});
             let path = format!("{path}/points");
-            points.extend(self.0.server.ask::<Vec<Read>>(Method::POST, &path, &body).await?);
+            let each = move |points: Vec<Read>| points.into_iter().map(read).collect();
+            let read: Vec<T> = self.0.server.ask_then(Method::POST, &path, &body, each).await?;
+            points.extend(read);
         }
         Ok(points)
     }
 
-    /// Reads all points that fulfil a condition, by pages.
-    async fn scroll(&self, path: &str, mut body: Value) -> Result<Vec<Read>> {
+    /// Reads all points that fulfil a condition as `read` says, by pages.
+    async fn scroll<T: Send + 'static>(
+        &self,
+        path: &str,
+        mut body: Value,
+        read: fn(Read) -> Result<T>,
+    ) -> Result<Vec<T>> {
         let path = format!("{path}/points/scroll");
         let mut points = Vec::new();
         let set = |body: &mut Value, name: &str, value: Value| {
@@ -224,9 +245,13 @@ impl QdrantStore {
         };
         set(&mut body, "limit", READ.into());
         loop {
-            let page: Page = self.0.server.ask(Method::POST, &path, &body).await?;
-            points.extend(page.points);
-            match page.next_page_offset {
+            let each = move |page: Page| {
+                let points: Result<Vec<T>> = page.points.into_iter().map(read).collect();
+                Ok((points?, page.next_page_offset))
+            };
+            let (page, next) = self.0.server.ask_then(Method::POST, &path, &body, each).await?;
+            points.extend(page);
+            match next {
                 Some(next) if !next.is_null() => set(&mut body, "offset", next),
                 _ => return Ok(points),
             }
@@ -256,66 +281,71 @@ impl QdrantStore {
         self.send(Method::POST, &path, &begun).await
     }
 
-    async fn write(&self, indexed: &IndexedDocument) -> Result<()> {
+    async fn write(&self, indexed: &Arc<IndexedDocument>) -> Result<()> {
         let collections = &self.0.collections;
         let (chunks, documents) = (collections.chunks(), collections.documents());
         let own = document_id(&indexed.document.id);
-        let point = |done| Point {
-            id: own.clone(),
-            vector: Vectors::default(),
-            payload: DocumentPayload {
-                state: indexed.state.clone(),
-                done,
-                document: indexed.document.clone(),
-            },
-        };
-        let there = json!({"filter": {"must": [{"has_id": [own]}]}, "exact": true});
+        let there = json!({"filter": {"must": [{"has_id": [&own]}]}, "exact": true});
         let there: Count =
             self.0.server.ask(Method::POST, &format!("{documents}/points/count"), &there).await?;
         if there.count > 0 {
             self.begin(std::slice::from_ref(&own)).await?;
         } else {
             // Chunks belong to a document that is listed, at any moment.
-            self.upsert(&documents, &[point(false)]).await?;
+            self.upsert_document(&documents, indexed, false).await?;
         }
 
-        let vectors = indexed.vectors.iter().map(Some).chain(std::iter::repeat(None));
-        let all: Vec<(&Chunk, Option<&Vec<f32>>)> = indexed.chunks.iter().zip(vectors).collect();
-        for part in all.chunks(points_at_once(indexed.vectors.first().map(Vec::len))) {
-            let mut points = Vec::with_capacity(part.len());
-            for (chunk, vector) in part {
-                let words = Words::of_chunk(&chunk.text);
-                points.push(Point {
-                    id: chunk_id(&chunk.document_id, chunk.index),
-                    vector: Vectors { dense: vector.map(Vec::as_slice), words },
-                    payload: ChunkPayload::of(chunk),
-                });
-            }
-            self.upsert(&chunks, &points).await?;
+        let dimensions = indexed.vectors.first().map_or(0, Vec::len);
+        let most = points_at_once(dimensions);
+        for first in (0..indexed.chunks.len()).step_by(most) {
+            let places = first..indexed.chunks.len().min(first + most);
+            let part = indexed.chunks.get(places.clone()).unwrap_or_default();
+            let text: usize = part.iter().map(|chunk| chunk.text.len()).sum();
+            let is_long = text + 2 * dimensions * part.len() > SHORT;
+            let source = Arc::clone(indexed);
+            self.upsert(&chunks, is_long, move || upsert_chunks(&source, places)).await?;
         }
         let left = json!({"filter": {"must": [
             {"key": "document", "match": {"value": indexed.document.id}},
             {"key": "index", "range": {"gte": indexed.chunks.len()}},
         ]}});
         self.send(Method::POST, &format!("{chunks}/points/delete?wait=true"), &left).await?;
-        self.upsert(&documents, &[point(true)]).await?;
+        self.upsert_document(&documents, indexed, true).await?;
         if indexed.vectors.is_empty() {
             return Ok(());
         }
         // They are found at the chunks from now on.
-        let keys: Vec<String> = indexed.chunks.iter().map(|chunk| vector_id(&chunk.key)).collect();
         let cached = format!("{}/points/delete?wait=true", collections.cached());
-        self.send(Method::POST, &cached, &json!({"points": keys})).await
+        let is_long = indexed.chunks.len() > FEW;
+        let source = Arc::clone(indexed);
+        let keys = move || {
+            let ids = source.chunks.iter().map(|chunk| vector_id(&chunk.key));
+            written(&json!({"points": ids.collect::<Vec<_>>()}))
+        };
+        let keys = aside(is_long, WRITING, keys).await??;
+        self.0.server.send(Method::POST, &cached, keys).await
     }
 
-    async fn upsert(&self, path: &str, points: &(impl serde::Serialize + Sync)) -> Result<()> {
-        #[derive(serde::Serialize)]
-        struct Upsert<'a, T> {
-            points: &'a T,
-        }
+    async fn upsert_document(
+        &self,
+        path: &str,
+        indexed: &Arc<IndexedDocument>,
+        done: bool,
+    ) -> Result<()> {
+        let source = Arc::clone(indexed);
+        let is_long = indexed.document.text.len() > SHORT;
+        self.upsert(path, is_long, move || upsert_document(&source, done)).await
+    }
 
-        let path = format!("{path}/points?wait=true");
-        self.0.server.ask::<IgnoredAny>(Method::PUT, &path, &Upsert { points }).await.map(drop)
+    /// Writes points by a request that `write` makes.
+    async fn upsert(
+        &self,
+        path: &str,
+        is_long: bool,
+        write: impl FnOnce() -> Result<Bytes> + Send + 'static,
+    ) -> Result<()> {
+        let written = aside(is_long, WRITING, write).await??;
+        self.0.server.send(Method::PUT, &format!("{path}/points?wait=true"), written).await
     }
 
     async fn count_of(&self, path: &str) -> Result<u64> {
@@ -324,17 +354,19 @@ impl QdrantStore {
         Ok(count.count)
     }
 
-    async fn documents(&self, ids: &[String]) -> Result<HashMap<String, DocumentPayload>> {
+    /// What is known of these documents beside what they say.
+    async fn heads(&self, ids: &[String]) -> Result<HashMap<String, DocumentHead>> {
         if self.0.collections.look().await?.is_none() {
             return Ok(HashMap::new());
         }
         let own: Vec<String> = ids.iter().map(|id| document_id(id)).collect();
-        let read = self.retrieve(&self.0.collections.documents(), &own, false).await?;
-        let document = |read: Read| {
-            let document: DocumentPayload = payload(read.payload)?;
-            Ok((document.document.id.clone(), document))
+        let head = |read: Read| {
+            let head: DocumentHead = payload(read.payload)?;
+            Ok((head.document.id.clone(), head))
         };
-        read.into_iter().map(document).collect()
+        let with = (json!(DocumentHead::FIELDS), false);
+        let read = self.retrieve(&self.0.collections.documents(), &own, with, head).await?;
+        Ok(read.into_iter().collect())
     }
 }
 
@@ -352,6 +384,7 @@ impl Store for QdrantStore {
     async fn put(&self, document: IndexedDocument) -> Result<()> {
         let given = document.check()?;
         self.0.collections.make(given).await?;
+        let document = Arc::new(document);
         let _writing = self.lock([document.document.id.as_str()]).await;
         self.write(&document).await
     }
@@ -361,7 +394,7 @@ impl Store for QdrantStore {
             return Ok(0);
         }
         let _writing = self.lock(document_ids.iter().map(String::as_str)).await;
-        let there = self.documents(document_ids).await?.len();
+        let there = self.heads(document_ids).await?.len();
         let collections = &self.0.collections;
         let (chunks, documents) = (collections.chunks(), collections.documents());
         for ids in document_ids.chunks(READ) {
@@ -377,13 +410,9 @@ impl Store for QdrantStore {
     }
 
     async fn states(&self, document_ids: &[String]) -> Result<Vec<Option<DocumentState>>> {
-        let documents = self.documents(document_ids).await?;
-        let state = |id: &String| {
-            documents
-                .get(id)
-                .filter(|document| document.done)
-                .map(|document| document.state.clone())
-        };
+        let heads = self.heads(document_ids).await?;
+        let state =
+            |id: &String| heads.get(id).filter(|head| head.done).map(|head| head.state.clone());
         Ok(document_ids.iter().map(state).collect())
     }
 
@@ -392,16 +421,20 @@ impl Store for QdrantStore {
             return Ok(Vec::new());
         }
         let body = json!({"with_payload": ["document.id"]});
-        let read = self.scroll(&self.0.collections.documents(), body).await?;
-        let id = |read: &Read| read.payload.pointer("/document/id")?.as_str().map(str::to_owned);
-        let mut ids: Vec<String> = read
-            .iter()
-            .filter_map(id)
-            .filter(|id| after.is_none_or(|after| id.as_str() > after))
-            .collect();
-        ids.sort_unstable();
-        ids.truncate(limit);
-        Ok(ids)
+        let id = |read: Read| {
+            let id = read.payload.pointer("/document/id").and_then(Value::as_str);
+            Ok(id.map(str::to_owned))
+        };
+        let ids = self.scroll(&self.0.collections.documents(), body, id).await?;
+        let (after, is_long) = (after.map(str::to_owned), ids.len() > READ);
+        let page = move || {
+            let mut ids: Vec<String> =
+                ids.into_iter().flatten().filter(|id| after.as_ref() < Some(id)).collect();
+            ids.sort_unstable();
+            ids.truncate(limit);
+            ids
+        };
+        aside(is_long, "listing of documents", page).await
     }
 
     async fn cached_vectors(&self, keys: &[ChunkKey]) -> Result<Vec<Option<Vec<f32>>>> {
@@ -410,29 +443,30 @@ impl Store for QdrantStore {
             return Ok(vec![None; keys.len()]);
         }
         let mut found: HashMap<String, Vec<f32>> = HashMap::new();
-        let ids: Vec<String> = keys.iter().map(vector_id).collect();
-        for read in self.retrieve(&collections.cached(), &ids, true).await? {
-            if let (Some(id), Some(vector)) = (read.id.as_str().map(str::to_owned), read.dense()) {
-                found.insert(id, vector);
-            }
-        }
+        let asked = keys.to_vec();
+        let ids = move || asked.iter().map(vector_id).collect::<Vec<_>>();
+        let ids = aside(keys.len() > FEW, WRITING, ids).await?;
+        let kept = |read: Read| Ok(read.id.as_str().map(str::to_owned).zip(read.dense()));
+        let kept = self.retrieve(&collections.cached(), &ids, (json!(false), true), kept).await?;
+        found.extend(kept.into_iter().flatten());
         let missing: Vec<String> = keys
             .iter()
-            .filter(|key| !found.contains_key(&vector_id(key)))
-            .map(ToString::to_string)
+            .zip(&ids)
+            .filter(|(_, id)| !found.contains_key(*id))
+            .map(|(key, _)| key.to_string())
             .collect();
+        let stored = |mut read: Read| {
+            let key: Option<ChunkKey> =
+                read.payload.get_mut("key").map(Value::take).map(payload).transpose()?;
+            Ok(key.map(|key| vector_id(&key)).zip(read.dense()))
+        };
         for missing in missing.chunks(READ) {
             let body = json!({
                 "filter": {"must": [{"key": "key", "match": {"any": missing}}]},
                 "with_payload": ["key"], "with_vector": ["dense"],
             });
-            for mut read in self.scroll(&collections.chunks(), body).await? {
-                let key: Option<ChunkKey> =
-                    read.payload.get_mut("key").map(Value::take).map(payload).transpose()?;
-                if let (Some(key), Some(vector)) = (key, read.dense()) {
-                    found.insert(vector_id(&key), vector);
-                }
-            }
+            let stored = self.scroll(&collections.chunks(), body, stored).await?;
+            found.extend(stored.into_iter().flatten());
         }
         Ok(ids.iter().map(|id| found.get(id).cloned()).collect())
     }
@@ -449,10 +483,11 @@ impl Store for QdrantStore {
             ));
         }
         self.0.collections.make(Some(first.len())).await?;
-        for part in vectors.chunks(points_at_once(Some(first.len()))) {
-            let point = |(key, vector): &'_ (ChunkKey, Vec<f32>)| json!({"id": vector_id(key), "vector": {"dense": vector}, "payload": {}});
-            let points: Vec<Value> = part.iter().map(point).collect();
-            self.upsert(&self.0.collections.cached(), &points).await?;
+        for part in vectors.chunks(points_at_once(first.len())) {
+            let part = part.to_vec();
+            let is_long = 2 * first.len() * part.len() > SHORT;
+            let cached = self.0.collections.cached();
+            self.upsert(&cached, is_long, move || upsert_vectors(&part)).await?;
         }
         Ok(())
     }
@@ -500,8 +535,13 @@ impl Store for QdrantStore {
     }
 
     async fn document(&self, id: &str) -> Result<Option<Document>> {
-        let mut documents = self.documents(&[id.to_owned()]).await?;
-        Ok(documents.remove(id).map(|document| document.document))
+        if self.0.collections.look().await?.is_none() {
+            return Ok(None);
+        }
+        let document = |read: Read| Ok(payload::<DocumentPayload>(read.payload)?.document);
+        let (own, with) = ([document_id(id)], (json!(true), false));
+        let read = self.retrieve(&self.0.collections.documents(), &own, with, document).await?;
+        Ok(read.into_iter().next())
     }
 
     async fn chunks(&self, document_id: &str, range: Range<u32>) -> Result<Vec<Chunk>> {
@@ -512,9 +552,8 @@ impl Store for QdrantStore {
             {"key": "document", "match": {"value": document_id}},
             {"key": "index", "range": {"gte": range.start, "lt": range.end}},
         ]}});
-        let read = self.scroll(&self.0.collections.chunks(), body).await?;
         let chunk = |read: Read| Ok(payload::<ChunkPayload>(read.payload)?.into_chunk());
-        let mut chunks: Vec<Chunk> = read.into_iter().map(chunk).collect::<Result<_>>()?;
+        let mut chunks = self.scroll(&self.0.collections.chunks(), body, chunk).await?;
         chunks.sort_by_key(|chunk| chunk.index);
         Ok(chunks)
     }

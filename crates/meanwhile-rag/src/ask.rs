@@ -1,6 +1,9 @@
 //! [`Ask`], the model that an engine asks, and the settings that it asks with.
 
-use meanwhile_core::{Call, Extract, Message, Prompt, Registry, Settings};
+use meanwhile_core::{
+    Call, Error, ErrorKind, Extract, FinishReason, Message, Prompt, Registry, Response, Result,
+    Settings,
+};
 
 /// Whom to ask. Without a model of its own, the one of the scope or of the process is asked.
 #[derive(Debug, Clone, Default)]
@@ -21,6 +24,23 @@ impl Ask {
         let registry = self.registry.clone().unwrap_or_else(Registry::global);
         Call::new(name, &registry, Ok(prompt))
     }
+}
+
+/// The answer, which may be empty, but is the model's own to the end.
+///
+/// # Errors
+///
+/// [`Output`](ErrorKind::Output) for a refusal, and for an answer that was cut or filtered.
+pub(crate) fn whole(response: Response) -> Result<Response> {
+    let wrong = match (response.refusal(), response.finish_reason()) {
+        (Some(refusal), _) => format!("the model refused: {refusal}"),
+        (None, Some(FinishReason::ContentFilter)) => "the answer was filtered".to_owned(),
+        (None, Some(FinishReason::Length)) => {
+            "the answer was cut at its token limit; raise `max_tokens`".to_owned()
+        }
+        _ => return Ok(response),
+    };
+    Err(Error::new(ErrorKind::Output, wrong).with_partial(response))
 }
 
 /// Writes the methods that say whom to ask, for everything with a field `ask` at the given place.

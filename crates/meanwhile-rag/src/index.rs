@@ -1,13 +1,14 @@
 //! [`Index`], a store and an embedder, where ingestion, retrieval, questions and chats begin.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use meanwhile_core::{EmbedPurpose, EmbeddingModel, Error, ErrorKind, Result};
 
-use crate::{DocumentState, Store};
+use crate::{DocumentState, Scored, Store, record_usage};
 
-/// Documents that are looked at before the first search by meaning.
+/// Documents that are looked at after the first search by meaning.
 const LOOKED_AT: usize = 100;
 
 /// A store and the embedder that it is filled and searched with. Cheap to clone.
@@ -51,9 +52,9 @@ impl Index {
     /// Sets what chunks and questions are embedded with. The purpose, query or document, is set by the
     /// index.
     ///
-    /// Vectors of two models say nothing about each other. The first search by meaning looks at what up to
-    /// a hundred documents were embedded with, and is an error where that was a model of another provider
-    /// or name: see [`trust_embedder`](Self::trust_embedder).
+    /// Vectors of two models say nothing about each other. The first search by meaning looks at what the
+    /// documents that it finds, up to a hundred, were embedded with, and is an error where that was a model of
+    /// another provider or name: see [`trust_embedder`](Self::trust_embedder).
     #[must_use]
     pub fn embedder(mut self, model: EmbeddingModel) -> Self {
         self.embedder = Some(model);
@@ -87,7 +88,21 @@ impl Index {
     ///
     /// [`Config`](ErrorKind::Config) without an embedder; whatever the embedder reports.
     pub async fn embed_query(&self, text: &str) -> Result<Vec<f32>> {
-        self.query_embedder()?.embed_one(text).await
+        let embedded = self.embed_queries([text]).await?;
+        embedded.into_iter().next().ok_or_else(|| {
+            let message = "there is no vector for the question";
+            Error::new(ErrorKind::Decode, message)
+        })
+    }
+
+    /// Embeds questions in one request.
+    pub(crate) async fn embed_queries<T: Into<String>>(
+        &self,
+        texts: impl IntoIterator<Item = T>,
+    ) -> Result<Vec<Vec<f32>>> {
+        let embedded = self.query_embedder()?.embed(texts).await?;
+        record_usage(&embedded.usage);
+        Ok(embedded.vectors)
     }
 
     /// The embedder, for questions.
@@ -100,13 +115,19 @@ impl Index {
         Ok(model.clone().purpose(EmbedPurpose::Query))
     }
 
-    /// Checks, once, that the documents were embedded with the embedder of the index, as far as they say so.
-    pub(crate) async fn check_embedder(&self) -> Result<()> {
+    /// Checks, once, that documents that were found by meaning were embedded with the embedder of the index, as
+    /// far as they say so.
+    pub(crate) async fn check_embedder(&self, found: &[Vec<Scored>]) -> Result<()> {
         let Some(model) = &self.embedder else { return Ok(()) };
         if self.is_checked.load(Ordering::Relaxed) {
             return Ok(());
         }
-        let ids = self.store.document_ids(None, LOOKED_AT).await?;
+        let ids = found.iter().flatten().map(|found| found.chunk.document_id.as_str());
+        let ids: BTreeSet<&str> = ids.take(LOOKED_AT).collect();
+        let ids: Vec<String> = ids.into_iter().map(str::to_owned).collect();
+        if ids.is_empty() {
+            return Ok(());
+        }
         let states = self.store.states(&ids).await?;
         let own = embedder_name(model);
         for (id, state) in ids.iter().zip(&states) {
@@ -120,9 +141,7 @@ impl Index {
                 return Err(Error::new(ErrorKind::Config, message));
             }
         }
-        if !ids.is_empty() {
-            self.is_checked.store(true, Ordering::Relaxed);
-        }
+        self.is_checked.store(true, Ordering::Relaxed);
         Ok(())
     }
 }

@@ -37,6 +37,7 @@ mod memory;
 mod offload;
 mod retriever;
 mod scored;
+mod spent;
 pub mod splitters;
 mod store;
 
@@ -53,6 +54,7 @@ pub use memory::MemoryStore;
 pub use offload::offload;
 pub use retriever::{RetrievalQuery, Retriever};
 pub use scored::{Origin, Scored};
+pub use spent::{counted, record_usage};
 pub use store::{
     Counts, DocumentState, IndexedDocument, SearchBy, SearchQuery, Store, dimension_mismatch,
 };

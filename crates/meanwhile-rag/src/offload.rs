@@ -1,6 +1,8 @@
-//! [`offload`], long computations on a thread of their own, away from whoever polls, and [`pause`].
+//! [`offload`], long computations on a thread of their own, away from whoever polls; [`give_way`] and [`pause`].
 
+use std::future;
 use std::sync::mpsc;
+use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
@@ -36,6 +38,20 @@ pub async fn offload<T: Send + 'static>(
         let _ = sender.send(work());
     })?;
     receiver.await.map_err(|_| Error::new(ErrorKind::Other, format!("the {what} panicked")))
+}
+
+/// Lets others on the thread go first.
+pub(crate) async fn give_way() {
+    let mut is_given = false;
+    future::poll_fn(|cx| {
+        if is_given {
+            return Poll::Ready(());
+        }
+        is_given = true;
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// Waits: there is no runtime here whose clock could be asked. Dropping the future ends the wait, and with it

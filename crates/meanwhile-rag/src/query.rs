@@ -9,6 +9,7 @@ use meanwhile_core::{AnyTool, Result, Tool, ToolCall, ToolContext, ToolOutput, T
 
 use crate::ask::asks;
 use crate::retrieve::{Steps, parameters, question, steps};
+use crate::spent::Meter;
 use crate::splitters::TokenCounter;
 use crate::synthesis::{chained, sources};
 use crate::{Answer, AnswerStream, Index, RetrievalQuery, Retriever, Synthesis, Synthesizer};
@@ -149,8 +150,9 @@ impl Query {
     /// the last item of the stream.
     pub async fn stream(self) -> Result<AnswerStream> {
         let begin = async move {
-            let found = self.steps.run(&self.retriever, &self.query).await?;
-            self.synthesizer.stream(&self.query.text, found).await
+            let meter = Meter::new();
+            let found = meter.run(self.steps.run(&self.retriever, &self.query)).await?;
+            self.synthesizer.stream_from(&self.query.text, found, meter.usage()).await
         };
         chained("query", begin).await
     }
@@ -162,8 +164,9 @@ impl IntoFuture for Query {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(chain("query", async move {
-            let found = self.steps.run(&self.retriever, &self.query).await?;
-            self.synthesizer.answer(&self.query.text, found).await
+            let meter = Meter::new();
+            let found = meter.run(self.steps.run(&self.retriever, &self.query)).await?;
+            self.synthesizer.answer_from(&self.query.text, found, meter.usage()).await
         }))
     }
 }

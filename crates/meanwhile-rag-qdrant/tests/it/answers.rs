@@ -1,7 +1,8 @@
 //! What is sent, word by word, and what is made of answers that only a server gives.
 
-use meanwhile_core::ErrorKind;
-use meanwhile_rag::{ChunkKey, SearchQuery, Store as _, eq, ge, lt, ne};
+use meanwhile_core::{EmbeddingModel, ErrorKind};
+use meanwhile_rag::conformance::NoiseEmbedder;
+use meanwhile_rag::{ChunkKey, Document, Index, SearchQuery, Store as _, eq, ge, lt, ne};
 use meanwhile_rag_qdrant::QdrantStore;
 use serde_json::{Value, json};
 use wiremock::matchers::{method, path};
@@ -169,4 +170,48 @@ async fn nothing_is_sent_for_what_cannot_be() {
     let error = store(&server).search(&SearchQuery::vector(vec![1.0; 3], 3)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config);
     assert!(error.message().contains('2') && error.message().contains('3'), "{error}");
+}
+
+#[tokio::test]
+async fn the_first_search_reads_no_more_than_the_states_of_what_it_finds() {
+    let server = MockServer::start().await;
+    let vectors = json!({"dense": {"size": 384, "distance": "Cosine"}});
+    let collection =
+        json!({"result": {"config": {"params": {"vectors": vectors}}}, "status": "ok"});
+    let key = ChunkKey::new("A refund.", "whole/1", "noise/other");
+    let chunk = json!({
+        "document": "a", "index": 0, "start": 0, "end": 9, "key": key, "text": "A refund.",
+        "metadata": {}, "facts": [], "numbers": {},
+    });
+    let found = json!({"result": {"points": [{"id": "1", "score": 0.5, "payload": chunk}]}});
+    // As the server leaves out what was not asked for.
+    let head = json!({
+        "hash": Document::new("a", "A refund.").hash(), "done": true, "document": {"id": "a"},
+        "fingerprint": "whole/1 | noise/other | fields=title",
+    });
+    let heads = json!({"result": [{"id": "2", "payload": head}]});
+    let answers = [
+        ("GET", "/collections/kb", collection),
+        ("POST", "/collections/kb/points/query", found),
+        ("POST", "/collections/kb-documents/points", heads),
+    ];
+    for (verb, place, answer) in answers {
+        Mock::given(method(verb))
+            .and(path(place))
+            .respond_with(ResponseTemplate::new(200).set_body_json(answer))
+            .mount(&server)
+            .await;
+    }
+    let index = Index::new(store(&server)).embedder(EmbeddingModel::new(NoiseEmbedder, "any"));
+    let error = index.retrieve("refund").dense().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config, "{error:?}");
+    assert!(error.message().contains("noise/other"), "{error}");
+    let asked = server.received_requests().await.unwrap();
+    let asked: Vec<_> = asked.iter().map(|request| request.url.path()).collect();
+    let places =
+        ["/collections/kb", "/collections/kb/points/query", "/collections/kb-documents/points"];
+    assert_eq!(asked, places);
+    let asked: Value = server.received_requests().await.unwrap()[2].body_json().unwrap();
+    assert_eq!(asked["with_payload"], json!(["hash", "fingerprint", "done", "document.id"]));
+    assert_eq!(asked["with_vector"], json!(false));
 }

@@ -16,3 +16,4 @@
 mod answers;
 mod conformance;
 mod local_mode;
+mod ticker;

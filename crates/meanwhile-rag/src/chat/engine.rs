@@ -16,6 +16,7 @@ use super::memory::{Memory, transcript};
 use super::tools::{Found, Search};
 use crate::ask::{Ask, asks};
 use crate::retrieve::{Steps, steps};
+use crate::spent::{Meter, Spent};
 use crate::splitters::{EstimatedTokens, TokenCounter};
 use crate::synthesis::{Read, Step, chained, read, sources};
 use crate::{Answer, AnswerStream, Index, RetrievalQuery, Retriever, Scored};
@@ -213,7 +214,7 @@ impl ChatEngine {
             let answered = turn.call.await?;
             turn.said.push(answered.response.message.clone());
             turn.memory.append(turn.said).await?;
-            Ok(answer(answered, turn.usage, turn.chunks))
+            Ok(answer(answered, turn.spent, turn.meter.usage(), turn.chunks))
         }))
     }
 
@@ -249,23 +250,23 @@ impl ChatEngine {
             );
             return Err(Error::new(ErrorKind::Config, message));
         }
-        let mut history = self.memory.history(&self.search.0).await?;
+        let (mut spent, meter) = (Spent::new(), Meter::new());
+        let mut history = self.memory.history(&self.search.0, &self.ask, &mut spent).await?;
         history.extend(said.iter().cloned());
         said.push(question.clone());
 
-        let mut usage = Usage::default();
         let condenses =
             matches!(self.mode, ChatMode::CondensePlusContext | ChatMode::CondenseQuestion);
         let mut wanted = question.text();
         if condenses && !history.is_empty() {
             let condensed = self.condense(&history, &wanted).await?;
-            usage.add(&condensed.response.usage);
+            spent.add(&condensed.response.usage);
             wanted = condensed.value.trim().to_owned();
         }
         let mut chunks = Vec::new();
         if !matches!(self.mode, ChatMode::Tools | ChatMode::Simple) {
             let query = RetrievalQuery { text: wanted.clone(), ..self.query.clone() };
-            chunks = self.steps.run(&self.retriever, &query).await?;
+            chunks = meter.run(self.steps.run(&self.retriever, &query)).await?;
             self.fit(&mut chunks);
         }
 
@@ -298,8 +299,9 @@ impl ChatEngine {
             let search = Search { name, description, retriever, query, steps, found };
             tools = tools.with(AnyTool::new(search));
         }
-        let call = self.ask.call("chat", messages).tools(tools);
-        Ok(Turn { memory: self.memory, said, usage, chunks, found, call })
+        // What its tools take is counted as well.
+        let call = meter.enter(|| self.ask.call("chat", messages).tools(tools));
+        Ok(Turn { memory: self.memory, said, spent, meter, chunks, found, call })
     }
 
     async fn condense(&self, history: &[Message], text: &str) -> Result<Extracted<String>> {
@@ -346,7 +348,9 @@ struct Turn {
     memory: Memory,
     /// What is to be remembered, but for the answer.
     said: Vec<Message>,
-    usage: Usage,
+    spent: Spent,
+    /// What finding takes, also that by tools.
+    meter: Meter,
     chunks: Vec<Scored>,
     /// What the model finds itself.
     found: Found,
@@ -355,10 +359,10 @@ struct Turn {
 
 impl Turn {
     async fn stream(self) -> Result<AnswerStream> {
-        let Self { memory, said, usage, chunks, found, call } = self;
+        let Self { memory, said, spent, meter, chunks, found, call } = self;
         let reading = Box::pin(read(call.run_loop()).await?);
         let known = chunks.len();
-        let left = Left { memory, said, usage, chunks: chunks.clone(), found, known };
+        let left = Left { memory, said, spent, meter, chunks: chunks.clone(), found, known };
         let steps = stream::try_unfold((reading, Some(left)), |(reading, left)| async move {
             match left {
                 Some(left) => left.step(reading).await,
@@ -373,7 +377,8 @@ impl Turn {
 struct Left {
     memory: Memory,
     said: Vec<Message>,
-    usage: Usage,
+    spent: Spent,
+    meter: Meter,
     chunks: Vec<Scored>,
     found: Found,
     /// How many chunks the stream has been told of.
@@ -400,14 +405,19 @@ impl Left {
                 self.said.extend(done.messages);
                 self.memory.append(self.said).await?;
                 self.chunks.extend(self.found.after(0));
-                let answer = answer(done.answered, self.usage, self.chunks);
+                let answer = answer(done.answered, self.spent, self.meter.usage(), self.chunks);
                 (Step::Done(Box::new(answer)), (reading, None))
             }
         }))
     }
 }
 
-fn answer(answered: Extracted<String>, mut usage: Usage, chunks: Vec<Scored>) -> Answer {
-    usage.add(&answered.response.usage);
-    Answer::new(answered.value, chunks, usage, Some(answered.response))
+fn answer(
+    answered: Extracted<String>,
+    mut spent: Spent,
+    retrieval: Usage,
+    chunks: Vec<Scored>,
+) -> Answer {
+    spent.add(&answered.response.usage);
+    Answer::new(answered.value, chunks, spent.usage, retrieval, Some(answered.response))
 }

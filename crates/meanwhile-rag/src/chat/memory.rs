@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use meanwhile_core::{Message, ModelRef, Result, Role};
+use meanwhile_core::{Extracted, Message, ModelRef, Result, Role};
 
 use super::store::{ChatStore, Conversation, InMemoryChatStore, Summary};
 use super::turns::{first_that_fits, messages, turns};
 use crate::ask::Ask;
+use crate::spent::Spent;
 use crate::splitters::{EstimatedTokens, TokenCounter};
 
 /// A memory of at most this many tokens of the newest messages.
@@ -36,7 +37,7 @@ pub struct TokenBudget(pub usize);
 ///
 /// With a [summary](Self::summary), turns that no longer fit are summed up by a model and go along as that;
 /// without, they stay in the store alone. The store is written once for each turn, when its answer is
-/// complete.
+/// complete; a summary is written when it is there, before the turn is answered, and stays where that fails.
 ///
 /// ```
 /// # use meanwhile_core::{Model, Scripted};
@@ -124,7 +125,14 @@ impl Memory {
     }
 
     /// The messages that go along with the next question; `search` is the tool whose results do not.
-    pub(super) async fn history(&self, search: &str) -> Result<Vec<Message>> {
+    ///
+    /// A model that sums up is looked up where `engine` looks its models up.
+    pub(super) async fn history(
+        &self,
+        search: &str,
+        engine: &Ask,
+        spent: &mut Spent,
+    ) -> Result<Vec<Message>> {
         let Conversation { messages: all, mut summary } = self.store.load(&self.key).await?;
         let counter = &*self.counter;
         let Some(summarizer) = &self.summarizer else {
@@ -145,9 +153,12 @@ impl Memory {
                 summary.map(|summary| format!("Summary of what came before: {}\n\n", summary.text));
             let question = format!("{}{text}", before.unwrap_or_default());
             let prompt = vec![Message::system(SUMMARIZE), Message::user(question)];
-            let text: String = summarizer.call("summarize", prompt).await?;
+            let mut summarizer = summarizer.clone();
+            summarizer.registry = summarizer.registry.or_else(|| engine.registry.clone());
+            let summed_up: Extracted<String> = summarizer.call("summarize", prompt).await?;
+            spent.add(&summed_up.response.usage);
             summed += old;
-            let new = Summary::new(text, summed);
+            let new = Summary::new(summed_up.value, summed);
             self.store.summarize(&self.key, new.clone()).await?;
             summary = Some(new);
         }

@@ -5,6 +5,7 @@ use futures_util::future::BoxFuture;
 use meanwhile_core::{Extracted, Model, Result, Usage};
 
 use super::IntoMessages;
+use crate::spent::Spent;
 use crate::synthesis::{Read, Step, read};
 use crate::{Answer, AnswerStream};
 
@@ -45,26 +46,27 @@ impl ChatModel for Model {
     fn chat(&self, messages: impl IntoMessages) -> BoxFuture<'static, Result<Answer>> {
         let call =
             messages.into_messages().map(|messages| self.call::<Extracted<String>>(messages));
-        Box::pin(async move { Ok(answer(call?.await?)) })
+        Box::pin(async move { Ok(answer(call?.await?, Spent::new())) })
     }
 
     fn stream_chat(&self, messages: impl IntoMessages) -> BoxFuture<'static, Result<AnswerStream>> {
         let call =
             messages.into_messages().map(|messages| self.call::<Extracted<String>>(messages));
         Box::pin(async move {
+            let spent = Spent::new();
             let reading = read(call?.run_loop()).await?;
-            let steps = reading.map_ok(|read| match read {
+            let steps = reading.map_ok(move |read| match read {
                 Read::Delta(delta) => Step::Delta(delta),
                 Read::Turn => Step::Restart(Vec::new()),
-                Read::Done(done) => Step::Done(Box::new(answer(done.answered))),
+                Read::Done(done) => Step::Done(Box::new(answer(done.answered, spent.clone()))),
             });
             Ok(AnswerStream::new(Vec::new(), steps))
         })
     }
 }
 
-fn answer(answered: Extracted<String>) -> Answer {
-    let mut usage = Usage::default();
-    usage.add(&answered.response.usage);
-    Answer::new(answered.value, Vec::new(), usage, Some(answered.response))
+fn answer(answered: Extracted<String>, around: Spent) -> Answer {
+    let mut spent = around;
+    spent.add(&answered.response.usage);
+    Answer::new(answered.value, Vec::new(), spent.usage, Usage::default(), Some(answered.response))
 }

@@ -1,4 +1,5 @@
-//! [`StoreConformance`]: what every store must do, as cases that one runs on itself.
+//! [`StoreConformance`]: what every store must do, as cases that one runs on itself; and [`nobody_is_starved`],
+//! whether it leaves its thread to others.
 
 mod concurrency;
 mod filters;
@@ -6,6 +7,7 @@ mod keeping;
 mod report;
 mod sample;
 mod searching;
+mod turns;
 mod vectors;
 
 use std::fmt;
@@ -18,6 +20,7 @@ use meanwhile_core::Result;
 use crate::Store;
 
 pub use report::{Case, Report};
+pub use turns::{LONGEST_TURN, NoiseEmbedder, longest_turn, nobody_is_starved};
 
 /// What a case says: nothing, or what happened instead of what must.
 type Verdict = Result<(), String>;

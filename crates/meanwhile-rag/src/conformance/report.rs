@@ -1,6 +1,7 @@
 //! [`Report`]: what came of each case, to be read by people.
 
 use std::fmt;
+use std::time::Duration;
 
 use super::Verdict;
 
@@ -21,11 +22,14 @@ pub struct Case {
     pub name: &'static str,
     /// What happened instead, where it failed.
     pub failure: Option<String>,
+    /// The longest turn that it took of its thread, where that was measured
+    /// ([`nobody_is_starved`](super::nobody_is_starved)).
+    pub longest_turn: Option<Duration>,
 }
 
 impl Case {
     pub(super) fn new(name: &'static str, verdict: Verdict) -> Self {
-        Self { name, failure: verdict.err() }
+        Self { name, failure: verdict.err(), longest_turn: None }
     }
 }
 
@@ -56,6 +60,11 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let failed = self.failed().count();
         writeln!(f, "{} cases passed, {failed} failed", self.cases.len() - failed)?;
+        for case in &self.cases {
+            if let Some(turn) = case.longest_turn {
+                writeln!(f, "{turn:?}  {}", case.name)?;
+            }
+        }
         for case in self.failed() {
             writeln!(f, "FAILED  {}: {}", case.name, case.failure.as_deref().unwrap_or_default())?;
         }

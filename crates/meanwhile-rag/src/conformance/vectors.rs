@@ -70,6 +70,11 @@ pub(super) async fn cleared(store: Arc<dyn Store>) -> Verdict {
 }
 
 pub(super) async fn one_length(store: Arc<dyn Store>) -> Verdict {
+    let refused = store.cache_vectors(&[(key("x"), Vec::new())]).await.err();
+    let is_refused = refused.as_ref().is_some_and(|error| error.kind() == ErrorKind::Config);
+    must!(is_refused, "a vector of no numbers was taken: {refused:?}");
+    let count = store.count().await.must("count")?;
+    must!(count.dimensions.is_none(), "a vector of no numbers left {count:?}");
     let before = lines("a", "one\ntwo");
     store.put(before.clone()).await.must("put")?;
     let other = indexed(Document::new("b", "three"), vec![vector("three", 5)]);

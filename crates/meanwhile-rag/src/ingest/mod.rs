@@ -170,8 +170,9 @@ impl Ingestion {
     ///
     /// # Errors
     ///
-    /// What makes the ingestion as a whole impossible: the store cannot be read. What fails for one
-    /// document is in the [report](IngestReport::failed).
+    /// Where the store cannot list its documents, for [`Strategy::DuplicatesOnly`] and for the deletion at the
+    /// end. What fails for one document is in the [report](IngestReport::failed), a store that cannot be reached
+    /// among it, for each document: look there, or ask for [`complete`](IngestReport::complete).
     pub async fn run<S>(self, documents: S) -> Result<IngestReport>
     where
         S: Stream + Send + 'static,

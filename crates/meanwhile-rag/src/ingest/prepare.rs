@@ -1,15 +1,14 @@
 //! [`prepare`], what is to be done for documents: compared with the store, cut, and their known vectors read.
 
-use std::future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::task::Poll;
 
 use meanwhile_core::{Error, ErrorKind, Result};
 use serde_json::Value;
 
 use super::duplicates::Said;
 use super::{Ingestion, Outcome, Strategy};
-use crate::offload::offload;
+use crate::offload::{give_way, offload};
 use crate::{Chunk, ChunkKey, ContentHash, Document, DocumentState, Metadata};
 
 /// Bytes of text that are hashed and cut by whoever polls; more goes to a thread of its own.
@@ -101,7 +100,12 @@ async fn try_prepare(
                     },
                     Compared::Waiting => Prepared::Waiting { document, hash },
                     Compared::Work(says) => {
-                        match cut(&ingestion, &splitter, &embedder, &document) {
+                        // Other documents are prepared with it.
+                        let cut = || cut(&ingestion, &splitter, &embedder, &document);
+                        let cut = catch_unwind(AssertUnwindSafe(cut));
+                        let panicked =
+                            |_| Err(Error::new(ErrorKind::Other, "the splitter panicked"));
+                        match cut.unwrap_or_else(panicked) {
                             Ok((chunks, texts)) => Prepared::Work(Box::new(Work {
                                 document,
                                 says,
@@ -240,18 +244,4 @@ async fn recall(ingestion: &Ingestion, prepared: &mut [Prepared]) -> Result<()> 
         }
     }
     Ok(())
-}
-
-/// Lets others on the thread go first.
-async fn give_way() {
-    let mut is_given = false;
-    future::poll_fn(|cx| {
-        if is_given {
-            return Poll::Ready(());
-        }
-        is_given = true;
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }

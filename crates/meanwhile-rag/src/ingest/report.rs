@@ -1,6 +1,6 @@
 //! [`IngestReport`], what came of an ingestion.
 
-use meanwhile_core::{Error, Usage};
+use meanwhile_core::{Error, Result, Usage};
 
 /// What came of an ingestion, or has come of it so far.
 #[derive(Debug, Clone, Default)]
@@ -37,6 +37,28 @@ impl IngestReport {
     pub fn documents(&self) -> u64 {
         let failed = self.failed.len() as u64;
         self.added + self.updated + self.unchanged + self.duplicates + failed
+    }
+
+    /// The report, where nothing failed.
+    ///
+    /// # Errors
+    ///
+    /// The first [failure](Self::failed).
+    ///
+    /// ```
+    /// # use meanwhile_rag::{Document, Index, MemoryStore};
+    /// # futures::executor::block_on(async {
+    /// # let index = Index::new(MemoryStore::new());
+    /// let documents = [Document::new("gifts", "Gift cards are not taken back.")];
+    /// let report = index.ingest().run_all(documents).await?.complete()?;
+    /// assert_eq!(report.added, 1);
+    /// # Ok::<(), meanwhile_core::Error>(()) }).unwrap();
+    /// ```
+    pub fn complete(self) -> Result<Self> {
+        match self.failed.first() {
+            Some(failure) => Err(failure.error.clone()),
+            None => Ok(self),
+        }
     }
 
     pub(super) fn add(&mut self, done: &DocumentOutcome) {

@@ -4,17 +4,18 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use futures_util::future::{BoxFuture, FutureExt as _};
-use futures_util::stream::{BoxStream, FuturesUnordered, Stream, StreamExt as _};
+use futures_util::stream::{self, BoxStream, FuturesUnordered, Stream, StreamExt as _};
 use meanwhile_core::{Error, Result};
 
 use super::duplicates::{Said, Verdict};
 use super::embed::{Embedded, Text, Vector, embed, keep};
 use super::prepare::{Prepared, Says, Work, prepare};
 use super::{DocumentOutcome, IngestReport, Ingestion, Outcome, Strategy};
+use crate::offload::pause;
 use crate::{Chunk, ChunkKey, ContentHash, Document, DocumentState, IndexedDocument, Store};
 
 /// Documents that are compared with the store at once.
@@ -30,7 +31,11 @@ const PAGE: usize = 1_000;
 const FEW: usize = 256;
 
 /// How long the thread is held before others may have it.
-const SLICE: Duration = Duration::from_micros(500);
+const SLICE: Duration = Duration::from_micros(100);
+
+/// How long such turns take before a rest. A runtime that always has a task to run looks at its timers and
+/// sockets now and then only, Tokio after 61 turns: after this, there is nothing to run for a moment.
+const BUSY: Duration = Duration::from_millis(1);
 
 /// An ingestion while it runs: a stream of what came of each document.
 ///
@@ -71,13 +76,17 @@ pub struct IngestStream {
     source_failed: bool,
     report: IngestReport,
     slice: Option<Instant>,
+    /// How long the turns took since the last rest.
+    held: Duration,
+    rest: Option<BoxFuture<'static, Result<()>>>,
 }
 
 enum Stage {
     /// What the index says is read, for duplicates.
     Reading(BoxFuture<'static, Result<()>>),
     Running,
-    Deleting(BoxFuture<'static, Result<Vec<String>>>),
+    /// What did not come is deleted, page by page.
+    Deleting(BoxStream<'static, Result<Vec<String>>>),
     Ended,
 }
 
@@ -138,6 +147,8 @@ impl IngestStream {
             source_failed: false,
             report: IngestReport::default(),
             slice: None,
+            held: Duration::ZERO,
+            rest: None,
         }
     }
 
@@ -530,40 +541,74 @@ impl IngestStream {
         Stage::Deleting(delete_others(store, came, is_whole).boxed())
     }
 
+    /// Waits for what is under way, which may be no more than a turn of others.
+    fn wait<T>(&mut self, held: Duration, cx: &mut Context<'_>) -> Poll<T> {
+        self.is_resting(held, cx);
+        Poll::Pending
+    }
+
+    /// Lets others of this thread go first, after a turn of this length.
+    fn give_way<T>(&mut self, held: Duration, cx: &mut Context<'_>) -> Poll<T> {
+        if !self.is_resting(held, cx) {
+            cx.waker().wake_by_ref();
+        }
+        Poll::Pending
+    }
+
+    /// Begins to rest, where it is time for that after a turn of this length.
+    fn is_resting(&mut self, held: Duration, cx: &mut Context<'_>) -> bool {
+        self.held += held;
+        if self.held <= BUSY {
+            return false;
+        }
+        self.held = Duration::ZERO;
+        let mut rest = pause(Duration::ZERO).boxed();
+        if rest.as_mut().poll(cx).is_ready() {
+            return false;
+        }
+        self.rest = Some(rest);
+        true
+    }
+
     /// Goes on as far as it can in this slice of time. `Ready` says that the stage has come to its end.
     fn advance(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        if let Some(rest) = &mut self.rest {
+            // Where no thread can be had for it, there is no rest.
+            let _ = ready!(rest.as_mut().poll(cx));
+            self.rest = None;
+        }
         let began = *self.slice.get_or_insert_with(Instant::now);
         loop {
             if !self.outcomes.is_empty() {
                 return Poll::Ready(Ok(()));
             }
-            if began.elapsed() > SLICE {
-                // Others of this thread first.
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
+            let held = began.elapsed();
+            if held > SLICE {
+                return self.give_way(held, cx);
             }
             self.stage = match &mut self.stage {
                 Stage::Reading(reading) => match reading.as_mut().poll(cx) {
                     Poll::Ready(Ok(())) => Stage::Running,
                     Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                    Poll::Pending => return Poll::Pending,
+                    Poll::Pending => return self.wait(began.elapsed(), cx),
                 },
                 Stage::Running => match self.step(cx) {
                     Poll::Ready(()) => continue,
                     Poll::Pending if self.is_idle() => self.after_running(),
-                    Poll::Pending => return Poll::Pending,
+                    Poll::Pending => return self.wait(began.elapsed(), cx),
                 },
-                Stage::Deleting(deleting) => match deleting.as_mut().poll(cx) {
-                    Poll::Ready(Ok(ids)) => {
+                Stage::Deleting(deleting) => match deleting.poll_next_unpin(cx) {
+                    Poll::Ready(Some(Ok(ids))) => {
                         for id in ids {
                             let document_id = Some(id);
                             let outcome = Outcome::Deleted;
                             self.tell(DocumentOutcome { document_id, outcome, chunks: 0 });
                         }
-                        Stage::Ended
+                        continue;
                     }
-                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                    Poll::Pending => return Poll::Pending,
+                    Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(error)),
+                    Poll::Ready(None) => Stage::Ended,
+                    Poll::Pending => return self.wait(began.elapsed(), cx),
                 },
                 Stage::Ended => return Poll::Ready(Ok(())),
             };
@@ -600,30 +645,27 @@ fn only_here(
     unkept.iter().filter_map(one).collect()
 }
 
-/// Deletes the documents that are not among these, and names them; where all that came is stored, also the
-/// vectors that were kept for others.
-async fn delete_others(
+/// Deletes the documents that are not among these, and names those of each page when they are gone; where all
+/// that came is stored, at the end also the vectors that were kept for others.
+fn delete_others(
     store: Arc<dyn Store>,
     came: HashSet<String>,
     is_whole: bool,
-) -> Result<Vec<String>> {
-    let mut deleted = Vec::new();
-    let mut after: Option<String> = None;
-    loop {
+) -> impl Stream<Item = Result<Vec<String>>> + Send {
+    stream::try_unfold((store, came, None::<String>), move |(store, came, after)| async move {
         let ids = store.document_ids(after.as_deref(), PAGE).await?;
-        let Some(last) = ids.last() else {
+        let Some(last) = ids.last().cloned() else {
             if is_whole {
                 store.clear_cached().await?;
             }
-            return Ok(deleted);
+            return Ok(None);
         };
-        after = Some(last.clone());
         let others: Vec<String> = ids.into_iter().filter(|id| !came.contains(id)).collect();
         if !others.is_empty() {
             store.delete(&others).await?;
-            deleted.extend(others);
         }
-    }
+        Ok(Some((others, (store, came, Some(last)))))
+    })
 }
 
 impl fmt::Debug for IngestStream {

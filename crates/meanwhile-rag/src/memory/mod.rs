@@ -8,7 +8,7 @@ use std::ops::{Bound, Range};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use async_trait::async_trait;
-use meanwhile_core::Result;
+use meanwhile_core::{Error, ErrorKind, Result};
 
 use crate::offload::offload;
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
 };
 use search::Words;
 
-/// Texts longer than this, in bytes, are counted and written on a thread of their own.
+/// Texts longer than this, in bytes, are counted and written, or deleted, on a thread of their own.
 const SHORT: usize = 8 * 1024;
 
 /// A store in memory: exact search by vector, BM25 by text. A clone is the same store.
@@ -90,8 +90,24 @@ impl MemoryStore {
         let mut state = self.write();
         state.check(given)?;
         state.dimensions = state.dimensions.or(given);
-        state.insert(stored);
+        let before = state.insert(stored);
+        // Nobody waits while it is freed.
+        drop(state);
+        drop(before);
         Ok(())
+    }
+
+    fn delete_now(&self, document_ids: &[String]) -> u64 {
+        let mut state = self.write();
+        let mut deleted = Vec::new();
+        for id in document_ids {
+            if let Some(stored) = state.documents.remove(id) {
+                state.forget(&stored);
+                deleted.push(stored);
+            }
+        }
+        drop(state);
+        deleted.len() as u64
     }
 }
 
@@ -105,7 +121,8 @@ impl State {
         }
     }
 
-    fn insert(&mut self, stored: Stored) {
+    /// Returns what was there before.
+    fn insert(&mut self, stored: Stored) -> Option<Arc<Stored>> {
         let id = stored.document.id.clone();
         self.chunks += stored.chunks.len();
         for StoredChunk { chunk, vector, .. } in &stored.chunks {
@@ -116,9 +133,9 @@ impl State {
             }
         }
         // What is new is counted before what was there is let go: vectors that both have stay.
-        if let Some(before) = self.documents.insert(id, Arc::new(stored)) {
-            self.forget(&before);
-        }
+        let before = self.documents.insert(id, Arc::new(stored))?;
+        self.forget(&before);
+        Some(before)
     }
 
     fn forget(&mut self, stored: &Stored) {
@@ -148,15 +165,16 @@ impl Store for MemoryStore {
     }
 
     async fn delete(&self, document_ids: &[String]) -> Result<u64> {
-        let mut state = self.write();
-        let mut deleted = 0;
-        for id in document_ids {
-            if let Some(stored) = state.documents.remove(id) {
-                state.forget(&stored);
-                deleted += 1;
-            }
+        let length = {
+            let state = self.read();
+            let stored = document_ids.iter().filter_map(|id| state.documents.get(id));
+            stored.map(|stored| stored.document.text.len()).sum::<usize>()
+        };
+        if length <= SHORT {
+            return Ok(self.delete_now(document_ids));
         }
-        Ok(deleted)
+        let (store, ids) = (self.clone(), document_ids.to_vec());
+        offload("deletion", move || store.delete_now(&ids)).await
     }
 
     async fn states(&self, document_ids: &[String]) -> Result<Vec<Option<DocumentState>>> {
@@ -185,6 +203,10 @@ impl Store for MemoryStore {
         let mut state = self.write();
         let mut dimensions = state.dimensions;
         for (_, vector) in vectors {
+            if vector.is_empty() {
+                let message = "a vector of no dimensions cannot be stored";
+                return Err(Error::new(ErrorKind::Config, message));
+            }
             match dimensions {
                 Some(stored) if stored != vector.len() => {
                     return Err(dimension_mismatch(stored, vector.len()));

@@ -14,8 +14,10 @@ use crate::{Filter, Origin, Scored, SearchBy, SearchQuery, dimension_mismatch};
 /// Chunks times dimensions that are computed at once; more goes to a thread of its own.
 const FEW: usize = 100_000;
 
-/// What a look into the words of one chunk counts as, in numbers of a vector.
-const WORDS_COST: usize = 64;
+/// What a look for one word among those of one chunk counts as, in numbers of a vector; and how many bytes of a
+/// question are a word, at least.
+const WORD_COST: usize = 64;
+const WORD: usize = 4;
 
 /// How often each word stands in a text, in lower case.
 pub(super) struct Words {
@@ -50,9 +52,9 @@ pub(super) async fn search(store: &MemoryStore, query: &SearchQuery) -> Result<V
         let state = store.read();
         let each = match &by {
             SearchBy::Vector(vector) => vector.len(),
-            SearchBy::Text(_) => WORDS_COST,
+            SearchBy::Text(text) => (1 + text.len() / WORD) * WORD_COST,
         };
-        (state.chunks * each, state.dimensions)
+        (state.chunks.saturating_mul(each), state.dimensions)
     };
     if let (SearchBy::Vector(vector), Some(stored)) = (&by, dimensions)
         && vector.len() != stored

@@ -6,7 +6,8 @@ use async_trait::async_trait;
 use meanwhile_core::{Message, Response, Result};
 use unicode_segmentation::UnicodeSegmentation as _;
 
-use crate::ask::{Ask, asks};
+use crate::ask::{Ask, asks, whole};
+use crate::record_usage;
 
 /// Makes several questions of one.
 #[async_trait]
@@ -21,7 +22,8 @@ pub trait QueryExpander: fmt::Debug + Send + Sync + 'static {
 
 /// Has a model write more questions, one call for each search.
 ///
-/// What the model says first counts; bullets and numbers in front of lines are taken off.
+/// What the model says first counts; bullets and numbers in front of lines are taken off. A refusal, and an
+/// answer that was cut or filtered, are errors.
 ///
 /// ```
 /// # use meanwhile_core::{Model, Scripted};
@@ -64,16 +66,25 @@ impl QueryExpander for ModelQueries {
         let messages = vec![Message::system(instructions), Message::user(query)];
         // A model with nothing to add may say nothing.
         let response: Response = self.ask.call("expand", messages).await?;
+        record_usage(&response.usage);
+        let response = whole(response)?;
         let text = response.text();
-        let lines = text.lines().map(|line| line.trim_start_matches(bullet).trim());
+        let lines = text.lines().map(item);
         let lines = lines.filter(|line| line.chars().any(char::is_alphanumeric));
         Ok(lines.take(self.count).map(str::to_owned).collect())
     }
 }
 
-/// Whether a character belongs to what stands in front of the items of a list.
-fn bullet(c: char) -> bool {
-    c.is_whitespace() || c.is_ascii_digit() || "-*•.)(`\"".contains(c)
+/// A line without what stands in front of the items of a list: bullets, and a number with a mark behind it.
+fn item(line: &str) -> &str {
+    let bullet = |c: char| c.is_whitespace() || "-*•(`\"".contains(c);
+    let line = line.trim_start_matches(bullet);
+    let behind = line.trim_start_matches(|c: char| c.is_ascii_digit());
+    let is_number = behind.len() < line.len();
+    let marked = behind.strip_prefix(['.', ')', ':']).filter(|_| is_number);
+    // `1.5 volts` begins with no number of a list.
+    let marked = marked.filter(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()));
+    marked.unwrap_or(line).trim_start_matches(bullet).trim_end().trim_end_matches(['`', '"'])
 }
 
 /// Cuts a long question into stretches of whole sentences, each of which is searched for, too.

@@ -144,14 +144,11 @@ impl IndexRetriever {
         filter: Option<&Filter>,
         limit: usize,
     ) -> Result<Vec<Vec<Scored>>> {
-        index.check_embedder().await?;
-        let vectors = match texts {
-            [] => return Ok(Vec::new()),
-            [text] => vec![index.embed_query(text).await?],
-            texts => index.query_embedder()?.embed(texts).await?.vectors,
-        };
+        let vectors = index.embed_queries(texts).await?;
         let queries = vectors.into_iter().map(|vector| SearchQuery::vector(vector, limit));
-        Self::search(index, queries.collect(), filter).await
+        let found = Self::search(index, queries.collect(), filter).await?;
+        index.check_embedder(&found).await?;
+        Ok(found)
     }
 
     async fn by_words(

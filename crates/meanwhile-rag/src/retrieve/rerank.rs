@@ -12,8 +12,8 @@ use serde_json::Value;
 
 use super::Postprocessor;
 use super::fusion::CONCURRENCY;
-use crate::ask::{Ask, asks};
-use crate::{Origin, RetrievalQuery, Scored};
+use crate::ask::{Ask, asks, whole};
+use crate::{Origin, RetrievalQuery, Scored, record_usage};
 
 /// Orders chunks by what a reranking model says about them. Nothing is sent for no chunks.
 ///
@@ -105,6 +105,7 @@ impl Postprocessor for Rerank {
         request.query.clone_from(&query.text);
         request.documents = chunks.iter().map(|found| found.chunk.text.clone()).collect();
         let ranked = self.reranker.rerank(request).await?;
+        record_usage(&ranked.usage);
         let mut chunks: Vec<Option<Scored>> = chunks.into_iter().map(Some).collect();
         let mut ordered = Vec::with_capacity(ranked.documents.len());
         for document in ranked.documents {
@@ -125,7 +126,7 @@ impl Postprocessor for Rerank {
 ///
 /// Chunks are judged some at a time, all of these calls at once. A chunk that the model does not mention has
 /// the relevance 0; chunks of the same relevance stay in the order they came in. None is dropped: put a
-/// [`Cutoff`](crate::Cutoff) behind it for that.
+/// [`Cutoff`](crate::Cutoff) behind it for that. A refusal, and an answer that was cut or filtered, are errors.
 ///
 /// ```
 /// # use meanwhile_core::{Model, Scripted};
@@ -204,7 +205,11 @@ impl Postprocessor for ModelRerank {
                 // Of a batch that helps with nothing, nothing may be said.
                 let call = self.ask.call::<Response>("rerank", messages);
                 let count = batch.len();
-                async move { Ok::<_, Error>(relevances(&call.await?.text(), count)) }
+                async move {
+                    let response = call.await?;
+                    record_usage(&response.usage);
+                    Ok::<_, Error>(relevances(&whole(response)?.text(), count))
+                }
             })
             .collect();
         let judged: Vec<Vec<f32>> =

@@ -17,9 +17,14 @@ pub struct Answer {
     pub citations: Vec<Citation>,
     /// The chunks that the model had before it, in the order of their numbers, from 1.
     pub chunks: Vec<Scored>,
-    /// Tokens of all answers of language models that the text was made of. Embedding, reranking and
-    /// other questions that a search asks are not counted.
+    /// Tokens of all answers of language models that the text was made of; in a chat, also of the question
+    /// that was condensed and of the summary, where there was one.
     pub usage: Usage,
+    /// Tokens that were used to find the chunks: for embedding, for reranking, and by language models that
+    /// were asked for further questions or for relevance. In a chat with tools, also what searches and query
+    /// engines took that the model called. None of them is in [`usage`](Self::usage).
+    #[serde(default)]
+    pub retrieval_usage: Usage,
     /// The model's answer that the text is, or the last one of several; `None` where no model was
     /// asked. It says whether the text was cut, and what did not go through as asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -30,12 +35,21 @@ impl Answer {
     pub(crate) fn new(
         text: String,
         chunks: Vec<Scored>,
-        mut usage: Usage,
+        usage: Usage,
+        retrieval_usage: Usage,
         response: Option<Response>,
     ) -> Self {
-        // The counters of one answer are not those of all.
-        usage.raw = None;
-        Self { citations: citations(&text, &chunks), text, chunks, usage, response }
+        let citations = citations(&text, &chunks);
+        Self { citations, text, chunks, usage, retrieval_usage, response }
+    }
+
+    /// All tokens that the answer took: [`usage`](Self::usage) and
+    /// [`retrieval_usage`](Self::retrieval_usage). They may be of several models, which cost differently.
+    #[must_use]
+    pub fn total_usage(&self) -> Usage {
+        let mut total = self.usage.clone();
+        total.add(&self.retrieval_usage);
+        total
     }
 
     /// The chunks that are cited, each once, in the order in which the text names them.

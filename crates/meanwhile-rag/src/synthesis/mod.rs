@@ -17,6 +17,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::Scored;
 use crate::ask::{Ask, asks};
+use crate::offload::give_way;
+use crate::spent::Spent;
 use crate::splitters::{EstimatedTokens, TokenCounter};
 pub use answer::Answer;
 pub(crate) use chained::chained;
@@ -160,25 +162,36 @@ impl Synthesizer {
     ///
     /// Whatever the model reports; an empty answer or a refusal is [`Output`](meanwhile_core::ErrorKind::Output).
     pub async fn answer(&self, question: &str, chunks: Vec<Scored>) -> Result<Answer> {
-        let prepared = self.prepare(question, &chunks).await?;
-        let (mut text, mut usage, mut response) = (String::new(), prepared.usage, None);
-        match prepared.last {
+        self.answer_from(question, chunks, Usage::default()).await
+    }
+
+    /// Writes the answer from chunks that took so much to be found.
+    pub(crate) async fn answer_from(
+        &self,
+        question: &str,
+        chunks: Vec<Scored>,
+        retrieval: Usage,
+    ) -> Result<Answer> {
+        let Prepared { mut spent, last } = self.prepare(question, &chunks).await?;
+        let (mut text, mut response) = (String::new(), None);
+        match last {
             Last::Nothing => {}
             Last::Call(call) => {
                 let answered = call.await?;
-                usage.add(&answered.response.usage);
+                spent.add(&answered.response.usage);
                 (text, response) = (answered.value, Some(answered.response));
             }
             Last::Each(calls) => {
                 let mut answers = streams::iter(calls).buffered(self.concurrency);
                 while let Some(answered) = answers.try_next().await? {
-                    usage.add(&answered.response.usage);
+                    spent.add(&answered.response.usage);
                     sources::append(&mut text, &answered.value);
                     response = Some(answered.response);
+                    give_way().await;
                 }
             }
         }
-        Ok(Answer::new(text, chunks, usage, response))
+        Ok(Answer::new(text, chunks, spent.usage, retrieval, response))
     }
 
     /// Writes the answer as a stream, once the model has begun to write it.
@@ -189,11 +202,20 @@ impl Synthesizer {
     ///
     /// As [`answer`](Self::answer); failures after the beginning come as the last item of the stream.
     pub async fn stream(&self, question: &str, chunks: Vec<Scored>) -> Result<AnswerStream> {
-        let prepared = self.prepare(question, &chunks).await?;
-        let usage = prepared.usage;
-        match prepared.last {
+        self.stream_from(question, chunks, Usage::default()).await
+    }
+
+    /// Writes the answer as a stream, from chunks that took so much to be found.
+    pub(crate) async fn stream_from(
+        &self,
+        question: &str,
+        chunks: Vec<Scored>,
+        retrieval: Usage,
+    ) -> Result<AnswerStream> {
+        let Prepared { mut spent, last } = self.prepare(question, &chunks).await?;
+        match last {
             Last::Nothing => {
-                let answer = Answer::new(String::new(), chunks, usage, None);
+                let answer = Answer::new(String::new(), chunks, spent.usage, retrieval, None);
                 let done = future::ready(Ok(Step::Done(Box::new(answer))));
                 Ok(AnswerStream::new(Vec::new(), streams::once(done)))
             }
@@ -204,11 +226,11 @@ impl Synthesizer {
                     Read::Delta(delta) => Step::Delta(delta),
                     Read::Turn => Step::Restart(Vec::new()),
                     Read::Done(done) => {
-                        let mut usage = usage.clone();
-                        usage.add(&done.answered.response.usage);
-                        let response = Some(done.answered.response);
+                        let Extracted { value, response, .. } = done.answered;
+                        spent.add(&response.usage);
+                        let (usage, retrieval) = (spent.usage.clone(), retrieval.clone());
                         let answer =
-                            Answer::new(done.answered.value, found.clone(), usage, response);
+                            Answer::new(value, found.clone(), usage, retrieval, Some(response));
                         Step::Done(Box::new(answer))
                     }
                 });
@@ -217,26 +239,29 @@ impl Synthesizer {
             Last::Each(calls) => {
                 let answers = streams::iter(calls).buffered(self.concurrency);
                 let found = chunks.clone();
-                let state = (answers, String::new(), usage, None, Some(found));
+                let state = (answers, String::new(), spent, None, Some((found, retrieval)));
                 let steps = streams::try_unfold(state, |state| async move {
-                    let (mut answers, mut text, mut usage, mut response, found) = state;
-                    let Some(found) = found else { return Ok(None) };
+                    let (mut answers, mut text, mut spent, mut response, left) = state;
+                    let Some((found, retrieval)) = left else { return Ok(None) };
                     let step = match answers.try_next().await? {
                         Some(answered) => {
-                            usage.add(&answered.response.usage);
+                            spent.add(&answered.response.usage);
                             let before = text.len();
                             sources::append(&mut text, &answered.value);
                             response = Some(answered.response);
                             let delta = text.get(before..).unwrap_or_default().to_owned();
+                            give_way().await;
                             return Ok(Some((
                                 Step::Delta(delta),
-                                (answers, text, usage, response, Some(found)),
+                                (answers, text, spent, response, Some((found, retrieval))),
                             )));
                         }
-                        None => Answer::new(text, found, usage, response),
+                        None => Answer::new(text, found, spent.usage.clone(), retrieval, response),
                     };
-                    let over = (answers, String::new(), Usage::default(), None, None);
-                    Ok(Some((Step::Done(Box::new(step)), over)))
+                    Ok(Some((
+                        Step::Done(Box::new(step)),
+                        (answers, String::new(), spent, None, None),
+                    )))
                 });
                 Ok(AnswerStream::new(chunks, steps))
             }
@@ -245,9 +270,9 @@ impl Synthesizer {
 
     /// Asks everything that has to be asked before the last call, which writes the answer.
     async fn prepare(&self, question: &str, chunks: &[Scored]) -> Result<Prepared> {
-        let mut usage = Usage::default();
+        let mut spent = Spent::new();
         if chunks.is_empty() || self.mode == Synthesis::NoText {
-            return Ok(Prepared { usage, last: Last::Nothing });
+            return Ok(Prepared { spent, last: Last::Nothing });
         }
         let sources: Vec<String> =
             (1..).zip(chunks).map(|(number, found)| sources::source(number, found)).collect();
@@ -267,8 +292,9 @@ impl Synthesizer {
                     let mut answers = streams::iter(calls).buffered(self.concurrency);
                     let mut parts = Vec::with_capacity(contexts.len());
                     while let Some(answered) = answers.try_next().await? {
-                        usage.add(&answered.response.usage);
+                        spent.add(&answered.response.usage);
                         parts.push(prompts::partial(&answered.value));
+                        give_way().await;
                     }
                     contexts = sources::pack(&parts, self.context, &*self.counter, 2);
                 }
@@ -285,7 +311,8 @@ impl Synthesizer {
                         None => self.ask_for(question, context),
                         Some(before) => {
                             let answered = before.await?;
-                            usage.add(&answered.response.usage);
+                            spent.add(&answered.response.usage);
+                            give_way().await;
                             let text = prompts::refine(question, context, &answered.value);
                             self.prompt(text)
                         }
@@ -295,7 +322,7 @@ impl Synthesizer {
                 last.map_or(Last::Nothing, Last::Call)
             }
         };
-        Ok(Prepared { usage, last })
+        Ok(Prepared { spent, last })
     }
 
     fn ask_for(&self, question: &str, context: &str) -> Call<'static, Extracted<String>> {
@@ -319,7 +346,7 @@ type Answering = BoxFuture<'static, Result<Extracted<String>>>;
 
 /// What is left to do when everything before it is done.
 struct Prepared {
-    usage: Usage,
+    spent: Spent,
     last: Last,
 }
 

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use meanwhile_core::{
-    AnyTool, Error, ErrorKind, Event, Message, Moment, Observer, Part, Result, Role, Run, Scripted,
-    Settings, Tool, ToolCall, ToolContext, ToolOutput, ToolSpec, Toolbox, scope,
+    AnyTool, Error, ErrorKind, Event, Message, Moment, Observer, Part, Registry, Result, Role, Run,
+    Scripted, Settings, Tool, ToolCall, ToolContext, ToolOutput, ToolSpec, Toolbox, scope,
 };
 use meanwhile_rag::{
     ChatEngine, ChatMode, ChatModel as _, ChatStore as _, InMemoryChatStore, IntoMessages, Memory,
@@ -578,4 +578,18 @@ async fn a_memory_that_cannot_be_written_is_an_error() {
     assert_eq!(stream.next().await.unwrap().unwrap().delta, "Yes.");
     assert_eq!(stream.next().await.unwrap().unwrap_err().message(), "the disk is full");
     assert!(stream.next().await.is_none());
+}
+
+#[tokio::test]
+async fn a_summary_is_asked_of_a_model_of_the_same_registry() {
+    let (index, _) = handbook().await;
+    let registry = Registry::new();
+    registry.insert(Scripted::new().reply_with(|_| "y".repeat(200)).into());
+    let memory = Memory::new(20).summary("scripted/small");
+    let chat =
+        index.chat(ChatMode::Simple).registry(&registry).model("scripted/any").memory(memory);
+    chat.chat("Hello").await.unwrap();
+    chat.chat("Hello again").await.unwrap();
+    let summary = chat.remembered().conversation().await.unwrap().summary.unwrap();
+    assert_eq!(summary.messages, 2);
 }

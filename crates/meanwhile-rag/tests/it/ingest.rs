@@ -232,14 +232,23 @@ async fn a_whole_run_clears_what_nobody_came_back_for() {
 
 #[tokio::test]
 async fn requests_are_under_way_side_by_side_and_no_more_than_allowed() {
-    let embedder = Letters { wait: Duration::from_millis(20), ..Letters::default() };
-    let ingestion = index(&MemoryStore::new(), &embedder).ingest().splitter(splitter());
-    let began = std::time::Instant::now();
-    let report = ingestion.batch(10).concurrency(10).run_all(documents(40)).await.unwrap();
-    assert_eq!(report.embedded, 400);
-    // 40 requests of 20 ms, ten at once.
-    let spent = began.elapsed();
-    assert!(spent >= Duration::from_millis(75) && spent < Duration::from_millis(600), "{spent:?}");
+    let mut times = Vec::new();
+    for _ in 0..4 {
+        let embedder = Letters { wait: Duration::from_millis(20), ..Letters::default() };
+        let ingestion = index(&MemoryStore::new(), &embedder).ingest().splitter(splitter());
+        let began = std::time::Instant::now();
+        let report = ingestion.batch(10).concurrency(10).run_all(documents(40)).await.unwrap();
+        let spent = began.elapsed();
+        assert_eq!(report.embedded, 400);
+        // 40 requests of 20 ms, ten at once; a machine with much else to do may take longer for one run,
+        // but hardly for each.
+        assert!(spent >= Duration::from_millis(75), "{spent:?}");
+        if spent < Duration::from_millis(600) {
+            return;
+        }
+        times.push(spent);
+    }
+    panic!("{times:?}");
 }
 
 #[tokio::test]
@@ -296,21 +305,48 @@ impl Splitter for Wrong {
 
     fn split(&self, document: &Document) -> Vec<Cut> {
         assert!(!document.text.contains("panic"), "on purpose");
-        vec![Cut::new(0..document.text.len() + 1)]
+        let too_long = usize::from(document.text != "right");
+        vec![Cut::new(0..document.text.len() + too_long)]
     }
 }
 
 #[tokio::test]
 async fn a_splitter_that_is_wrong_makes_its_documents_fail() {
     let index = Index::new(MemoryStore::new());
-    let documents = [
-        Document::new("short", "text"),
-        Document::new("panics", format!("panic {}", "x".repeat(10_000))),
-    ];
-    for document in documents {
-        let report = index.ingest().splitter(Wrong).run_all([document]).await.unwrap();
-        assert_eq!(report.failed.len(), 1, "{report:?}");
+    // Prepared together, by whoever polls and on a thread.
+    for filler in [0, 10_000] {
+        let documents = [
+            Document::new("wrong", "text"),
+            Document::new("panics", format!("panic {}", "x".repeat(filler))),
+            Document::new("right", "right"),
+        ];
+        let report = index.ingest().splitter(Wrong).run_all(documents).await.unwrap();
+        let failed: Vec<_> =
+            report.failed.iter().map(|failure| failure.document_id.as_deref().unwrap()).collect();
+        assert_eq!(failed, ["wrong", "panics"], "{report:?}");
+        let error = report.complete().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config, "{error:?}");
+        assert_eq!(index.store().document_ids(None, 9).await.unwrap(), ["right"]);
     }
+}
+
+#[tokio::test]
+async fn deletions_are_told_although_a_later_one_fails() {
+    let store = Away { deletes_left: Some(1), ..Away::default() };
+    let index = Index::new(store);
+    let documents = |count| (0..count).map(|number| Document::new(format!("d{number}"), "text"));
+    index.ingest().run_all(documents(1_200)).await.unwrap().complete().unwrap();
+    let ingestion = index.ingest().strategy(Strategy::UpsertsAndDelete);
+    let mut stream = ingestion.stream(stream::iter(documents(1)));
+    let mut outcomes = Vec::new();
+    while let Some(outcome) = stream.next().await {
+        outcomes.push(outcome);
+    }
+    // Of the page of a thousand, all but the document that came.
+    assert_eq!(stream.report().deleted, 999);
+    assert!(outcomes.pop().unwrap().is_err());
+    assert_eq!(outcomes.len(), 1_000);
+    assert_eq!(index.store().count().await.unwrap().documents, 201);
 }
 
 #[tokio::test]
@@ -345,40 +381,4 @@ async fn a_long_document_that_fails_is_let_go_at_once() {
     assert_eq!(report.failed.len(), 1, "{report:?}");
     // Every chunk compared with every other one takes seconds.
     assert!(spent < Duration::from_millis(500), "{spent:?}");
-}
-
-/// Everything here is ready at once, so that nothing but the ingestion itself gives way.
-async fn longest_pause() -> Duration {
-    let (store, embedder) = (MemoryStore::new(), Letters::default());
-    let mut documents = documents(400);
-    let sentence = |number| format!("Sentence {number} of those that make a document long. ");
-    documents.push(Document::new("long", (0..5_000).map(sentence).collect::<String>()));
-    let index = index(&store, &embedder);
-    let ingestion = index.ingest().splitter(splitter()).batch(8).run(stream::iter(documents));
-    let longest = std::cell::Cell::new(Duration::ZERO);
-    let ticker = async {
-        loop {
-            let began = computed();
-            tokio::task::yield_now().await;
-            longest.set(longest.get().max(computed() - began));
-        }
-    };
-    let report = tokio::select! {
-        report = ingestion => report.unwrap(),
-        () = ticker => unreachable!(),
-    };
-    assert_eq!(report.added, 401);
-    longest.get()
-}
-
-#[tokio::test]
-async fn others_on_the_thread_are_not_starved() {
-    let mut pauses = Vec::new();
-    // What a host takes from a virtual machine counts as computed, now and then; what the ingestion itself
-    // takes is there every time.
-    for _ in 0..5 {
-        pauses.push(longest_pause().await);
-    }
-    let least = pauses.iter().min().unwrap();
-    assert!(*least < Duration::from_millis(5), "starved for {pauses:?}");
 }

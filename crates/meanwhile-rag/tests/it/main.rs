@@ -21,4 +21,6 @@ mod splitters;
 #[cfg(feature = "conformance")]
 mod stores;
 mod support;
+#[cfg(feature = "conformance")]
 mod ticker;
+mod usage;

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use meanwhile_core::{
-    EmbeddingModel, ErrorKind, Ranked, RankedDocuments, RerankRequest, Reranker, Result, Scripted,
-    Toolbox, Usage,
+    EmbeddingModel, ErrorKind, Event, Finish, FinishReason, Ranked, RankedDocuments, RerankRequest,
+    Reranker, Result, Scripted, Toolbox, Usage,
 };
 use meanwhile_rag::{
     Cutoff, Deduplicate, Document, FusionRetriever, Index, MemoryStore, ModelQueries, ModelRerank,
@@ -325,4 +325,34 @@ async fn a_retriever_is_a_tool() {
 async fn an_empty_index_has_nothing_to_find() {
     let index = Index::new(MemoryStore::new());
     assert_eq!(index.retrieve("anything").await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_model_that_does_not_judge_is_no_judgement() {
+    let (index, _) = handbook().await;
+    let cut = |reason| {
+        let delta = Event::text_delta(0, "1: 9");
+        let finish = Event::finish(Finish::new(reason));
+        [Event::text_start(0), delta, Event::part_end(0), finish].map(Ok)
+    };
+    for reason in [FinishReason::Length, FinishReason::ContentFilter] {
+        let scripted = Scripted::new().events(cut(reason)).events(cut(reason));
+        let rerank = ModelRerank::new().model(model(&scripted));
+        let error = index.retrieve("money").rerank(rerank).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Output, "{error:?}");
+        assert_eq!(error.partial().unwrap().text(), "1: 9");
+        let expand = ModelQueries::new(2).model(model(&scripted));
+        let error = index.retrieve("money").expand(expand).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Output, "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn only_numbers_of_a_list_are_taken_off_a_question() {
+    let said = "1. 3D printer warranty\n2) 2024 prices\n- 1.5 volt bulbs\n* \"late parcels\"\n12: opening hours";
+    let scripted = Scripted::new().reply(said);
+    let more = ModelQueries::new(9).model(model(&scripted)).expand("q").await.unwrap();
+    let wanted =
+        ["3D printer warranty", "2024 prices", "1.5 volt bulbs", "late parcels", "opening hours"];
+    assert_eq!(more, wanted);
 }

@@ -89,6 +89,9 @@ pub(crate) struct Away {
     pub(crate) store: MemoryStore,
     pub(crate) puts: Arc<Mutex<usize>>,
     pub(crate) caches: Arc<Mutex<usize>>,
+    /// It is away for all deletions after so many.
+    pub(crate) deletes_left: Option<usize>,
+    pub(crate) deletes: Arc<Mutex<usize>>,
 }
 
 fn away(left: &Mutex<usize>) -> Result<()> {
@@ -109,6 +112,14 @@ impl Store for Away {
     }
 
     async fn delete(&self, document_ids: &[String]) -> Result<u64> {
+        let before = {
+            let mut deletes = self.deletes.lock().unwrap();
+            *deletes += 1;
+            *deletes - 1
+        };
+        if self.deletes_left.is_some_and(|left| before >= left) {
+            return Err(Error::new(ErrorKind::Connection, "the store is away"));
+        }
         self.store.delete(document_ids).await
     }
 
