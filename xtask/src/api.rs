@@ -192,6 +192,9 @@ fn forget(folder: &Path, packages: &[&Package], check: bool) -> Result<bool> {
     let mut gone = false;
     for entry in fs::read_dir(folder)? {
         let file = entry?.path();
+        if file.extension() != Some(OsStr::new("txt")) {
+            continue;
+        }
         let name = file.file_stem().and_then(OsStr::to_str).unwrap_or_default();
         if packages.iter().any(|package| package.name == name) {
             continue;

@@ -282,9 +282,23 @@ macro_rules! lists {
 }
 
 lists! {
-    [] Vec<T>, [] VecDeque<T>, [] LinkedList<T>, [] BinaryHeap<T>, [] [T], [const N: usize] [T; N],
-    [] BTreeSet<T>, [S] HashSet<T, S>,
+    [] Vec<T>, [] VecDeque<T>, [] LinkedList<T>, [] [T], [const N: usize] [T; N],
 }
+
+macro_rules! unordered {
+    ($([$($generics:tt)*] $type:ty),* $(,)?) => {$(
+        /// Every item stands at `*`: where it stood in the answer is not known any more.
+        impl<T: Checked, $($generics)*> Checked for $type {
+            fn check(&self, checks: &mut Checks) {
+                for item in self {
+                    checks.at('*', |checks| item.check(checks));
+                }
+            }
+        }
+    )*};
+}
+
+unordered!([] BTreeSet<T>, [S] HashSet<T, S>, [] BinaryHeap<T>);
 
 /// A key of a map as it stands in JSON. What a type of the program is called there is not known: any key
 /// is written `*`.

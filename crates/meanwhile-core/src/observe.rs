@@ -121,6 +121,14 @@ pub enum Moment<'a> {
         /// What it is asked.
         request: &'a Request,
     },
+    /// A request goes to a server: each try of it, as providers that ask over a network tell. What a
+    /// layer answers by itself, such as a cache, goes nowhere.
+    Sending {
+        /// The name or the IP address of the server.
+        address: &'a str,
+        /// Its port.
+        port: u16,
+    },
     /// A step of an answer, tokens among them.
     Event(&'a Event),
     /// An answer is complete.
@@ -246,7 +254,8 @@ impl Run {
         &self.0.tags
     }
 
-    /// Tells the observers of this run. For layers; the starts and ends are told by the core.
+    /// Tells the observers of this run. For layers and providers; the starts and ends are told by the
+    /// core.
     pub fn observe(&self, moment: &Moment<'_>) {
         self.0.observers.tell(self, moment);
     }

@@ -197,14 +197,22 @@ impl Registry {
     }
 
     /// Makes this the registry of the process, where everything that was given none looks up
-    /// `provider/model` strings. The first one counts; the `meanwhile` facade sets its own when its registry
-    /// is first used.
-    pub fn set_global(&self) {
-        GLOBAL.get_or_init(|| self.clone());
+    /// `provider/model` strings. The `meanwhile` facade sets its own when its registry is first used,
+    /// unless there is one. To set the same one again changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] when the process has another one already, which stays.
+    pub fn set_global(&self) -> Result<()> {
+        if Arc::ptr_eq(&GLOBAL.get_or_init(|| self.clone()).0, &self.0) {
+            return Ok(());
+        }
+        let message = "the process has a registry already, which stays; set yours before anything uses the first, or register in `Registry::global()`";
+        Err(Error::new(ErrorKind::Config, message))
     }
 
-    /// The registry of the process; an empty one, whose errors say what to do, while
-    /// [none is set](Self::set_global).
+    /// The registry of the process. While [none is set](Self::set_global), a new empty one each time,
+    /// whose errors say what to do; nobody else sees what is registered there.
     #[must_use]
     pub fn global() -> Self {
         GLOBAL.get().cloned().unwrap_or_default()

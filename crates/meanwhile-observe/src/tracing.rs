@@ -9,7 +9,7 @@ use tracing::field::Empty;
 use tracing::{Level, Span, event, span};
 
 use crate::failure;
-use crate::genai::{self, Servers, Value};
+use crate::genai::{self, Attributes, Servers, Value};
 
 /// The target of all spans and events, to filter by.
 pub const TARGET: &str = "meanwhile";
@@ -52,6 +52,9 @@ struct Open {
     started: Instant,
     /// Whether the time to the first piece of the answer is still to be recorded.
     awaits_first: bool,
+    /// Where the last try went; stays empty where the program has said where requests go.
+    server: Attributes,
+    is_server_known: bool,
 }
 
 impl TracingObserver {
@@ -68,9 +71,8 @@ impl TracingObserver {
         self
     }
 
-    /// Records `server.address` and `server.port` with the requests to a provider, named as in
-    /// `provider/model` strings. An observer is not told where requests go, so that the two are left out
-    /// without this.
+    /// Records this as `server.address` and `server.port` of the requests to a provider, named as in
+    /// `provider/model` strings, instead of the server that the last try was sent to.
     ///
     /// ```
     /// # use meanwhile_observe::tracing::TracingObserver;
@@ -126,8 +128,19 @@ impl TracingObserver {
             }
             span.clone()
         };
-        let open = Open { span, nearest, started: Instant::now(), awaits_first };
+        let is_server_known = self.servers.know(moment);
+        let (started, server) = (Instant::now(), Attributes::new());
+        let open = Open { span, nearest, started, awaits_first, server, is_server_known };
         self.with_open(|all| all.insert(run.id(), open));
+    }
+
+    /// A try is sent to a server.
+    fn sending(&self, run: &Run, address: &str, port: u16) {
+        self.with_open(|all| {
+            if let Some(open) = all.get_mut(&run.id()).filter(|open| !open.is_server_known) {
+                open.server = genai::server(address, port);
+            }
+        });
     }
 
     /// The first piece of an answer.
@@ -142,6 +155,7 @@ impl TracingObserver {
 
     fn end(&self, run: &Run, moment: &Moment<'_>) {
         let Some(open) = self.with_open(|all| all.remove(&run.id())) else { return };
+        record(&open.span, &open.server);
         match moment {
             Moment::ModelEnd { response } => {
                 record(&open.span, &genai::response(response, self.content));
@@ -169,6 +183,7 @@ impl Observer for TracingObserver {
             Moment::ChainStart | Moment::ModelStart { .. } | Moment::ToolStart { .. } => {
                 self.start(run, moment);
             }
+            Moment::Sending { address, port } => self.sending(run, address, *port),
             Moment::Event(event) if event.is_answer() => self.arrived(run),
             Moment::Retry(attempt) => {
                 let Some(span) = self.nearest(run.id()) else { return };

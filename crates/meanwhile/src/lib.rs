@@ -47,9 +47,9 @@
 //! that are not quite JSON, `concurrency`, which makes many calls at once, `observe`, which tells what happens,
 //! and `blocking`, which is for synchronous programs and keeps synchronous tools off the runtime. More rooms
 //! are `programs`, for typed predictors and what optimises them; `rag`, for documents of your own, with
-//! `rag-sqlite`, `rag-postgres`, `rag-qdrant`, `rag-html` and `rag-pdf`; `mcp`, for tools of servers and as a
-//! server; `cache`, and `redis` for what several processes share; `tower`; `progress`, `terminal`, `tracing`
-//! and `opentelemetry`; `testkit`, for tests.
+//! `rag-sqlite`, `rag-postgres` (and `rag-postgres-tls`), `rag-qdrant`, `rag-html` and `rag-pdf`; `mcp`, for
+//! tools of servers and as a server; `cache`, and `redis` for what several processes share; `tower`;
+//! `progress`, `terminal`, `tracing` and `opentelemetry`; `testkit`, for tests.
 
 #[doc(hidden)]
 pub mod __private;

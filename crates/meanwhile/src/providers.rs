@@ -140,7 +140,8 @@ pub fn registry() -> &'static Registry {
             .set_prices(Bundled);
         #[cfg(feature = "output")]
         registry.set_reader(meanwhile_output::JsonReader::new());
-        registry.set_global();
+        // A program that set its own before knows why; that one stays.
+        let _ = registry.set_global();
         registry
     });
     &REGISTRY

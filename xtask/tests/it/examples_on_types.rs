@@ -35,8 +35,7 @@ const MADE_BY_OTHERS: &[(&str, &[&str], &str)] = &[
     ("meanwhile-testkit", &["Outcome"], TOLD),
     // What codecs and readers make of text that comes and goes.
     ("meanwhile-http", &["Flag", "List", "MessageHeaders", "Number", "Object", "Words"], READ),
-    ("meanwhile-openai-compatible", &["Arguments", "Halves", "List", "Number", "Object"], READ),
-    ("meanwhile-openai-compatible", &["Data", "Present", "Str", "Url"], READ),
+    ("meanwhile-openai-compatible", &["Data", "Url"], READ),
     ("meanwhile-output", &["PartialBox", "PartialList", "PartialText", "PartialValue"], READ),
     ("meanwhile-programs", &["FieldState"], READ),
     // Rows of a table in the crate itself.

@@ -1,7 +1,7 @@
 //! Synchronous code that stops no task.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use meanwhile_blocking::off_runtime;
@@ -36,8 +36,12 @@ async fn longest_pause(busy: impl Future) -> Duration {
 #[test]
 fn a_ticker_goes_on_at_once_and_in_place_it_would_not() {
     current_thread().block_on(async {
-        let off = longest_pause(off_runtime(|| std::thread::sleep(ms(200)))).await;
-        assert!(off < ms(100), "{off:?}");
+        // A machine with much else to do may hold up one attempt, but hardly all.
+        let mut pauses = Vec::new();
+        while pauses.iter().all(|pause| *pause >= ms(100)) {
+            assert!(pauses.len() < 5, "{pauses:?}");
+            pauses.push(longest_pause(off_runtime(|| std::thread::sleep(ms(200)))).await);
+        }
     });
 }
 
@@ -72,21 +76,25 @@ fn a_panic_goes_on_in_the_task() {
 #[test]
 fn what_has_not_begun_never_begins_when_it_is_dropped() {
     let ran = Arc::new(AtomicUsize::new(0));
-    let count = |wait: u64| {
+    let count = |wait: Option<mpsc::Receiver<()>>| {
         let ran = ran.clone();
         off_runtime(move || {
             ran.fetch_add(1, Ordering::SeqCst);
-            std::thread::sleep(ms(wait));
+            wait.map(|go_on| go_on.recv())
         })
     };
     current_thread().block_on(async {
         // The one thread is busy with the first; the second waits for it, and is given up.
-        let first = tokio::spawn(count(100));
-        tokio::time::sleep(ms(20)).await;
-        assert!(tokio::time::timeout(ms(10), count(0)).await.is_err());
+        let (go_on, wait) = mpsc::channel();
+        let first = tokio::spawn(count(Some(wait)));
+        while ran.load(Ordering::SeqCst) == 0 {
+            tokio::time::sleep(ms(1)).await;
+        }
+        assert!(tokio::time::timeout(ms(10), count(None)).await.is_err());
+        go_on.send(()).unwrap();
         first.await.unwrap().unwrap();
         assert_eq!(ran.load(Ordering::SeqCst), 1);
-        count(0).await.unwrap();
+        count(None).await.unwrap();
         assert_eq!(ran.load(Ordering::SeqCst), 2);
     });
 }

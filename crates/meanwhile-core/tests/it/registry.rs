@@ -42,3 +42,22 @@ fn unknown_names_get_help() {
     check("/x", "write `provider/model`");
     check("acme/", "write `provider/model`");
 }
+
+/// The only test of this binary that sets one.
+#[test]
+fn the_first_registry_of_the_process_stays_and_the_next_hears_of_it() {
+    // What is registered before there is one reaches nobody.
+    Registry::global().register(&ACME);
+    assert!(Registry::global().ids().is_empty());
+
+    let first = Registry::new();
+    first.set_global().unwrap();
+    first.register(&ACME);
+    assert_eq!(Registry::global().ids(), ["acme"]);
+    first.clone().set_global().unwrap();
+
+    let error = Registry::new().set_global().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert!(error.message().contains("has a registry already"), "{error}");
+    assert_eq!(Registry::global().ids(), ["acme"]);
+}

@@ -152,25 +152,39 @@ fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
 fn remove_older(folder: &Path, before: SystemTime) -> io::Result<usize> {
     let mut removed = 0;
     let unfinished = SystemTime::now().checked_sub(WRITING).map_or(before, |time| time.min(before));
-    let entries = match std::fs::read_dir(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
-        entries => entries?,
-    };
+    let Some(entries) = unless_gone(std::fs::read_dir(folder))? else { return Ok(0) };
     for entry in entries {
-        let entry = entry?;
-        let kind = entry.file_type()?;
+        let Some(entry) = unless_gone(entry)? else { continue };
+        let Some(kind) = unless_gone(entry.file_type())? else { continue };
+        let path = entry.path();
         if kind.is_dir() {
-            removed += remove_older(&entry.path(), before)?;
+            removed += remove_older(&path, before)?;
             continue;
         }
-        let path = entry.path();
         let is = |extension: &str| path.extension().is_some_and(|known| known == extension);
-        if is(EXTENSION) && entry.metadata()?.modified()? < before {
-            std::fs::remove_file(&path)?;
-            removed += 1;
-        } else if is(UNFINISHED) && entry.metadata()?.modified()? < unfinished {
-            std::fs::remove_file(&path)?;
+        if is(EXTENSION) {
+            removed += usize::from(remove_if_older(&path, before)?);
+        } else if is(UNFINISHED) {
+            remove_if_older(&path, unfinished)?;
         }
     }
     Ok(removed)
+}
+
+/// Whether a file was removed here.
+fn remove_if_older(path: &Path, before: SystemTime) -> io::Result<bool> {
+    let written = unless_gone(path.symlink_metadata().and_then(|known| known.modified()))?;
+    match written {
+        Some(written) if written < before => Ok(unless_gone(std::fs::remove_file(path))?.is_some()),
+        _ => Ok(false),
+    }
+}
+
+/// `None` where another process was faster: it has moved the file to its place, or removed it.
+fn unless_gone<T>(found: io::Result<T>) -> io::Result<Option<T>> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
 }

@@ -60,6 +60,8 @@ struct State {
     // Whether the log holds an event of the answer itself.
     begun: bool,
     accepted: bool,
+    // Whether the other tasks of the thread are let in before the next step.
+    pauses: bool,
     outcome: Option<Outcome>,
     // Gone when the answer is complete, or cannot be put together.
     fold: Option<Box<Fold>>,
@@ -138,6 +140,7 @@ impl Flights {
                 log: Vec::new(),
                 begun: false,
                 accepted: false,
+                pauses: false,
                 outcome: None,
                 fold: Some(Box::new(fold)),
                 keep: Some(keep),
@@ -174,6 +177,10 @@ impl Flight {
                 if state.advance(self, &mut Context::from_waker(&waker)).is_ready() {
                     // There is something for everybody, and perhaps more at once.
                     self.notifier.notify();
+                    if std::mem::take(&mut state.pauses) {
+                        cx.waker().wake_by_ref();
+                        return Poll::Pending;
+                    }
                     continue;
                 }
             }
@@ -249,6 +256,8 @@ impl State {
             Source::Streaming(mut stream) => match std::pin::Pin::new(&mut stream).poll_next(cx) {
                 Poll::Ready(Some(Ok(event))) => {
                     self.push(&event);
+                    // To read it, to fold it, and to fold it once more for its reader is a lot at once.
+                    self.pauses = is_large(&event);
                     if !event.is_terminal() {
                         self.begun |= event.is_answer();
                         self.log.push(event);
@@ -310,6 +319,20 @@ impl State {
         self.fold = None;
         self.keep = None;
         flight.close();
+    }
+}
+
+/// How many bytes of an event are worth a turn of their own.
+const LARGE: usize = 64 << 10;
+
+/// Whether an event adds so much to the answer that the other tasks of the thread are let in behind it.
+pub(super) fn is_large(event: &Event) -> bool {
+    match event {
+        Event::TextDelta { text, .. }
+        | Event::ThinkingDelta { text, .. }
+        | Event::RefusalDelta { text, .. } => text.len() >= LARGE,
+        Event::ToolCallDelta { arguments, .. } => arguments.len() >= LARGE,
+        _ => false,
     }
 }
 

@@ -11,7 +11,7 @@ use meanwhile_core::{
 };
 use tokio::time::{Sleep, sleep_until};
 
-use super::flight::{Name, Next, Seat};
+use super::flight::{Name, Next, Seat, is_large};
 use super::{Shared, replay};
 use crate::deadline::Deadline;
 
@@ -26,6 +26,8 @@ pub(super) struct Passenger {
     /// Whether the flight was begun with another request than this one.
     follows: bool,
     deadline: Deadline,
+    /// Whether the other tasks of the thread are let in before the next event.
+    pauses: bool,
     /// Until the deadline, once a follower has waited. Whoever began the flight took the clock along.
     timer: Option<Pin<Box<Sleep>>>,
 }
@@ -42,7 +44,7 @@ impl Passenger {
         let deadline = Deadline::of(&request);
         let (seat, request) = take_seat(&shared, name, request);
         let (place, follows) = (Place::Seat(seat), request.is_some());
-        Self { shared, name, place, request, follows, deadline, timer: None }
+        Self { shared, name, place, request, follows, deadline, pauses: false, timer: None }
     }
 
     pub(super) fn poll_accepted(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
@@ -123,29 +125,42 @@ impl Stream for Passenger {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
+        if std::mem::take(&mut this.pauses) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let next = this.poll_event(cx);
+        // Its reader has to fold it, and to make something of the answer then.
+        this.pauses = matches!(&next, Poll::Ready(Some(Ok(event))) if is_large(event));
+        next
+    }
+}
+
+impl Passenger {
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Event>>> {
         loop {
-            let seat = match &mut this.place {
+            let seat = match &mut self.place {
                 Place::Seat(seat) => seat,
                 Place::Replay(events) => return Pin::new(events).poll_next(cx),
                 Place::Left => return Poll::Ready(None),
             };
-            let Poll::Ready(next) = seat.poll_next(this.request.is_some(), cx) else {
-                return this.poll_deadline(cx).map(|error| Some(Err(error)));
+            let Poll::Ready(next) = seat.poll_next(self.request.is_some(), cx) else {
+                return self.poll_deadline(cx).map(|error| Some(Err(error)));
             };
             match next {
                 Next::Event(event) => {
                     // Held back until the answer begins: from the first event on there is no way back.
-                    this.request = None;
+                    self.request = None;
                     match &event {
-                        Event::Warning(warning) if this.follows && is_personal_warning(warning) => {
+                        Event::Warning(warning) if self.follows && is_personal_warning(warning) => {
                         }
                         _ => return Poll::Ready(Some(Ok(event))),
                     }
                 }
-                Next::Found(answer) => this.place = Place::Replay(replay::replay(&answer)),
+                Next::Found(answer) => self.place = Place::Replay(replay::replay(&answer)),
                 Next::Failed(error) => {
-                    let was_held = this.request.is_some() && seat.has_events();
-                    match this.rebook(error) {
+                    let was_held = self.request.is_some() && seat.has_events();
+                    match self.rebook(error) {
                         // No longer held: what came before the failure is read first.
                         Err(_) if was_held => {}
                         Err(error) => return Poll::Ready(Some(Err(error))),

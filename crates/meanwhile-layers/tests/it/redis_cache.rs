@@ -14,19 +14,21 @@ async fn ask(model: &Model, store: &RedisCache) -> Response {
 #[tokio::test]
 async fn processes_share_answers() {
     let Some(server) = Server::start().await else { return };
-    let scripted = Scripted::new().reply("shared").reply("later").reply("elsewhere");
+    let scripted = Scripted::new().reply("shared").reply("brief").reply("later").reply("elsewhere");
     let model = Model::of(scripted.clone().into(), "m");
     let store = || RedisCache::new(&server.url()).unwrap();
-    let expiring = store().expiring(Duration::from_millis(300));
+    let expiring = store().expiring(Duration::from_secs(600));
     assert!(!ask(&model, &expiring).await.cached);
     // Another process has nothing but the server in common with this one.
     let again = ask(&model, &store()).await;
     assert_eq!((again.text().as_str(), again.cached, again.warnings.len()), ("shared", true, 0));
-    tokio::time::sleep(Duration::from_millis(400)).await;
-    assert_eq!(ask(&model, &store()).await.text(), "later");
+    let brief = store().with_prefix("brief:").expiring(Duration::from_millis(50));
+    assert_eq!(ask(&model, &brief).await.text(), "brief");
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(ask(&model, &brief).await.text(), "later");
     let apart = store().with_prefix("apart:");
     assert_eq!(ask(&model, &apart).await.text(), "elsewhere");
-    assert_eq!(scripted.requests().len(), 3);
+    assert_eq!(scripted.requests().len(), 4);
 }
 
 #[tokio::test]

@@ -168,35 +168,56 @@ fn a_short_request_does_not_wait_for_a_long_one() {
     let Some(model) = model() else { return };
     embed(&model, &["load the model first"]);
     let long: Vec<String> = (0..100).map(|_| words(64)).collect();
-    let start = Instant::now();
-    let (long, short) = (Box::pin(model.embed(long)), Box::pin(model.embed_one("a short text")));
-    match block_on(future::select(long, short)) {
-        Either::Left(_) => panic!("the long request was done first"),
-        Either::Right((short, long)) => {
-            short.unwrap();
-            let after = start.elapsed();
-            assert_eq!(block_on(long).unwrap().vectors.len(), 100);
-            assert!(after * 3 < start.elapsed(), "{after:?} of {:?}", start.elapsed());
+    // How long the short one takes, and both.
+    let both = || {
+        let start = Instant::now();
+        let (long, short) =
+            (Box::pin(model.embed(long.clone())), Box::pin(model.embed_one("a short text")));
+        match block_on(future::select(long, short)) {
+            Either::Left(_) => panic!("the long request was done first"),
+            Either::Right((short, long)) => {
+                short.unwrap();
+                let after = start.elapsed();
+                assert_eq!(block_on(long).unwrap().vectors.len(), 100);
+                (after, start.elapsed())
+            }
         }
-    }
+    };
+    in_some_attempt(both, |(short, whole)| *short * 3 < *whole);
 }
 
 #[test]
 fn a_dropped_request_frees_the_model() {
     let Some(model) = model() else { return };
     let long: Vec<String> = (0..24).map(|_| words(200)).collect();
-    let start = Instant::now();
-    block_on(model.embed(long.clone())).unwrap();
-    let whole = start.elapsed();
-    // More than are computed at the same time, each asked for once and then dropped.
-    for _ in 0..6 {
-        let request = Box::pin(model.embed(long.clone()));
-        let soon = Box::pin(future::ready(()));
-        assert!(matches!(block_on(future::select(request, soon)), Either::Right(_)));
+    let times = || {
+        let start = Instant::now();
+        block_on(model.embed(long.clone())).unwrap();
+        let whole = start.elapsed();
+        // More than are computed at the same time, each asked for once and then dropped.
+        for _ in 0..6 {
+            let request = Box::pin(model.embed(long.clone()));
+            let soon = Box::pin(future::ready(()));
+            assert!(matches!(block_on(future::select(request, soon)), Either::Right(_)));
+        }
+        let start = Instant::now();
+        embed(&model, &["a short text"]);
+        (start.elapsed(), whole)
+    };
+    in_some_attempt(times, |(short, whole)| short < whole);
+}
+
+/// Measures again until it is as it should be: another process may be in the way of one measurement, but
+/// hardly of all.
+fn in_some_attempt<T: std::fmt::Debug>(measure: impl Fn() -> T, holds: impl Fn(&T) -> bool) {
+    let mut measured = Vec::new();
+    for _ in 0..4 {
+        measured.push(measure());
+        if measured.last().is_some_and(&holds) {
+            return;
+        }
     }
-    let start = Instant::now();
-    embed(&model, &["a short text"]);
-    assert!(start.elapsed() < whole, "{:?} against {whole:?}", start.elapsed());
+    panic!("{measured:?}");
 }
 
 #[test]

@@ -9,6 +9,10 @@ use serde_json::json;
 
 use crate::support::{call, context};
 
+/// How long a process is waited for that never greets: a shell has begun by then, however busy the machine.
+#[cfg(unix)]
+const UNGREETED: Duration = Duration::from_secs(5);
+
 /// The example `stdio_server`, which is built together with the tests.
 fn server() -> Command {
     let mut path = std::env::current_exe().unwrap();
@@ -110,7 +114,7 @@ async fn a_process_that_never_greets_is_killed() {
     let folder = tempfile::tempdir().unwrap();
     let mut command = Command::new("sh");
     command.args(["-c", r#"echo "$$" > "$0"/id; exec sleep 1000"#]).arg(folder.path());
-    let builder = Client::command(command).timeout(Duration::from_millis(500));
+    let builder = Client::command(command).timeout(UNGREETED);
     let error = builder.connect().await.unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Timeout(_)), "{error}");
     let id = std::fs::read_to_string(folder.path().join("id")).unwrap();
@@ -137,7 +141,7 @@ async fn what_a_process_leaves_behind_ends_with_the_connection() {
 async fn a_process_that_never_greets_says_why() {
     let mut command = Command::new("sh");
     command.args(["-c", "echo 'waiting for the licence server' >&2; exec sleep 1000"]);
-    let builder = Client::command(command).timeout(Duration::from_millis(500));
+    let builder = Client::command(command).timeout(UNGREETED);
     let error = builder.connect().await.unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Timeout(_)), "{error}");
     assert!(error.message().contains("waiting for the licence server"), "{error}");

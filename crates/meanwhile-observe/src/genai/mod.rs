@@ -11,7 +11,7 @@ use std::time::Duration;
 #[cfg(feature = "opentelemetry")]
 use meanwhile_core::Attempt;
 use meanwhile_core::{
-    Error, ErrorKind, OutputFormat, Request, Response, Run, ToolCall, ToolResult,
+    Error, ErrorKind, Moment, OutputFormat, Request, Response, Run, ToolCall, ToolResult,
 };
 
 #[cfg(feature = "opentelemetry")]
@@ -50,7 +50,7 @@ fn add(attributes: &mut Attributes, name: &'static str, value: Option<Value>) {
     attributes.extend(value.map(|value| (name, value)));
 }
 
-/// Where providers are asked, as far as the program has told; the observers are not told.
+/// Where providers are asked, as far as the program has said.
 #[derive(Debug, Default)]
 pub(crate) struct Servers(Vec<Server>);
 
@@ -66,6 +66,11 @@ impl Servers {
     pub(crate) fn set(&mut self, provider: String, address: String, port: u16) {
         self.0.retain(|known| known.provider != provider);
         self.0.push(Server { provider, address, port });
+    }
+
+    /// Whether the program has said where the requests of a run go.
+    pub(crate) fn know(&self, moment: &Moment<'_>) -> bool {
+        matches!(moment, Moment::ModelStart { provider, .. } if self.of(provider).is_some())
     }
 
     fn of(&self, provider: &str) -> Option<&Server> {
@@ -125,11 +130,15 @@ pub(crate) fn identity(provider: &str, model: &str, servers: &Servers) -> Attrib
         ("gen_ai.provider.name", text(provider_name(provider))),
         ("gen_ai.request.model", text(model)),
     ];
-    if let Some(server) = servers.of(provider) {
-        all.push(("server.address", text(&server.address)));
-        all.push(("server.port", int(server.port)));
+    if let Some(Server { address, port, .. }) = servers.of(provider) {
+        all.extend(server(address, *port));
     }
     all
+}
+
+/// Where a request goes.
+pub(crate) fn server(address: &str, port: u16) -> Attributes {
+    vec![("server.address", text(address)), ("server.port", int(port))]
 }
 
 /// The attributes of an answer, complete or not.

@@ -23,7 +23,7 @@ use metrics::Metrics;
 /// The outermost span is a child of the context that is current where the run starts; each other one
 /// is a child of the run that it is a part of. Spans are `invoke_workflow NAME` for chains,
 /// `chat MODEL` for requests, `execute_tool NAME` for tools; a try that failed is an event `retry` of
-/// its request. Failures and cancelled runs have the status of an error, and its kind as
+/// its request. `server.address` and `server.port` are those of the last try. Failures and cancelled runs have the status of an error, and its kind as
 /// `error.type`. Labels of the call are attributes under `meanwhile.tag.`.
 ///
 /// Metrics are `gen_ai.client.operation.duration`, `gen_ai.client.token.usage`, for streamed requests
@@ -62,6 +62,9 @@ struct Open {
     /// Whether the time to the first piece of the answer is still to be recorded.
     awaits_first: bool,
     first: Option<f64>,
+    /// Where the last try went; stays empty where the program has said where requests go.
+    server: Attributes,
+    is_server_known: bool,
 }
 
 impl OpenTelemetryObserver {
@@ -96,9 +99,9 @@ impl OpenTelemetryObserver {
         self
     }
 
-    /// Records `server.address` and `server.port` with spans and metrics of the requests to a provider,
-    /// named as in `provider/model` strings. An observer is not told where requests go, so that the two
-    /// are left out without this.
+    /// Records this as `server.address` and `server.port` with spans and metrics of the requests to a
+    /// provider, named as in `provider/model` strings, instead of the server that the last try was sent
+    /// to. A sampler, which decides when a span begins, sees no others.
     ///
     /// ```
     /// # use meanwhile_observe::opentelemetry::OpenTelemetryObserver;
@@ -162,6 +165,8 @@ impl OpenTelemetryObserver {
             identity,
             awaits_first: streamed,
             first: None,
+            server: Attributes::new(),
+            is_server_known: self.servers.know(moment),
         };
         self.with_open(|all| all.insert(run.id(), open));
     }
@@ -169,6 +174,15 @@ impl OpenTelemetryObserver {
     /// The context in which the span of an open run is the current one.
     fn context(&self, run: RunId) -> Option<Context> {
         self.with_open(|all| all.get(&run).map(|open| open.context.clone()))
+    }
+
+    /// A try is sent to a server.
+    fn sending(&self, run: &Run, address: &str, port: u16) {
+        self.with_open(|all| {
+            if let Some(open) = all.get_mut(&run.id()).filter(|open| !open.is_server_known) {
+                open.server = genai::server(address, port);
+            }
+        });
     }
 
     /// The first piece of an answer.
@@ -185,6 +199,9 @@ impl OpenTelemetryObserver {
         let Some(mut open) = self.with_open(|all| all.remove(&run.id())) else { return };
         let taken = open.started.elapsed().as_secs_f64();
         let span = open.context.span();
+        let server = keys(open.server);
+        open.identity.extend(server.iter().cloned());
+        span.set_attributes(server);
         let (response, error): (_, Option<&Error>) = match moment {
             Moment::ModelEnd { response } => (Some(*response), None),
             Moment::Error(error) if run.kind() == RunKind::Model => (error.partial(), Some(*error)),
@@ -227,6 +244,7 @@ impl Observer for OpenTelemetryObserver {
             Moment::ChainStart | Moment::ModelStart { .. } | Moment::ToolStart { .. } => {
                 self.start(run, moment);
             }
+            Moment::Sending { address, port } => self.sending(run, address, *port),
             Moment::Event(event) if event.is_answer() => self.arrived(run),
             Moment::Retry(attempt) => {
                 if let Some(context) = self.context(run.id()) {

@@ -12,7 +12,7 @@ use opentelemetry_proto::tonic::metrics::v1::{HistogramDataPoint, metric};
 use opentelemetry_proto::tonic::trace::v1::Span;
 
 use crate::sink::{Received, providers, receiver};
-use crate::support::{Again, SECRET, Slow, ask, with_tool};
+use crate::support::{Again, Located, SECRET, Slow, ask, with_tool};
 
 fn shown(attributes: &[KeyValue]) -> BTreeMap<String, String> {
     let value = |value: &any_value::Value| match value {
@@ -131,6 +131,38 @@ fn the_server_is_recorded_where_the_program_says_where_it_is() {
     };
     check("scripted", Some(("models.example", "8443")));
     check("another", None);
+}
+
+#[test]
+fn the_server_of_the_last_try_is_recorded_by_itself() {
+    let check = |said: bool, expected: (&str, &str)| {
+        let received = observe(false, async |observer| {
+            let observer = match said {
+                true => observer.with_server("scripted", "proxy.example", 9),
+                false => observer,
+            };
+            let busy = Error::new(ErrorKind::Overloaded, "busy").with_status(529);
+            let inner = Located::new(Scripted::new().error(busy).reply("It is four."));
+            let model = Model::new(Again(AnyProvider::new(inner)), "any");
+            ask(model).observe(observer).await.unwrap();
+        });
+        let (_, points) = points(&received, "gen_ai.client.operation.duration");
+        let span = named(&received.spans(), "chat any");
+        for attributes in [&span.attributes, &points[0].attributes] {
+            let told = |name: &str| {
+                let mut all = attributes.iter().filter(|pair| pair.key == name);
+                assert!(
+                    all.next().is_some() && all.next().is_none(),
+                    "{name} once: {attributes:?}"
+                );
+                shown(attributes)[name].clone()
+            };
+            let server = (told("server.address"), told("server.port"));
+            assert_eq!((&*server.0, &*server.1), expected);
+        }
+    };
+    check(false, ("models.example", "8002"));
+    check(true, ("proxy.example", "9"));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! A chain with a tool, and a provider that takes its time.
 
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -73,6 +74,38 @@ impl Provider for Again {
                 self.0.send(request).await
             }
         }
+    }
+}
+
+/// Says that each try goes to another port of a server, as a provider that asks over a network does.
+#[derive(Debug)]
+pub(crate) struct Located {
+    inner: AnyProvider,
+    next: AtomicU16,
+}
+
+impl Located {
+    pub(crate) fn new(scripted: Scripted) -> Self {
+        Self { inner: AnyProvider::new(scripted), next: AtomicU16::new(8001) }
+    }
+}
+
+#[async_trait]
+impl Provider for Located {
+    fn id(&self) -> &str {
+        self.inner.id()
+    }
+
+    fn capabilities(&self, model: &str) -> Capabilities {
+        self.inner.capabilities(model)
+    }
+
+    async fn send(&self, request: Request) -> Result<EventStream> {
+        if let Some(run) = &request.run {
+            let port = self.next.fetch_add(1, Ordering::Relaxed);
+            run.observe(&Moment::Sending { address: "models.example", port });
+        }
+        self.inner.send(request).await
     }
 }
 

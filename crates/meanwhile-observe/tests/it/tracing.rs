@@ -13,7 +13,7 @@ use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 use tracing_subscriber::registry::LookupSpan;
 
-use crate::support::{Again, Asking, SECRET, Slow, ask, with_tool};
+use crate::support::{Again, Asking, Located, SECRET, Slow, ask, with_tool};
 
 #[derive(Debug, Clone, Default)]
 struct Seen {
@@ -146,6 +146,26 @@ fn runs_are_spans_with_the_attributes_of_the_conventions() {
             ("tags", r#"[("user", "7")]"#),
         ]
     );
+}
+
+#[test]
+fn the_server_of_the_last_try_is_recorded_by_itself() {
+    let check = |observer: TracingObserver, address: &str, port: &str| {
+        let spans = observe(observer, async |observer| {
+            let busy = Error::new(ErrorKind::Overloaded, "busy").with_status(529);
+            let inner = Located::new(Scripted::new().error(busy).reply("It is four."));
+            let model = Model::new(Again(AnyProvider::new(inner)), "any");
+            ask(model).observe(observer).await.unwrap();
+        });
+        let (_, model) = spans.named("chat any");
+        assert_eq!(
+            (&*model.fields["server.address"], &*model.fields["server.port"]),
+            (address, port)
+        );
+    };
+    check(TracingObserver::new(), "models.example", "8002");
+    let said = TracingObserver::new().with_server("scripted", "proxy.example", 9);
+    check(said, "proxy.example", "9");
 }
 
 #[test]

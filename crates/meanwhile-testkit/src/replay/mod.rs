@@ -3,6 +3,7 @@
 //! What must hold: no credential reaches the file, and the same traffic gives the same file.
 
 mod cassette;
+mod named;
 mod scrub;
 
 use std::fmt;
@@ -149,7 +150,9 @@ impl Replay {
     }
 
     /// Replaces what this JSON pointer (`/metadata/user_id`) finds in the bodies of requests and
-    /// answers. Keys in headers and queries, and whatever repeats them, are replaced anyway.
+    /// answers. Keys in headers, queries, forms and fields of JSON that are named as such (`api_key`,
+    /// `client_secret`, `access_token`, `authorization`, `password` and the like), and whatever repeats
+    /// them, are replaced anyway.
     pub fn scrub(mut self, pointer: &str) -> Self {
         self.scrub.pointers.push(pointer.to_owned());
         self
@@ -314,7 +317,8 @@ impl Recording {
     /// Adds the interaction to the file.
     fn write(&mut self) -> Result<()> {
         let Some(request) = self.asked.take() else { return Ok(()) };
-        let response = self.scrub.response(&self.redactor, self.status, &self.headers, &self.bytes);
+        let response =
+            self.scrub.response(&mut self.redactor, self.status, &self.headers, &self.bytes);
         let mut tape = self.tape.lock().unwrap_or_else(PoisonError::into_inner);
         // The first interaction of a test replaces what was recorded before.
         let tape =

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Uri};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue, Request, Uri};
 use meanwhile_http::redact::{MASK, Redactor, is_secret};
 use serde_json::Value;
 
 use super::cassette::{Answered, Content, Recorded};
+use super::named;
 
 /// Parameters of queries that carry keys, by their usual names.
 const QUERIES: [&str; 10] = [
@@ -60,24 +62,25 @@ impl Scrub {
             }
         }
         let url = self.url(request.uri(), &mut redactor);
+        let body = self.body(&mut redactor, request.headers(), request.body());
         let recorded = Recorded {
             method: request.method().to_string(),
             url: redactor.text(&url),
             headers: self.header_map(&redactor, request.headers()),
-            body: self.body(&redactor, request.body()),
+            body,
         };
         (redactor, recorded)
     }
 
     pub(super) fn response(
         &self,
-        redactor: &Redactor,
+        redactor: &mut Redactor,
         status: u16,
         headers: &HeaderMap,
         body: &[u8],
     ) -> Answered {
-        let headers = self.header_map(redactor, headers);
-        Answered { status, headers, body: self.body(redactor, body) }
+        let body = self.body(redactor, headers, body);
+        Answered { status, headers: self.header_map(redactor, headers), body }
     }
 
     fn url(&self, url: &Uri, redactor: &mut Redactor) -> String {
@@ -115,22 +118,25 @@ impl Scrub {
         .collect()
     }
 
-    fn body(&self, redactor: &Redactor, body: &[u8]) -> Content {
+    /// The body without the secrets that are known, those that its fields are named as, which become
+    /// known, and what was asked to be taken out.
+    fn body(&self, redactor: &mut Redactor, headers: &HeaderMap, body: &[u8]) -> Content {
         let body = if redactor.finds(body) { redactor.bytes(body) } else { body.to_vec() };
-        match self.pointed(&body) {
+        let kind = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+        if kind.to_ascii_lowercase().starts_with(b"application/x-www-form-urlencoded") {
+            return Content::new(&named::in_form(&body, redactor));
+        }
+        match self.without_fields(&body, redactor) {
             Some(body) => Content::new(&body),
             None => Content::new(&body),
         }
     }
 
-    /// The body without what the pointers find in it, in its lines or in the data of its events.
+    /// The body without what names and pointers find in it, in its lines or in the data of its events.
     /// `None` where they find nothing.
-    fn pointed(&self, body: &[u8]) -> Option<Vec<u8>> {
-        if self.pointers.is_empty() {
-            return None;
-        }
+    fn without_fields(&self, body: &[u8], redactor: &mut Redactor) -> Option<Vec<u8>> {
         if let Ok(mut value) = serde_json::from_slice::<Value>(body) {
-            return self.replace(&mut value).then(|| value.to_string().into_bytes());
+            return self.replace(&mut value, redactor).then(|| value.to_string().into_bytes());
         }
         let mut out = String::new();
         let mut found = false;
@@ -140,7 +146,7 @@ impl Scrub {
                 None => ("", line),
             };
             let value = serde_json::from_str::<Value>(data).ok();
-            match value.and_then(|mut value| self.replace(&mut value).then_some(value)) {
+            match value.and_then(|mut value| self.replace(&mut value, redactor).then_some(value)) {
                 Some(value) => {
                     found = true;
                     out.push_str(&format!("{head}{value}\n"));
@@ -151,8 +157,8 @@ impl Scrub {
         found.then(|| out.into_bytes())
     }
 
-    fn replace(&self, value: &mut Value) -> bool {
-        let mut found = false;
+    fn replace(&self, value: &mut Value, redactor: &mut Redactor) -> bool {
+        let mut found = named::in_json(value, redactor);
         for pointer in &self.pointers {
             if let Some(place) = value.pointer_mut(pointer) {
                 *place = MASK.into();

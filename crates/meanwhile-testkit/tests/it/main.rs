@@ -16,3 +16,4 @@ mod providers;
 mod recording;
 mod server;
 mod suite;
+mod tokens;

@@ -15,6 +15,16 @@ fn waits(text: &str) -> Duration {
     Duration::from_millis(300 - 40 * text.len() as u64)
 }
 
+/// How long the answers take, which are these.
+async fn timed(
+    answers: impl IntoFuture<Output = Result<Vec<String>>>,
+    expected: &[&str],
+) -> Duration {
+    let start = Instant::now();
+    assert_eq!(answers.await.unwrap(), expected);
+    start.elapsed()
+}
+
 #[tokio::test]
 async fn a04_three_calls_take_as_long_as_the_slowest_and_keep_their_order() {
     let server = echoing(waits).await;
@@ -23,15 +33,21 @@ async fn a04_three_calls_take_as_long_as_the_slowest_and_keep_their_order() {
     let expected = ["a Bearer k", "bb Bearer k", "ccc Bearer k"];
     let gathered = gather(calls());
     assert!(server.received_requests().await.unwrap().is_empty(), "nothing is sent before a poll");
-    let start = Instant::now();
-    assert_eq!(gathered.await.unwrap(), expected);
-    assert!(start.elapsed() < Duration::from_millis(450), "{:?}", start.elapsed());
+    // One after the other they take 660 ms. A machine with much else to do may take longer for one
+    // attempt, but hardly for each.
+    let mut times = vec![timed(gathered, &expected).await];
+    while times.iter().all(|time| *time >= Duration::from_millis(450)) {
+        assert!(times.len() < 5, "{times:?}");
+        times.push(timed(gather(calls()), &expected).await);
+    }
 
     // With what is there for any future.
-    let start = Instant::now();
-    let joined = try_join_all(calls().map(IntoFuture::into_future)).await.unwrap();
-    assert_eq!(joined, expected);
-    assert!(start.elapsed() < Duration::from_millis(450), "{:?}", start.elapsed());
+    let mut times = Vec::new();
+    while times.iter().all(|time| *time >= Duration::from_millis(450)) {
+        assert!(times.len() < 5, "{times:?}");
+        let joined = try_join_all(calls().map(IntoFuture::into_future));
+        times.push(timed(joined, &expected).await);
+    }
     let mut broken = calls().map(IntoFuture::into_future).into_iter().collect::<Vec<_>>();
     broken.push(echo("x").model("nowhere/m").into_future());
     let joined: Vec<bool> = join_all(broken).await.iter().map(Result::is_ok).collect();

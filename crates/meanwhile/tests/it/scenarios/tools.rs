@@ -133,6 +133,22 @@ async fn busy(client: &Scripted) -> Result<String> {
 
 #[tokio::test]
 async fn a16_a_synchronous_tool_stops_no_task_of_the_runtime() {
+    // A machine with much else to do may hold up one attempt, but hardly each.
+    let mut attempts = Vec::new();
+    for _ in 0..5 {
+        let (longest, whole) = times_of_synchronous_tools().await;
+        // One thread has polled it all. On a quiet machine a pause is a millisecond or two. One after the
+        // other, the tools take 600 ms.
+        if longest < Duration::from_millis(100) && whole < Duration::from_millis(550) {
+            return;
+        }
+        attempts.push((longest, whole));
+    }
+    panic!("{attempts:?}");
+}
+
+/// The longest pause of the other tasks while tools work, and how long it all takes.
+async fn times_of_synchronous_tools() -> (Duration, Duration) {
     let client = Scripted::new()
         .tool_calls([
             ToolCall::new("1", "work", r#"{"milliseconds": 300}"#),
@@ -154,14 +170,13 @@ async fn a16_a_synchronous_tool_stops_no_task_of_the_runtime() {
         outcome = call => assert_eq!(outcome.unwrap(), "done"),
         () = ticker => {}
     }
-    // One thread has polled it all. On a quiet machine a pause is a millisecond or two.
-    assert!(longest < Duration::from_millis(100), "{longest:?}");
-    assert!(start.elapsed() < Duration::from_millis(550), "they ran one after the other");
+    let whole = start.elapsed();
     let told: Vec<(bool, String)> =
         results(&client).iter().map(|result| (result.is_error, result.text())).collect();
     let expected =
         [(false, "Some(7)"), (false, "Some(7)"), (true, "the tool `break_down` panicked: enough")];
     assert_eq!(told, expected.map(|(failed, text)| (failed, text.to_owned())));
+    (longest, whole)
 }
 
 #[test]
