@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use futures_util::{StreamExt as _, stream};
-use meanwhile_core::{Attempt, Error, ErrorKind, Result, Scope};
+use meanwhile_core::{Attempt, Error, ErrorKind, Params, Result};
 
 use super::run::{Answer, Check, Plan, Spent};
 use crate::Fields;
@@ -26,10 +26,11 @@ impl Plan {
         check: &mut Check<'_>,
     ) -> Result<Answer> {
         let started = Instant::now();
+        let params = self.params().await;
         let check = Mutex::new(check);
         let check = &check;
         let asked = (0..self.completions).map(|number| {
-            let plan = self.completion(number);
+            let plan = self.completion(number, &params);
             async move {
                 let mut spent = Spent::default();
                 let mut check = |fields: &Fields| {
@@ -73,19 +74,24 @@ impl Plan {
         }
     }
 
+    /// The params of a request of this plan: its own, and those of the scope, the process, the model and the
+    /// registry below. Why there can be no request, each completion says itself.
+    async fn params(&self) -> Params {
+        let Ok(call) = self.call(None) else { return Params::default() };
+        call.request().await.map(|request| request.params).unwrap_or_default()
+    }
+
     /// The plan of one of several completions: so warm that they differ. Those after the first have a seed
     /// of their own where one is set, and else pass by a cache; they are told to nobody.
-    fn completion(&self, number: usize) -> Self {
+    fn completion(&self, number: usize, params: &Params) -> Self {
         let mut plan = self.clone();
         plan.completions = 1;
-        let around = Scope::current().settings().params;
-        let here = &self.settings.params;
-        if here.temperature.or(around.temperature).is_none_or(|one| one <= ALIKE) {
+        if params.temperature.is_none_or(|one| one <= ALIKE) {
             plan.settings.params.temperature = Some(VARIED);
         }
         if number > 0 {
             plan.listeners = Listeners::default();
-            plan.settings = match here.seed.or(around.seed) {
+            plan.settings = match params.seed {
                 Some(seed) => plan.settings.seed(seed.wrapping_add(number as u64)),
                 None => plan.settings.tag("meanwhile.cache", "bypass"),
             };

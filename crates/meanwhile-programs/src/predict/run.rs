@@ -405,7 +405,7 @@ impl Plan {
     }
 
     /// Makes the call of the model.
-    fn call(&self, failed: Option<Attempt>) -> Result<Call<'static, Response>> {
+    pub(super) fn call(&self, failed: Option<Attempt>) -> Result<Call<'static, Response>> {
         if self.spec.outputs.is_empty() {
             let message = "the signature has no outputs; make the predictor of one that has";
             return Err(Error::new(ErrorKind::Config, message));

@@ -108,9 +108,9 @@ impl<S: Signature> Predict<S> {
     ///
     /// The first that can be read is the value, and all that can be are
     /// [`Prediction::completions`]; [`majority`](crate::majority) takes these. Those that cannot are in
-    /// [`Prediction::failed`]; the call fails where none can. A temperature that is not set for the
-    /// predictor or its scope, or of at most 0.15, becomes 0.7. Where a seed is set, each has the next one;
-    /// else those after the first pass by a cache. Of the answers, a stream tells the first.
+    /// [`Prediction::failed`]; the call fails where none can. A temperature that is set nowhere, or is at most
+    /// 0.15, becomes 0.7. Where a seed is set, be it of the model or the process, each has the next one; else
+    /// those after the first pass by a cache. Of the answers, a stream tells the first.
     ///
     /// ```
     /// use meanwhile_core::{Model, Scripted};

@@ -94,13 +94,17 @@ impl<S> ReAct<S> {
             };
             recorder.take(self.react.id(), &is_this)
         });
+        // What the state does not count of it: tries of layers, and what a failed request had sent.
+        let uncounted = before.as_ref().map(|call| beyond(&call.usage, &state.usage));
         let outcome = run.named(self.react.name().to_owned(), prompt, head, Some(state)).await;
         if let Some(recorder) = recorder {
             let (spec, inputs) = match before {
                 Some(call) => (call.spec, call.inputs),
                 None => (spec(), Fields::new()),
             };
-            recorder.record(self.recorded(spec, inputs, &outcome, &run.apart));
+            let mut call = self.recorded(spec, inputs, &outcome, &run.apart);
+            uncounted.iter().for_each(|usage| call.usage.add(usage));
+            recorder.record(call);
         }
         outcome
     }
@@ -260,7 +264,7 @@ impl Native {
         while let Some(event) = run.next().await {
             if let Some(told) = &mut self.told {
                 match &event {
-                    Ok(event) => told.event(event).await,
+                    Ok(event) => told.event(event, &self.submit).await,
                     Err(error) => told.failed(error).await,
                 }
             }
@@ -324,6 +328,26 @@ fn spent_by(error: &Error, apart: &Usage) -> (Usage, u32) {
     usage.add(apart);
     error.attempts().iter().for_each(|tried| usage.add(&tried.usage));
     (usage, requests)
+}
+
+/// What is counted in `all` and not in `part` of it.
+fn beyond(all: &Usage, part: &Usage) -> Usage {
+    let mut rest = all.clone();
+    let (input, output) = (&mut rest.input, &mut rest.output);
+    for (count, counted) in [
+        (&mut input.total, part.input.total),
+        (&mut input.uncached, part.input.uncached),
+        (&mut input.cache_read, part.input.cache_read),
+        (&mut input.cache_write, part.input.cache_write),
+        (&mut input.audio, part.input.audio),
+        (&mut output.total, part.output.total),
+        (&mut output.text, part.output.text),
+        (&mut output.reasoning, part.output.reasoning),
+        (&mut output.audio, part.output.audio),
+    ] {
+        *count = count.map(|count| count.saturating_sub(counted.unwrap_or_default()));
+    }
+    rest
 }
 
 fn nothing_submitted(state: RunState) -> Error {

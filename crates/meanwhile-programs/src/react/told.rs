@@ -9,7 +9,7 @@ use meanwhile_core::{
 use serde_json::Value;
 
 use super::compose::THOUGHT;
-use super::submit::SUBMIT;
+use super::submit::{SUBMIT, Submit};
 use crate::streaming::{Listeners, News, Telling};
 use crate::{
     Adapter as _, FieldChange, FieldReader, Fields, JsonAdapter, PredictorId, SignatureSpec,
@@ -34,6 +34,10 @@ struct Turn {
     /// The outputs that are being submitted, and their place in the answer.
     submitting: Option<(u32, Box<dyn FieldReader>)>,
     fields: Fields,
+    /// Outputs were refused: those that were told are forgotten.
+    refused: bool,
+    /// Outputs were taken, the first ones of the run, which count.
+    taken: bool,
 }
 
 impl Told {
@@ -48,8 +52,8 @@ impl Told {
         is_told.then(|| Self { host: host.clone(), predictor, spec: spec(), turn })
     }
 
-    /// Tells of an event, and waits until that is taken.
-    pub(super) async fn event(&mut self, event: &RunEvent) {
+    /// Tells of an event of a run with this tool, and waits until that is taken.
+    pub(super) async fn event(&mut self, event: &RunEvent, submit: &Submit) {
         match event {
             RunEvent::TurnStart { .. } => {
                 let listeners = Telling::listeners(&self.host, self.predictor, &self.spec.name);
@@ -58,9 +62,10 @@ impl Told {
             }
             RunEvent::Event(event) => self.step(event),
             RunEvent::TurnEnd(response) => self.turn_end(response),
-            RunEvent::ToolEnd(result) if result.name == SUBMIT && result.is_error => {
-                self.refused(result);
-            }
+            RunEvent::ToolEnd(result) if result.name == SUBMIT => match result.is_error {
+                true => self.refused(result),
+                false => self.taken(submit),
+            },
             // The scope's observer tells of other tools.
             _ => {}
         }
@@ -132,10 +137,31 @@ impl Told {
         turn.under_way = false;
     }
 
-    fn refused(&self, result: &ToolResult) {
+    /// What is refused behind outputs that were taken changes nothing.
+    fn refused(&mut self, result: &ToolResult) {
+        if self.turn.taken {
+            return;
+        }
+        self.turn.refused = true;
         let error = Error::new(ErrorKind::Output, result.text());
         let attempt = Attempt::new(&error, self.turn.model.clone(), Duration::ZERO);
         self.turn.listeners.tell(News::Again(&attempt));
+    }
+
+    /// Tells the fields once more where those before are forgotten.
+    fn taken(&mut self, submit: &Submit) {
+        let turn = &mut self.turn;
+        if std::mem::replace(&mut turn.taken, true) || !turn.refused {
+            return;
+        }
+        let Some(outputs) = submit.submitted() else { return };
+        if let Some(thought) = turn.fields.value(THOUGHT) {
+            if let Some(delta) = thought.as_str() {
+                turn.listeners.change(FieldChange::Text { name: THOUGHT, delta });
+            }
+            turn.listeners.change(FieldChange::Completed { name: THOUGHT, value: thought });
+        }
+        turn.listeners.whole(&self.spec, &outputs);
     }
 
     /// Tells that the turn has failed that is under way.

@@ -79,7 +79,8 @@ pub enum ProgramEvent<T> {
         value: Value,
     },
     /// The answer could not be read, or an agent's outputs were not taken, which its tool says when the call
-    /// has ended: forget the fields of the call so far.
+    /// has ended: forget the fields of the call so far. Where others of the same turn are taken, the fields
+    /// follow once more.
     Again {
         /// Which predictor.
         predictor: String,
@@ -169,7 +170,8 @@ impl<T> fmt::Debug for ProgramStream<'_, T> {
 ///
 /// As with [`traced`](crate::traced), a task that is spawned inside is not seen unless
 /// `Scope::current().run(…)` carries the scope into it. What runs waits until its events are taken: a
-/// predictor in it is to be awaited, and would not end if the thread that reads were blocked for it.
+/// predictor in it is to be awaited, and would not end if the thread that reads were blocked for it. Nothing
+/// is told of a task that goes on behind the end of the run.
 ///
 /// ```
 /// use meanwhile_core::{Model, Scripted};

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 use std::fmt;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use meanwhile_core::{
@@ -106,7 +106,8 @@ impl Listener for OneCall {
     }
 }
 
-/// What is within a call of a predictor; a value of the scope. Chains there are the library's own.
+/// What is within a call of a predictor; a value of the scope. Chains there are the library's own, but for
+/// those of the tools that an agent calls.
 struct Within {
     /// The tool by which an agent submits, which is none of the program's.
     submits: Option<&'static str>,
@@ -124,15 +125,30 @@ struct Statuses {
     running: Mutex<HashMap<RunId, Begun>>,
 }
 
-enum Begun {
-    Chain,
-    Tool(ToolCall),
+struct Begun {
+    /// The call of a tool; a chain has none.
+    tool: Option<ToolCall>,
+    /// The call of a predictor that it is within.
+    within: Option<Arc<Within>>,
 }
 
 impl Statuses {
+    fn running(&self) -> MutexGuard<'_, HashMap<RunId, Begun>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn begins(&self, run: &Run, begun: Begun, event: Told) {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner).insert(run.id(), begun);
+        self.running().insert(run.id(), begun);
         self.queue.push(event);
+    }
+
+    /// Whether what begins within a call of a predictor is a piece of something there that was told, as of
+    /// the tool of an agent. What a predictor does that such a tool calls is within another call.
+    fn is_told_in(&self, run: &Run, within: &Arc<Within>) -> bool {
+        let Some(parent) = run.parent() else { return false };
+        let running = self.running();
+        let around = running.get(&parent).and_then(|begun| begun.within.as_ref());
+        around.is_some_and(|around| Arc::ptr_eq(around, within))
     }
 }
 
@@ -140,30 +156,33 @@ impl Observer for Statuses {
     fn observe(&self, run: &Run, moment: &Moment<'_>) {
         let within = || Scope::current().host().get::<Within>();
         match moment {
-            Moment::ChainStart if within().is_none() => {
-                let name = run.name().to_owned();
-                self.begins(run, Begun::Chain, ProgramEvent::ChainStart { name });
+            Moment::ChainStart => {
+                let within = within();
+                if within.as_ref().is_none_or(|within| self.is_told_in(run, within)) {
+                    let name = run.name().to_owned();
+                    let begun = Begun { tool: None, within };
+                    self.begins(run, begun, ProgramEvent::ChainStart { name });
+                }
             }
             Moment::ToolStart { call } => {
-                let submits = within().and_then(|within| within.submits);
-                if submits != Some(run.name()) {
+                let within = within();
+                let submits = |within: &Arc<Within>| {
+                    within.submits == Some(run.name()) && !self.is_told_in(run, within)
+                };
+                if !within.as_ref().is_some_and(submits) {
                     let call = ToolCall::clone(call);
-                    self.begins(run, Begun::Tool(call.clone()), ProgramEvent::ToolStart(call));
+                    let begun = Begun { tool: Some(call.clone()), within };
+                    self.begins(run, begun, ProgramEvent::ToolStart(call));
                 }
             }
             moment if moment.is_end() && run.kind() != RunKind::Model => {
-                let begun = {
-                    let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-                    running.remove(&run.id())
-                };
-                let event = match (begun, moment) {
-                    (Some(Begun::Chain), _) => {
-                        ProgramEvent::ChainEnd { name: run.name().to_owned() }
-                    }
-                    (Some(Begun::Tool(_)), Moment::ToolEnd { result }) => {
+                let Some(Begun { tool, .. }) = self.running().remove(&run.id()) else { return };
+                let event = match (tool, moment) {
+                    (None, _) => ProgramEvent::ChainEnd { name: run.name().to_owned() },
+                    (Some(_), Moment::ToolEnd { result }) => {
                         ProgramEvent::ToolEnd(ToolResult::clone(result))
                     }
-                    (Some(Begun::Tool(call)), Moment::Error(error)) => {
+                    (Some(call), Moment::Error(error)) => {
                         let why = error.message().to_owned();
                         ProgramEvent::ToolEnd(ToolResult::error(&call, why))
                     }

@@ -154,6 +154,8 @@ impl<E, T> Pulled<'_, E, T> {
                 return Poll::Ready(Some(Next::Event(event)));
             }
             let Some(run) = &mut self.run else {
+                // A task that goes on behind the end is not told of, and does not wait to be.
+                self.queue.close();
                 return Poll::Ready(self.outcome.take().map(Next::Ended));
             };
             match run.as_mut().poll(cx) {

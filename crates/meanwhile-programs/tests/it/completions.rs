@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use meanwhile_core::{Error, ErrorKind, Model, Scripted, Settings, Usage, scope};
+use meanwhile_core::{
+    Error, ErrorKind, Model, Params, Registry, Request, Scripted, Settings, Usage, scope,
+};
 use meanwhile_programs::{
     ChainOfThought, Fields, Predict, PredictionEvent, Signature, SignatureSpec, fields, majority,
     traced,
@@ -40,7 +42,7 @@ async fn all_that_can_be_read_are_kept_in_order_and_what_they_took_is_counted() 
     assert_eq!(trace.usage(), Usage::totals(3, 33));
 }
 
-/// The temperatures, seeds and cache tags with which the completions are asked for.
+/// The temperatures and seeds with which the completions are asked for.
 async fn asked(settings: Settings, around: Settings) -> Vec<(Option<f64>, Option<u64>)> {
     let scripted = Scripted::new().reply_with(|_| answer("Lima"));
     let predict = predict(&scripted).settings(settings).completions(3);
@@ -64,6 +66,38 @@ async fn completions_are_warm_enough_to_differ() {
     let scripted = Scripted::new().reply(answer("Lima"));
     predict(&scripted).completions(0).call(question()).await.unwrap();
     assert_eq!(scripted.requests()[0].params.temperature, None);
+}
+
+#[tokio::test]
+async fn what_the_model_and_its_registry_set_counts_as_what_the_predictor_does() {
+    let bypass = ("meanwhile.cache".to_owned(), "bypass".to_owned());
+    let bypass = &bypass;
+    let asked = |model: Params, registry: Params| async move {
+        let scripted = Scripted::new().reply_with(|_| answer("Lima"));
+        let around = Registry::new();
+        around.set_params(registry);
+        let model = Model::new(scripted.clone(), "any").with_params(model);
+        let predict = Predict::parse("question -> answer").unwrap().completions(3);
+        predict.registry(&around).model(model).call(question()).await.unwrap();
+        let of =
+            |one: &Request| (one.params.temperature, one.params.seed, one.tags.contains(bypass));
+        scripted.requests().iter().map(of).collect::<Vec<_>>()
+    };
+    let new = Params::new;
+    let warm =
+        |one: f64| [(Some(one), None, false), (Some(one), None, true), (Some(one), None, true)];
+    let seeded = [7_u64, 8, 9].map(|seed| (Some(0.7), Some(seed), false));
+    for (params, expected) in [
+        (new().temperature(1.0), warm(1.0)),
+        (new().temperature(0.1), warm(0.7)),
+        (new().seed(7), seeded),
+    ] {
+        assert_eq!(asked(params.clone(), new()).await, expected, "of the model: {params:?}");
+        assert_eq!(asked(new(), params.clone()).await, expected, "of the registry: {params:?}");
+    }
+    // Nobody can be asked what no model is chosen for.
+    let predict = Predict::parse("question -> answer").unwrap().completions(2);
+    assert_eq!(predict.call(question()).await.unwrap_err().kind(), ErrorKind::Config);
 }
 
 #[tokio::test]

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use futures::future::BoxFuture;
 use meanwhile_core::{
-    AnyTool, Attempt, Error, ErrorKind, Event, Model, Response, Result, RunLimits, Schema,
-    Scripted, Settings, Tool, ToolCall, ToolContext, ToolOutput, ToolSpec, Toolbox, Usage, scope,
+    AnyTool, Approval, Attempt, Error, ErrorKind, Event, Finish, FinishReason, Model, Response,
+    Result, RunLimits, Schema, Scripted, Settings, Tool, ToolCall, ToolContext, ToolOutput,
+    ToolSpec, Toolbox, Usage, approval, scope,
 };
 use meanwhile_programs::{ForcedBy, Protocol, ReAct, ReActStop, Transcript, fields, traced};
 use serde_json::{Value, json};
@@ -127,24 +128,68 @@ async fn a_call_has_the_result_of_its_own_turn() {
     assert_eq!(run.stop, ReActStop::Submitted);
 }
 
+/// A try of a layer that took so many tokens.
+fn tried(tokens: u64) -> Attempt {
+    let mut partial = Response::new("scripted", "any");
+    partial.usage = Usage::totals(tokens, 0);
+    let error = Error::new(ErrorKind::Overloaded, "try later").with_partial(partial);
+    Attempt::new(&error, "any", Duration::ZERO)
+}
+
+/// An answer of 11 tokens that calls a tool, behind a try that took some.
+fn behind(tried: Attempt, tool: &str) -> Vec<Result<Event>> {
+    let events = [
+        Event::attempt(tried),
+        Event::tool_call_start(0, "1", tool),
+        Event::tool_call_delta(0, r#"{"answer": "a"}"#),
+        Event::part_end(0),
+        Event::usage(Usage::totals(10, 1)),
+        Event::finish(Finish::new(FinishReason::ToolCalls)),
+    ];
+    events.into_iter().map(Ok).collect()
+}
+
+#[tokio::test]
+async fn what_layers_have_tried_before_a_run_is_gone_on_with_is_counted() {
+    let answers = || {
+        let model = Scripted::new().events(behind(tried(100), "post"));
+        model.events(behind(tried(1000), "submit"))
+    };
+    let careful = approval(|call| async move {
+        if call.name == "post" { Approval::Pause } else { Approval::Allow }
+    });
+    let (paused, _) = agent(&answers(), Protocol::Native);
+    let paused = paused.settings(Settings::new().approve(careful));
+    let (run, trace) = traced(async {
+        let mut state = paused.call(question()).await.unwrap_err().take_run_state().unwrap();
+        assert!(state.decide("1", Approval::Allow));
+        paused.resume(state).await
+    })
+    .await;
+    // The run knows of its state alone, which holds the answers.
+    assert_eq!(run.unwrap().usage.total(), Some(1022));
+    assert_eq!((trace.usage().total(), trace.calls.len()), (Some(1122), 1));
+
+    // What a request had sent when it failed counts as well.
+    let mut partial = Response::new("scripted", "any");
+    partial.usage = Usage::totals(5, 0);
+    let error = Error::new(ErrorKind::StreamInterrupted, "cut").with_partial(partial);
+    let error = error.with_attempts(vec![tried(10_000)]);
+    let model = Scripted::new().events(behind(tried(100), "post")).error(error);
+    let (fails, _) = agent(&model.events(behind(tried(1000), "submit")), Protocol::Native);
+    let (run, trace) = traced(async {
+        let state = fails.call(question()).await.unwrap_err().take_run_state().unwrap();
+        fails.resume(state).await
+    })
+    .await;
+    assert_eq!(run.unwrap().text("answer"), Some("a"));
+    assert_eq!((trace.usage().total(), trace.calls.len()), (Some(11_127), 1));
+}
+
 #[tokio::test]
 async fn what_layers_have_tried_for_an_agent_is_counted() {
-    let tried = |tokens| {
-        let mut partial = Response::new("scripted", "any");
-        partial.usage = Usage::totals(tokens, 0);
-        let error = Error::new(ErrorKind::Overloaded, "try later").with_partial(partial);
-        Attempt::new(&error, "any", Duration::ZERO)
-    };
     // In front of an answer.
-    let mut events = vec![Ok(Event::attempt(tried(100)))];
-    events.push(Ok(Event::tool_call_start(0, "1", "submit")));
-    events.push(Ok(Event::tool_call_delta(0, r#"{"answer": "a"}"#)));
-    events.push(Ok(Event::part_end(0)));
-    events.push(Ok(Event::usage(Usage::totals(10, 1))));
-    events.push(Ok(Event::finish(meanwhile_core::Finish::new(
-        meanwhile_core::FinishReason::ToolCalls,
-    ))));
-    let (ok, _) = agent(&Scripted::new().events(events), Protocol::Native);
+    let (ok, _) = agent(&Scripted::new().events(behind(tried(100), "submit")), Protocol::Native);
     let (run, trace) = traced(ok.call(question())).await;
     assert_eq!(run.unwrap().usage.total(), Some(111));
     assert_eq!(trace.usage().total(), Some(111));

@@ -1,6 +1,7 @@
 //! Runs of programs as streams: what is told, in which order, how much is done ahead, and how they end.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::StreamExt as _;
@@ -288,6 +289,119 @@ async fn an_agent_tells_what_it_thinks_does_and_submits() {
     assert_eq!((output.unwrap().n(), scripted.requests().len()), (2, 3));
 }
 
+#[tokio::test]
+async fn of_several_submissions_of_a_turn_the_one_that_counts_is_told() {
+    let (fits, misses) = (r#"{"answer": "red", "n": 1}"#, r#"{"answer": "blue"}"#);
+    let told = |first: &'static str, second: &'static str| async move {
+        let mut events = turn(&["So"], "submit", &[first]);
+        let finish = events.pop().unwrap();
+        events.push(Ok(Event::tool_call_start(2, "second", "submit")));
+        events.push(Ok(Event::tool_call_delta(2, second)));
+        events.push(Ok(Event::part_end(2)));
+        events.push(finish);
+        let agent = agent(&Scripted::new().events(events));
+        let (told, output) = read(streamed(&agent, agent.call(question()))).await;
+        assert_eq!(output.unwrap().value, fields! { answer: "red", n: 1 });
+        told
+    };
+    // What is refused behind it changes nothing.
+    assert_eq!(
+        told(fits, misses).await,
+        [
+            "0 react asks",
+            "0 next_thought+So",
+            "0 answer+red",
+            "0 answer+.",
+            "0 n=1",
+            "0 next_thought+.",
+            r#"0 answers {"next_thought":"So","answer":"red","n":1}"#,
+        ]
+    );
+    let told = told(misses, fits).await;
+    let refused = told.iter().position(|word| word.starts_with("0 again: ")).unwrap();
+    assert_eq!(told[refused - 1], r#"0 answers {"next_thought":"So"}"#);
+    assert_eq!(
+        told[refused + 1..],
+        ["0 next_thought+So", "0 next_thought+.", "0 answer+red", "0 answer+.", "0 n=1"]
+    );
+}
+
+/// Thinks with a predictor, as a piece that has a name, and asks a prompt function whose tool has the name
+/// of that by which agents submit.
+#[derive(Debug)]
+struct Think(Predict);
+
+#[async_trait]
+impl Tool for Think {
+    fn spec(&self) -> ToolSpec {
+        ToolSpec::new("think", "Thinks.", Schema::from(json!({"type": "object"})))
+    }
+
+    async fn call(&self, _: &ToolCall, _: &ToolContext) -> Result<ToolOutput> {
+        let text = chain("muse", async {
+            let thought = chain("deeply", self.0.call(question())).await?;
+            thought.get::<String>("answer")
+        });
+        let text = text.await?;
+        let model = Scripted::new().tool_call("x", "submit", "{}").reply("sent");
+        let tools = Toolbox::new().with(AnyTool::new(Named("submit")));
+        let sent: String = Model::new(model, "any").call("Send it.").tools(tools).await?;
+        Ok(ToolOutput::new(format!("{text}, {sent}")))
+    }
+}
+
+/// Does nothing, under a name.
+#[derive(Debug)]
+struct Named(&'static str);
+
+#[async_trait]
+impl Tool for Named {
+    fn spec(&self) -> ToolSpec {
+        ToolSpec::new(self.0, "Does nothing.", Schema::from(json!({"type": "object"})))
+    }
+
+    async fn call(&self, _: &ToolCall, _: &ToolContext) -> Result<ToolOutput> {
+        Ok(ToolOutput::new("nothing"))
+    }
+}
+
+#[tokio::test]
+async fn what_has_a_name_in_the_tool_of_an_agent_is_told() {
+    let inner = Scripted::new().reply("[[ ## answer ## ]]\nHm");
+    let inner = Predict::parse("question -> answer").unwrap().model(Model::new(inner, "any"));
+    let scripted = Scripted::new().tool_call("a", "think", "{}").tool_call(
+        "b",
+        "submit",
+        r#"{"answer": "red", "n": 1}"#,
+    );
+    let agent = agent(&scripted).tools(Toolbox::new().with(AnyTool::new(Think(inner))));
+    let run = chain("ask", agent.call(question()));
+    let (told, output) = read(streamed(&agent, run)).await;
+    assert_eq!(output.unwrap().n(), 1);
+    let told: Vec<&str> = told
+        .iter()
+        .map(String::as_str)
+        .filter(|word| !word.starts_with(|first: char| first.is_ascii_digit()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "ask begins",
+            "think {}",
+            "muse begins",
+            "deeply begins",
+            "deeply ends",
+            "muse ends",
+            "call begins",
+            "submit {}",
+            "submit = nothing",
+            "call ends",
+            "think = Hm, sent",
+            "ask ends",
+        ]
+    );
+}
+
 trait N {
     fn n(&self) -> i64;
 }
@@ -424,6 +538,31 @@ async fn a_task_that_carries_the_scope_is_told_of_and_is_not_held_up_when_nobody
     assert!(!task.is_finished());
     drop(run);
     assert_eq!(task.await.unwrap().unwrap().text("answer"), Some("It fled the heat"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_outlives_the_run_is_not_told_of_behind_its_end_and_is_not_held_up() {
+    let scripted = Scripted::new().reply("[[ ## answer ## ]]\nIt fled the heat");
+    let predict = Predict::parse("question -> answer").unwrap();
+    let predict = Arc::new(predict.model(Model::new(scripted, "any")));
+    let spawned = predict.clone();
+    let mut run = streamed(&predict, async move {
+        let call = async move { spawned.call(question()).await };
+        let task = tokio::spawn(Scope::current().run(call));
+        tokio::task::yield_now().await;
+        Ok(task)
+    });
+    let mut task = None;
+    while let Some(event) = run.next().await {
+        assert!(task.is_none(), "nothing comes behind what is done: {event:?}");
+        if let ProgramEvent::Done(done) = event.unwrap() {
+            task = Some(*done);
+        }
+    }
+    // The stream is still there, and nobody reads it.
+    let answer = tokio::time::timeout(Duration::from_secs(1), task.unwrap()).await;
+    assert_eq!(answer.unwrap().unwrap().unwrap().text("answer"), Some("It fled the heat"));
+    assert!(run.next().await.is_none());
 }
 
 #[tokio::test]
