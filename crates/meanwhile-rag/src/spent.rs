@@ -4,15 +4,17 @@ use std::fmt;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use meanwhile_core::{Scope, Settings, Usage, scope};
+use meanwhile_core::{Response, Scope, Settings, Usage, scope};
 
 /// Runs a future, and says how many tokens were used in it: by searches for embedding, reranking and further
 /// questions, by query and chat engines also for their answers, those of tools among them. For what has no
-/// answer that says so, such as a search.
+/// answer that says so, such as a search. An answer out of a cache took nothing; what layers tried before an
+/// answer counts.
 ///
-/// What the program asks models itself is not counted, nor is an ingestion, whose
-/// [report](crate::IngestReport) has it, nor what is done by a task that is spawned inside, unless
-/// `Scope::current().run(…)` carries the scope into it. Where one of these is around another, each counts.
+/// What the program asks models itself is not counted, nor is a call of a model that fails, whose error has what
+/// it took, nor an ingestion, whose [report](crate::IngestReport) has it, nor what is done by a task that is
+/// spawned inside, unless `Scope::current().run(…)` carries the scope into it. Where one of these is around
+/// another, each counts.
 ///
 /// ```
 /// # use meanwhile_core::{Model, Scripted};
@@ -50,6 +52,19 @@ pub fn record_usage(usage: &Usage) {
     if let Some(meter) = Meter::current() {
         meter.record(usage);
     }
+}
+
+/// What an answer took. One that comes out of a cache is not paid for again, and its counts are those of the first
+/// time; what layers have tried before it is in no count of its own.
+pub(crate) fn usage_of(response: &Response) -> Usage {
+    let mut usage = Usage::default();
+    if !response.cached {
+        usage.add(&response.usage);
+    }
+    for attempt in &response.attempts {
+        usage.add(&attempt.usage);
+    }
+    usage
 }
 
 /// Counts the tokens of what runs in it; a value of the scope.
@@ -95,7 +110,6 @@ impl Meter {
 }
 
 /// What the answers of language models that make one answer have taken; what is around counts it too.
-#[derive(Clone)]
 pub(crate) struct Spent {
     pub(crate) usage: Usage,
     around: Option<Meter>,
@@ -106,7 +120,12 @@ impl Spent {
         Self { usage: Usage::default(), around: Meter::current() }
     }
 
-    pub(crate) fn add(&mut self, usage: &Usage) {
+    /// Adds what an answer took. That of a call which took several turns speaks for all of them.
+    pub(crate) fn add(&mut self, response: &Response) {
+        self.add_usage(&usage_of(response));
+    }
+
+    pub(crate) fn add_usage(&mut self, usage: &Usage) {
         self.usage.add(usage);
         if let Some(around) = &self.around {
             around.record(usage);

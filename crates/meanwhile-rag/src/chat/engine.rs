@@ -212,6 +212,7 @@ impl ChatEngine {
             }
             let mut turn = engine.begin(messages?).await?;
             let answered = turn.call.await?;
+            turn.spent.add(&answered.response);
             turn.said.push(answered.response.message.clone());
             turn.memory.append(turn.said).await?;
             Ok(answer(answered, turn.spent, turn.meter.usage(), turn.chunks))
@@ -260,7 +261,7 @@ impl ChatEngine {
         let mut wanted = question.text();
         if condenses && !history.is_empty() {
             let condensed = self.condense(&history, &wanted).await?;
-            spent.add(&condensed.response.usage);
+            spent.add(&condensed.response);
             wanted = condensed.value.trim().to_owned();
         }
         let mut chunks = Vec::new();
@@ -402,6 +403,7 @@ impl Left {
                 (Step::Restart(more), (reading, Some(self)))
             }
             Read::Done(done) => {
+                self.spent.add_usage(&done.usage);
                 self.said.extend(done.messages);
                 self.memory.append(self.said).await?;
                 self.chunks.extend(self.found.after(0));
@@ -414,10 +416,9 @@ impl Left {
 
 fn answer(
     answered: Extracted<String>,
-    mut spent: Spent,
+    spent: Spent,
     retrieval: Usage,
     chunks: Vec<Scored>,
 ) -> Answer {
-    spent.add(&answered.response.usage);
     Answer::new(answered.value, chunks, spent.usage, retrieval, Some(answered.response))
 }

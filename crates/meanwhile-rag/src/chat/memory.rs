@@ -156,7 +156,7 @@ impl Memory {
             let mut summarizer = summarizer.clone();
             summarizer.registry = summarizer.registry.or_else(|| engine.registry.clone());
             let summed_up: Extracted<String> = summarizer.call("summarize", prompt).await?;
-            spent.add(&summed_up.response.usage);
+            spent.add(&summed_up.response);
             summed += old;
             let new = Summary::new(summed_up.value, summed);
             self.store.summarize(&self.key, new.clone()).await?;

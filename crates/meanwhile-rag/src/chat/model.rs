@@ -46,27 +46,32 @@ impl ChatModel for Model {
     fn chat(&self, messages: impl IntoMessages) -> BoxFuture<'static, Result<Answer>> {
         let call =
             messages.into_messages().map(|messages| self.call::<Extracted<String>>(messages));
-        Box::pin(async move { Ok(answer(call?.await?, Spent::new())) })
+        Box::pin(async move {
+            let (answered, mut spent) = (call?.await?, Spent::new());
+            spent.add(&answered.response);
+            Ok(answer(answered, spent.usage))
+        })
     }
 
     fn stream_chat(&self, messages: impl IntoMessages) -> BoxFuture<'static, Result<AnswerStream>> {
         let call =
             messages.into_messages().map(|messages| self.call::<Extracted<String>>(messages));
         Box::pin(async move {
-            let spent = Spent::new();
+            let mut spent = Spent::new();
             let reading = read(call?.run_loop()).await?;
             let steps = reading.map_ok(move |read| match read {
                 Read::Delta(delta) => Step::Delta(delta),
                 Read::Turn => Step::Restart(Vec::new()),
-                Read::Done(done) => Step::Done(Box::new(answer(done.answered, spent.clone()))),
+                Read::Done(done) => {
+                    spent.add_usage(&done.usage);
+                    Step::Done(Box::new(answer(done.answered, spent.usage.clone())))
+                }
             });
             Ok(AnswerStream::new(Vec::new(), steps))
         })
     }
 }
 
-fn answer(answered: Extracted<String>, around: Spent) -> Answer {
-    let mut spent = around;
-    spent.add(&answered.response.usage);
-    Answer::new(answered.value, Vec::new(), spent.usage, Usage::default(), Some(answered.response))
+fn answer(answered: Extracted<String>, usage: Usage) -> Answer {
+    Answer::new(answered.value, Vec::new(), usage, Usage::default(), Some(answered.response))
 }

@@ -8,6 +8,7 @@ use unicode_segmentation::UnicodeSegmentation as _;
 
 use crate::ask::{Ask, asks, whole};
 use crate::record_usage;
+use crate::spent::usage_of;
 
 /// Makes several questions of one.
 #[async_trait]
@@ -66,7 +67,7 @@ impl QueryExpander for ModelQueries {
         let messages = vec![Message::system(instructions), Message::user(query)];
         // A model with nothing to add may say nothing.
         let response: Response = self.ask.call("expand", messages).await?;
-        record_usage(&response.usage);
+        record_usage(&usage_of(&response));
         let response = whole(response)?;
         let text = response.text();
         let lines = text.lines().map(item);

@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::Postprocessor;
 use super::fusion::CONCURRENCY;
 use crate::ask::{Ask, asks, whole};
+use crate::spent::usage_of;
 use crate::{Origin, RetrievalQuery, Scored, record_usage};
 
 /// Orders chunks by what a reranking model says about them. Nothing is sent for no chunks.
@@ -207,7 +208,7 @@ impl Postprocessor for ModelRerank {
                 let count = batch.len();
                 async move {
                     let response = call.await?;
-                    record_usage(&response.usage);
+                    record_usage(&usage_of(&response));
                     Ok::<_, Error>(relevances(&whole(response)?.text(), count))
                 }
             })

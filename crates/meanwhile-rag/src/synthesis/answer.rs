@@ -18,7 +18,9 @@ pub struct Answer {
     /// The chunks that the model had before it, in the order of their numbers, from 1.
     pub chunks: Vec<Scored>,
     /// Tokens of all answers of language models that the text was made of; in a chat, also of the question
-    /// that was condensed and of the summary, where there was one.
+    /// that was condensed and of the summary, where there was one. An answer that came out of a cache
+    /// ([`Response::cached`]) adds nothing, but what layers tried before it counts. Where tools are in the settings
+    /// of a query that is awaited, the last answer of each call speaks for those before it.
     pub usage: Usage,
     /// Tokens that were used to find the chunks: for embedding, for reranking, and by language models that
     /// were asked for further questions or for relevance. In a chat with tools, also what searches and query

@@ -178,13 +178,13 @@ impl Synthesizer {
             Last::Nothing => {}
             Last::Call(call) => {
                 let answered = call.await?;
-                spent.add(&answered.response.usage);
+                spent.add(&answered.response);
                 (text, response) = (answered.value, Some(answered.response));
             }
             Last::Each(calls) => {
                 let mut answers = streams::iter(calls).buffered(self.concurrency);
                 while let Some(answered) = answers.try_next().await? {
-                    spent.add(&answered.response.usage);
+                    spent.add(&answered.response);
                     sources::append(&mut text, &answered.value);
                     response = Some(answered.response);
                     give_way().await;
@@ -226,8 +226,8 @@ impl Synthesizer {
                     Read::Delta(delta) => Step::Delta(delta),
                     Read::Turn => Step::Restart(Vec::new()),
                     Read::Done(done) => {
+                        spent.add_usage(&done.usage);
                         let Extracted { value, response, .. } = done.answered;
-                        spent.add(&response.usage);
                         let (usage, retrieval) = (spent.usage.clone(), retrieval.clone());
                         let answer =
                             Answer::new(value, found.clone(), usage, retrieval, Some(response));
@@ -245,7 +245,7 @@ impl Synthesizer {
                     let Some((found, retrieval)) = left else { return Ok(None) };
                     let step = match answers.try_next().await? {
                         Some(answered) => {
-                            spent.add(&answered.response.usage);
+                            spent.add(&answered.response);
                             let before = text.len();
                             sources::append(&mut text, &answered.value);
                             response = Some(answered.response);
@@ -292,7 +292,7 @@ impl Synthesizer {
                     let mut answers = streams::iter(calls).buffered(self.concurrency);
                     let mut parts = Vec::with_capacity(contexts.len());
                     while let Some(answered) = answers.try_next().await? {
-                        spent.add(&answered.response.usage);
+                        spent.add(&answered.response);
                         parts.push(prompts::partial(&answered.value));
                         give_way().await;
                     }
@@ -311,7 +311,7 @@ impl Synthesizer {
                         None => self.ask_for(question, context),
                         Some(before) => {
                             let answered = before.await?;
-                            spent.add(&answered.response.usage);
+                            spent.add(&answered.response);
                             give_way().await;
                             let text = prompts::refine(question, context, &answered.value);
                             self.prompt(text)

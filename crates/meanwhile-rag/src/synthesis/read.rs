@@ -2,7 +2,9 @@
 
 use futures_util::Stream;
 use futures_util::stream;
-use meanwhile_core::{AgentRun, Event, Extracted, Message, Part, Result, RunEvent};
+use meanwhile_core::{AgentRun, Event, Extracted, Message, Part, Result, RunEvent, Usage};
+
+use crate::spent::usage_of;
 
 /// What a run has written.
 pub(crate) enum Read {
@@ -19,14 +21,11 @@ pub(crate) struct Finished {
     pub(crate) answered: Extracted<String>,
     /// What the run has added to the conversation.
     pub(crate) messages: Vec<Message>,
+    /// What its answers took, each for itself: some of them may have been had before.
+    pub(crate) usage: Usage,
 }
 
 type Run = AgentRun<'static, Extracted<String>>;
-
-enum State {
-    Begun(Run, Option<RunEvent>),
-    Over,
-}
 
 /// Begins a run, and returns when its first answer has begun; what it writes comes as a stream.
 ///
@@ -47,8 +46,9 @@ pub(crate) async fn read(
         }
     }
     let asked = run.state().map_or(0, |state| state.messages.len());
-    Ok(stream::try_unfold(State::Begun(run, first), move |state| async move {
-        let State::Begun(mut run, mut first) = state else { return Ok(None) };
+    let begun = Some((run, first, Usage::default()));
+    Ok(stream::try_unfold(begun, move |begun| async move {
+        let Some((mut run, mut first, mut usage)) = begun else { return Ok(None) };
         loop {
             let event = match first.take() {
                 Some(event) => event,
@@ -60,20 +60,21 @@ pub(crate) async fn read(
             match event {
                 RunEvent::Event(event) => {
                     if let Some(text) = text(event) {
-                        return Ok(Some((Read::Delta(text), State::Begun(run, None))));
+                        return Ok(Some((Read::Delta(text), Some((run, None, usage)))));
                     }
                 }
                 RunEvent::TurnStart { .. } => {
-                    return Ok(Some((Read::Turn, State::Begun(run, None))));
+                    return Ok(Some((Read::Turn, Some((run, None, usage)))));
                 }
+                RunEvent::TurnEnd(response) => usage.add(&usage_of(&response)),
                 _ => {}
             }
         }
         let messages = run.state().map(|state| state.messages.clone()).unwrap_or_default();
         let messages = messages.into_iter().skip(asked).collect();
         let answered = run.finish().await?;
-        let done = Read::Done(Box::new(Finished { answered, messages }));
-        Ok(Some((done, State::Over)))
+        let done = Read::Done(Box::new(Finished { answered, messages, usage }));
+        Ok(Some((done, None)))
     }))
 }
 

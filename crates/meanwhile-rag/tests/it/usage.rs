@@ -1,13 +1,17 @@
 //! Tokens: of what was found and of what was written, nothing left out and nothing counted twice.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
+use meanwhile_core::tool::ToolCall;
 use meanwhile_core::{
-    EmbedRequest, Embedder, EmbeddingModel, Embeddings, Ranked, RankedDocuments, RerankRequest,
-    Reranker, Result, Scripted, Toolbox, Usage,
+    Attempt, EmbedRequest, Embedder, EmbeddingModel, Embeddings, Error, ErrorKind, Event, Finish,
+    FinishReason, Metadata, Part, Ranked, RankedDocuments, RerankRequest, Reranker, Result,
+    Scripted, Toolbox, Usage,
 };
 use meanwhile_rag::{
-    Answer, ChatMode, Document, Index, Memory, MemoryStore, ModelQueries, ModelRerank,
-    Postprocessor, Rerank, RetrievalQuery, Scored, Synthesis, counted, record_usage,
+    Answer, ChatMode, ChatModel as _, Document, Index, Memory, MemoryStore, ModelQueries,
+    ModelRerank, Postprocessor, Rerank, RetrievalQuery, Scored, Synthesis, counted, record_usage,
 };
 
 use crate::common::model;
@@ -182,4 +186,91 @@ async fn a_turn_takes_what_condensing_and_summing_up_took() {
     check(counted(chat.chat("Refunds?")).await, words(1, 200), words(1_000, 0));
     // The summary, the question and the answer.
     check(counted(chat.chat("And these?")).await, words(3, 4 + 3 + 2), words(1_000, 0));
+}
+
+/// Adds an answer of five tokens, one of them read, after a try that wrote a thousand.
+fn after_a_try(scripted: Scripted, part: Part, cached: bool) -> Scripted {
+    let mut metadata = Metadata::default();
+    metadata.cached = cached;
+    let error = Error::new(ErrorKind::Overloaded, "later");
+    let mut tried = Attempt::new(&error, "any", Duration::ZERO);
+    tried.usage = Usage::totals(0, 1_000);
+    let events = [
+        Event::Metadata(Box::new(metadata)),
+        Event::attempt(tried),
+        Event::part(0, part),
+        Event::usage(Usage::totals(1, 4)),
+        Event::finish(Finish::new(FinishReason::Stop)),
+    ];
+    scripted.events(events.map(Ok))
+}
+
+#[tokio::test]
+async fn an_answer_out_of_a_cache_takes_nothing_and_a_try_that_failed_does() {
+    let index = index().await;
+    // So many answers that are paid for, and a try before each of them, paid for or not.
+    let took = |paid: u64, answers: u64| words(paid, 4 * paid + 1_000 * answers);
+    let text = |scripted, cached| {
+        let texts = ["money back soon", "1: 7", "They are paid [1]."];
+        let parts = texts.into_iter().map(Part::text);
+        parts.fold(scripted, |scripted, part| after_a_try(scripted, part, cached))
+    };
+    for (cached, paid) in [(false, 1), (true, 0)] {
+        for streams in [false, true] {
+            // Further questions, the relevance, the answer.
+            let asked = model(&text(Scripted::new(), cached));
+            let expanded = index.retriever().expand(ModelQueries::new(1).model(&asked));
+            let query = index.query("Refunds?").model(&asked);
+            let query = query.rerank(ModelRerank::new().model(&asked)).retriever(expanded);
+            let answered = counted(async {
+                match streams {
+                    false => query.await,
+                    true => query.stream().await?.finish().await,
+                }
+            })
+            .await;
+            let finding = words(2_000 + 2 * paid, 8 * paid + 2_000);
+            check(answered, took(paid, 1), finding);
+
+            // Several answers from several chunks, and a model alone.
+            for mode in [Synthesis::Accumulate, Synthesis::Refine] {
+                let asked = model(&text(Scripted::new(), cached));
+                let query = index.query("Refunds?").model(asked).synthesis(mode);
+                let answered = counted(async {
+                    match streams {
+                        false => query.await,
+                        true => query.stream().await?.finish().await,
+                    }
+                })
+                .await;
+                check(answered, took(2 * paid, 2), words(1_000, 0));
+            }
+            let asked = model(&text(Scripted::new(), cached));
+            let answered = counted(async {
+                match streams {
+                    false => asked.chat([("user", "Hello")]).await,
+                    true => asked.stream_chat([("user", "Hello")]).await?.finish().await,
+                }
+            })
+            .await;
+            check(answered, took(paid, 1), (None, None));
+        }
+    }
+    // One of the two answers of a turn was had before: each counts for itself.
+    for (first, last) in [(true, false), (false, true)] {
+        for streams in [false, true] {
+            let call = ToolCall::new("1", "search", r#"{"query": "refunds"}"#);
+            let scripted = after_a_try(Scripted::new(), Part::ToolCall(call), first);
+            let scripted = after_a_try(scripted, Part::text("They are paid [1]."), last);
+            let chat = index.chat(ChatMode::Tools).model(model(&scripted));
+            let answered = counted(async {
+                match streams {
+                    false => chat.chat("Refunds?").await,
+                    true => chat.stream_chat("Refunds?").await?.finish().await,
+                }
+            })
+            .await;
+            check(answered, took(1, 2), words(1_000, 0));
+        }
+    }
 }
