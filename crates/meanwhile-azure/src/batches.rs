@@ -82,20 +82,47 @@ impl AzureBatches {
             let text = |name: &str| found.get(name).and_then(Value::as_str).unwrap_or_default();
             let failed = |kind, message: String| Err(reply.unexpected(Error::new(kind, message)));
             match text("status") {
-                "error" => {
-                    let details = text("status_details");
-                    let message = format!("the file `{file}` of the batch was refused: {details}");
+                "error" | "failed" => {
+                    let message = match reason(&found) {
+                        Some(reason) => {
+                            format!("the file `{file}` of the batch was refused: {reason}")
+                        }
+                        None => format!(
+                            "the file `{file}` of the batch was refused without a reason; check its \
+                             requests and make the batch again"
+                        ),
+                    };
                     return failed(ErrorKind::InvalidRequest, message);
+                }
+                gone @ ("canceled" | "cancelled" | "deleting" | "deleted") => {
+                    let message = format!(
+                        "the file `{file}` of the batch is gone: its status is `{gone}`; make the \
+                         batch again"
+                    );
+                    return failed(ErrorKind::NotFound, message);
                 }
                 "pending" | "running" | "notRunning" | "not_running" => {}
                 _ => return Ok(()),
             }
             if Instant::now() + wait > given_up {
-                let message = format!("the file `{file}` of the batch is still being taken in");
+                let message = format!(
+                    "the file `{file}` of the batch is still being taken in after {} minutes; make \
+                     the batch again later, which uploads it anew, and delete this one",
+                    PATIENCE.as_secs() / 60
+                );
                 return failed(ErrorKind::Overloaded, message);
             }
             sleep(wait).await;
             wait = (wait * 2).min(LONGEST_WAIT);
         }
     }
+}
+
+/// Why a file was refused; older API versions say it in `error`.
+fn reason(file: &Value) -> Option<&str> {
+    ["status_details", "error"].into_iter().find_map(|name| {
+        let told = file.get(name)?;
+        let text = told.as_str().or_else(|| told.get("message")?.as_str())?.trim();
+        (!text.is_empty()).then_some(text)
+    })
 }

@@ -37,6 +37,7 @@ impl Envelope {
     /// # Errors
     ///
     /// [`ErrorKind::Unsupported`] for a guardrail: to answer unguarded is no weaker form of the same.
+    /// [`ErrorKind::InvalidRequest`] for a setting that is not of the form that Converse takes.
     pub(crate) fn take(request: &mut Request, family: Family) -> Result<Self> {
         let mut notes = Notes::new(request.unsupported);
         let mut headers = HeaderMap::new();
@@ -50,11 +51,11 @@ impl Envelope {
             return Err(Error::new(ErrorKind::Unsupported, message));
         }
         let mut word = |name: &str, field: &str| {
-            let value = options.shift_remove(name)?;
-            value.get(field).and_then(Value::as_str).map(str::to_owned)
+            let value = options.shift_remove(name).filter(|value| !is_nothing(value));
+            value.map(|value| word_of(&value, name, field)).transpose()
         };
-        let tier = word("serviceTier", "type");
-        let latency = word("performanceConfig", "latency");
+        let tier = word("serviceTier", "type")?;
+        let latency = word("performanceConfig", "latency")?;
         let metadata = options.shift_remove("requestMetadata").map(|metadata| metadata.to_string());
         set(&mut headers, TIER, "serviceTier", tier.as_deref())?;
         set(&mut headers, LATENCY, "performanceConfig", latency.as_deref())?;
@@ -94,6 +95,20 @@ pub(crate) fn hand_over(request: &mut Request, owner: &str) {
     let mut all: Map<String, Value> = left;
     crate::encode::merge(&mut all, own);
     *own = all;
+}
+
+/// Whether a setting asks for nothing.
+fn is_nothing(value: &Value) -> bool {
+    value.is_null() || value.as_object().is_some_and(Map::is_empty)
+}
+
+/// The one word that a setting holds.
+fn word_of(value: &Value, name: &str, field: &str) -> Result<String> {
+    let word = value.get(field).and_then(Value::as_str).map(str::to_owned);
+    word.ok_or_else(|| {
+        let message = format!("`{name}` must be an object whose `{field}` is text");
+        Error::new(ErrorKind::InvalidRequest, message)
+    })
 }
 
 fn set(

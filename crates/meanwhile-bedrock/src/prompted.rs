@@ -237,26 +237,43 @@ fn unmarked(text: &str, template: &Template, notes: &mut Notes) -> String {
     for mark in template.marks.iter().filter(|mark| text.contains(**mark)) {
         out = out.replace(mark, &broken(mark));
     }
-    if let Some((open, close)) = template.brackets {
-        let mut rest = 0;
-        while let Some(at) = out.get(rest..).and_then(|text| text.find(open)) {
-            let start = rest + at;
-            let behind = out.get(start + open.len()..).unwrap_or_default();
-            // A mark is a word.
-            let word = behind.split(char::is_whitespace).next().unwrap_or_default();
-            let is_mark = word.find(close).is_some_and(|end| end > 0);
-            let broken = broken(open);
-            rest = start + open.len();
-            if is_mark {
-                out.replace_range(start..rest, &broken);
-                rest = start + broken.len();
-            }
-        }
+    if let Some(brackets) = template.brackets {
+        out = unbracketed(&out, brackets);
     }
     if out != text {
         let message = "a text holds a mark that would begin another turn; a space was put in it";
         notes.mention(Warning::changed("message", message));
     }
+    out
+}
+
+/// A text without words between brackets. Strangers may have written it, and it may be brackets alone: no
+/// part of it is read again for each of them.
+fn unbracketed(text: &str, (open, close): (&str, &str)) -> String {
+    let within = |from: usize, to: usize| text.get(from..to).unwrap_or_default();
+    let broken = broken(open);
+    let mut out = String::with_capacity(text.len());
+    let mut copied = 0;
+    // A mark is a word: where that ends, and where the next bracket in it closes.
+    let mut word_end = 0;
+    let mut next_close: Option<usize> = None;
+    for (start, _) in text.match_indices(open) {
+        let behind = start + open.len();
+        let is_new = behind > word_end;
+        if is_new {
+            let blank = within(behind, text.len()).find(char::is_whitespace);
+            word_end = blank.map_or(text.len(), |at| behind + at);
+        }
+        if is_new || next_close.is_some_and(|at| at < behind) {
+            next_close = within(behind, word_end).find(close).map(|at| behind + at);
+        }
+        if next_close.is_some_and(|at| at > behind) {
+            out.push_str(within(copied, start));
+            out.push_str(&broken);
+            copied = behind;
+        }
+    }
+    out.push_str(within(copied, text.len()));
     out
 }
 

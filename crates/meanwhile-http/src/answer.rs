@@ -228,9 +228,12 @@ impl<D: Decoder> Answer<D> {
                 if self.raw {
                     self.events.push_back(raw(frame));
                 }
+                let known = self.events.len();
                 let read = self.decoder.frame(frame, &mut self.events);
-                let read = read.and_then(|()| unless_error(frame));
-                let read = read.map_err(|error| explain(error, frame));
+                let read = read.and_then(|()| unless_error(frame)).map_err(|error| {
+                    self.flushed |= take_back_finish(&mut self.events, known);
+                    explain(error, frame)
+                });
                 self.unless_failed(read)
             }
             Ok(None) if self.input == Input::Ended => {
@@ -400,6 +403,17 @@ impl<D: Decoder> Answer<D> {
         while self.error.is_none() && self.read_frame() {}
         self.input = input;
     }
+}
+
+/// Removes a finish that was added behind the first `known` events; whether there was one.
+fn take_back_finish(events: &mut VecDeque<Event>, known: usize) -> bool {
+    let count = events.len();
+    let mut at = 0;
+    events.retain(|event| {
+        at += 1;
+        at <= known || !event.is_terminal()
+    });
+    events.len() != count
 }
 
 /// An event called `error` is one, whatever the decoder makes of it.

@@ -46,7 +46,8 @@ pub trait Decoder: Send + 'static {
     /// complete.
     ///
     /// Called once, also where the answer broke off or failed: what was held back until more was known
-    /// comes then, and nothing else counts.
+    /// comes then, and nothing else counts. Where the server wrote something that has not the form of an
+    /// event, [`frame`](Self::frame) is asked once more, with a [`Frame::Body`], which error it is.
     ///
     /// # Errors
     ///

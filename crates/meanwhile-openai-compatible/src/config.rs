@@ -45,7 +45,7 @@ type ByModel = Arc<dyn Fn(&str) -> Capabilities + Send + Sync>;
 /// A provider that is being configured. Nothing is checked before [`build`](Self::build).
 ///
 /// ```
-/// # use meanwhile_core::Capabilities;
+/// # use meanwhile_core::{Capabilities, Model, Provider as _};
 /// # use meanwhile_openai_compatible::OpenAiCompatible;
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> meanwhile_core::Result<()> {

@@ -34,7 +34,7 @@ impl OpenAiResponses {
 /// A provider that is being configured. Nothing is checked before [`build`](Self::build).
 ///
 /// ```
-/// use meanwhile_core::Capabilities;
+/// use meanwhile_core::{Capabilities, Provider as _};
 /// use meanwhile_openai_responses::OpenAiResponses;
 ///
 /// let acme = OpenAiResponses::builder("acme", "https://api.acme.example/v1")

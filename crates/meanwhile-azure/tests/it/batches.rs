@@ -80,20 +80,53 @@ async fn a_batch_begins_when_its_file_is_taken_in() {
 
 #[tokio::test(start_paused = true)]
 async fn a_file_that_is_refused_or_stays_makes_no_batch() {
-    let refused = r#"{"id":"file-1","status":"error","status_details":"line 2 is no JSON"}"#;
-    let played = Played::new(&[(201, FILE), (200, refused)]);
-    let batches = azure(played, Surface::V1).batches().unwrap();
-    let error = batches.create(vec![("a".to_owned(), ask("m"))]).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::InvalidRequest);
-    assert!(error.message().contains("line 2 is no JSON"), "{error}");
-    assert_eq!(played.requests().len(), 2);
+    let refused = "was refused: line 2 is no JSON";
+    let bare = "was refused without a reason; check its requests and make the batch again";
+    let invalid = ErrorKind::InvalidRequest;
+    for (file, kind, told) in [
+        (json!({ "status": "error", "status_details": "line 2 is no JSON" }), invalid, refused),
+        (
+            json!({ "status": "error", "status_details": { "message": "line 2 is no JSON" } }),
+            invalid,
+            refused,
+        ),
+        (
+            json!({ "status": "failed", "error": { "code": "c", "message": "line 2 is no JSON" } }),
+            invalid,
+            refused,
+        ),
+        (json!({ "status": "error", "status_details": null }), invalid, bare),
+        (json!({ "status": "failed", "status_details": " ", "error": null }), invalid, bare),
+        (
+            json!({ "status": "canceled" }),
+            ErrorKind::NotFound,
+            "is gone: its status is `canceled`; make the batch again",
+        ),
+        (
+            json!({ "status": "deleted" }),
+            ErrorKind::NotFound,
+            "is gone: its status is `deleted`; make the batch again",
+        ),
+    ] {
+        let played = Played::new(&[(201, FILE), (200, &file.to_string())]);
+        let batches = azure(played, Surface::V1).batches().unwrap();
+        let error = batches.create(vec![("a".to_owned(), ask("m"))]).await.unwrap_err();
+        assert_eq!((error.kind(), error.provider()), (kind, Some("azure")), "{file}");
+        assert_eq!(error.message(), format!("the file `file-1` of the batch {told}"));
+        assert_eq!(played.requests().len(), 2);
+    }
 
     let stays = [(201, FILE)].into_iter().chain([(200, FILE); 100]).collect::<Vec<_>>();
     let played = Played::new(&stays);
     let batches = azure(played, Surface::V1).batches().unwrap();
     let begun = Instant::now();
     let error = batches.create(vec![("a".to_owned(), ask("m"))]).await.unwrap_err();
-    assert!(error.message().contains("`file-1` of the batch is still being taken in"), "{error}");
+    assert_eq!(error.kind(), ErrorKind::Overloaded);
+    assert_eq!(
+        error.message(),
+        "the file `file-1` of the batch is still being taken in after 10 minutes; make the batch \
+         again later, which uploads it anew, and delete this one"
+    );
     assert!(begun.elapsed() <= Duration::from_secs(600), "{:?}", begun.elapsed());
 }
 

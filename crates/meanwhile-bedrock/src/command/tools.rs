@@ -22,7 +22,7 @@ fn parameters(schema: &Value) -> Map<String, Value> {
     let definition = |(name, parameter): (&String, &Value)| {
         let definition = json!({
             "description": description(parameter, schema.get("$defs")),
-            "type": kind(parameter),
+            "type": kind(parameter, schema, DEPTH),
             "required": is_required(name),
         });
         (name.clone(), definition)
@@ -49,8 +49,11 @@ fn description(parameter: &Value, shared: Option<&Value>) -> String {
     format!("{text}{space}JSON Schema: {}", Value::Object(fields))
 }
 
-/// The name of a type in Python, which this wire wants.
-fn kind(parameter: &Value) -> &'static str {
+/// How often one schema may lead to another before a type is named: some lead to themselves.
+const DEPTH: usize = 8;
+
+/// The name of a type in Python, which this wire wants; `root` has what is defined elsewhere.
+fn kind(parameter: &Value, root: &Value, depth: usize) -> &'static str {
     let named = match parameter.get("type") {
         Some(Value::Array(names)) => names.iter().find(|name| *name != "null"),
         other => other,
@@ -59,6 +62,8 @@ fn kind(parameter: &Value) -> &'static str {
         let any = parameter.get("anyOf").or_else(|| parameter.get("oneOf"))?.as_array()?;
         any.iter().find(|variant| variant.get("type").is_none_or(|kind| kind != "null"))
     };
+    let refers = parameter.get("$ref").and_then(Value::as_str);
+    let defined = || root.pointer(refers?.strip_prefix('#')?);
     match named.and_then(Value::as_str) {
         Some("string") => "str",
         Some("integer") => "int",
@@ -66,11 +71,11 @@ fn kind(parameter: &Value) -> &'static str {
         Some("boolean") => "bool",
         Some("array") => "list",
         Some(_) => "dict",
-        None => match variants() {
-            Some(variant) => kind(variant),
-            // What is listed is mostly text; what is defined elsewhere is mostly an object.
-            None if parameter.get("$ref").is_some() => "dict",
-            None => "str",
+        None => match defined().or_else(variants) {
+            Some(inner) if depth > 0 => kind(inner, root, depth - 1),
+            // What is listed is mostly text; what is not to be found is mostly an object.
+            None if refers.is_none() => "str",
+            _ => "dict",
         },
     }
 }

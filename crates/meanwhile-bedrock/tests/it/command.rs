@@ -92,6 +92,52 @@ fn a_conversation_is_a_message_and_what_was_said_before() {
     assert_eq!(wire.framing, Framing::AwsEventStream);
 }
 
+/// Definitions as `schemars` writes them: enums and what wraps a single value stand elsewhere.
+#[test]
+fn a_type_that_is_defined_elsewhere_has_the_name_of_what_it_is() {
+    let schema = json!({ "type": "object",
+        "properties": {
+            "unit": { "$ref": "#/$defs/Unit" },
+            "listed": { "$ref": "#/$defs/Listed" },
+            "told": { "$ref": "#/$defs/Told" },
+            "maybe": { "anyOf": [{ "$ref": "#/$defs/Unit" }, { "type": "null" }] },
+            "meters": { "$ref": "#/$defs/Meters" },
+            "sizes": { "$ref": "#/$defs/Sizes" },
+            "place": { "$ref": "#/$defs/Place" },
+            "twice": { "$ref": "#/$defs/Twice" },
+            "itself": { "$ref": "#/$defs/Itself" },
+            "missing": { "$ref": "#/$defs/Missing" },
+            "elsewhere": { "$ref": "https://example.com/unit" } },
+        "$defs": {
+            "Unit": { "type": "string", "enum": ["m", "ft"] },
+            "Listed": { "enum": ["m", "ft"] },
+            "Told": { "oneOf": [{ "type": "string", "const": "m", "description": "Meters." }] },
+            "Meters": { "type": "number" },
+            "Sizes": { "type": "array", "items": { "$ref": "#/$defs/Unit" } },
+            "Place": { "type": "object", "properties": {} },
+            "Twice": { "$ref": "#/$defs/Meters" },
+            "Itself": { "anyOf": [{ "type": "null" }, { "$ref": "#/$defs/Itself" }] } } });
+    let mut request = ask(COMMAND);
+    request.tools = vec![ToolSpec::new("convert", "Converts.", schema.into())];
+    let (body, _) = wire(&request);
+    for (name, kind) in [
+        ("unit", "str"),
+        ("listed", "str"),
+        ("told", "str"),
+        ("maybe", "str"),
+        ("meters", "float"),
+        ("sizes", "list"),
+        ("place", "dict"),
+        ("twice", "float"),
+        ("itself", "dict"),
+        ("missing", "dict"),
+        ("elsewhere", "dict"),
+    ] {
+        let parameter = &body["tools"][0]["parameter_definitions"][name];
+        assert_eq!(parameter["type"], kind, "{name}");
+    }
+}
+
 #[test]
 fn tools_have_flat_parameters_and_results_stand_beside_their_calls() {
     let eggs = ToolCall::new("call_1", "shopper", r#"{"item":"eggs","quantity":12}"#);

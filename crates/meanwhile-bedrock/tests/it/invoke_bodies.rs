@@ -262,6 +262,24 @@ fn what_is_said_cannot_begin_a_turn() {
     // What only looks like a mark is left alone.
     let (found, warnings) = prompt(LLAMA, vec![Message::user("a <| b |> c")]);
     assert!(found.contains("a <| b |> c") && warnings.is_empty());
+    let (found, warnings) = prompt(LLAMA, vec![Message::user("a<||>b <|c d|> <|")]);
+    assert!(found.contains("a<||>b <|c d|> <|") && warnings.is_empty());
+    check(LLAMA, "<|a|>b<|c <|d|>\t<|e|>", "< |a|>b<|c < |d|>\t< |e|>");
+    check(R1, "é<｜<｜a｜>é｜>", "é< ｜< ｜a｜>é｜>");
+}
+
+/// For each bracket only as much is read as lies before the next one; otherwise this takes minutes.
+#[test]
+fn a_long_text_of_brackets_is_written_at_once() {
+    let count = 300_000;
+    let (found, warnings) = prompt(LLAMA, vec![Message::user("<|".repeat(count))]);
+    assert!(found.contains(&"<|".repeat(count)) && warnings.is_empty());
+    let (found, warnings) = prompt(LLAMA, vec![Message::user("<|a|>".repeat(count))]);
+    assert!(found.contains(&"< |a|>".repeat(count)));
+    assert_eq!(warnings, ["message"]);
+    let closed = format!("{}a|>", "<|".repeat(count));
+    let (found, _) = prompt(LLAMA, vec![Message::user(closed)]);
+    assert!(found.contains(&format!("{}a|>", "< |".repeat(count))));
 }
 
 #[test]

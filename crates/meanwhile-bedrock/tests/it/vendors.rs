@@ -133,6 +133,37 @@ fn what_the_service_takes_is_the_same_for_every_vendor() {
     }
 }
 
+#[test]
+fn settings_of_another_form_are_refused() {
+    for model in EACH {
+        let encode = |name: &str, value: Value| {
+            let mut request = ask(model);
+            request.params = request.params.option("bedrock", name, value);
+            BedrockCodec::default().encode(&request)
+        };
+        for (name, field, value) in [
+            ("performanceConfig", "latency", json!("optimized")),
+            ("performanceConfig", "latency", json!({ "latency": 1 })),
+            ("serviceTier", "type", json!("flex")),
+            ("serviceTier", "type", json!({ "tier": "flex" })),
+        ] {
+            let error = encode(name, value).unwrap_err();
+            let about = (error.kind(), error.provider());
+            assert_eq!(about, (ErrorKind::InvalidRequest, Some("bedrock")), "{model}");
+            let message = format!("`{name}` must be an object whose `{field}` is text");
+            assert_eq!(error.message(), message);
+        }
+        // What asks for nothing is no error.
+        let plain = BedrockCodec::default().encode(&ask(model)).unwrap();
+        for value in [json!(null), json!({})] {
+            let wire = encode("performanceConfig", value).unwrap();
+            assert_eq!((&wire.body, &wire.headers), (&plain.body, &plain.headers), "{model}");
+        }
+        let wire = encode("serviceTier", json!({ "type": "flex" })).unwrap();
+        assert_eq!(wire.headers["x-amzn-bedrock-service-tier"], "flex", "{model}");
+    }
+}
+
 #[tokio::test]
 async fn a_model_that_takes_a_prompt_is_asked_for_a_shape_in_it() {
     let bedrock = Bedrock::builder().region("us-east-1").api_key("key").build().unwrap();

@@ -58,6 +58,8 @@ pub struct Sse {
     other: Vec<u8>,
     // A field called `error` is a part of it.
     failed: bool,
+    // All of it are lines of the open event that look like fields.
+    aside: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,6 +96,7 @@ impl Sse {
             is_mark: false,
             other: Vec::new(),
             failed: false,
+            aside: false,
         }
     }
 
@@ -245,6 +248,8 @@ impl Sse {
                     if is_body(words) && counts {
                         self.other.clear();
                     }
+                    let looks_like_field = error.is_none() && is_unknown_field(words);
+                    self.aside = looks_like_field && (self.aside || self.other.is_empty());
                     self.other.extend_from_slice(words);
                     self.other.push(b'\n');
                     self.failed |= error.is_some();
@@ -317,6 +322,10 @@ impl Sse {
 
     fn hand_out(&mut self) -> Frame<'_> {
         self.handed_out = true;
+        // Unknown fields of an event say nothing of the answer.
+        if std::mem::take(&mut self.aside) {
+            reset(&mut self.other);
+        }
         let window: &[u8] = if self.carrying { &self.carry } else { &self.chunk };
         let name = self.name.clone().and_then(|range| window.get(range));
         let data = match &self.data {
@@ -334,6 +343,7 @@ impl Sse {
             reset(&mut self.other);
             self.failed = false;
         }
+        self.aside = false;
         self.name = None;
         self.data = Data::None;
         reset(&mut self.carry);
@@ -360,9 +370,6 @@ const FIELDS: [&[u8]; 5] = [b"data", b"event", b"id", b"retry", b"error"];
 fn words(line: &[u8], goes_on: bool) -> Option<&[u8]> {
     let colon = memchr::memchr(b':', line);
     let (name, value) = line.split_at_checked(colon.unwrap_or(line.len()))?;
-    let is_name = |name: &[u8]| {
-        name.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
-    };
     // `value` begins with its colon.
     let is_said = |name: &[u8], value: &[u8]| {
         let value = value.get(1..).unwrap_or_default();
@@ -371,6 +378,8 @@ fn words(line: &[u8], goes_on: bool) -> Option<&[u8]> {
     };
     match name {
         b"" | b"id" | b"retry" => None,
+        // It says that there is none.
+        b"error" if colon.is_some() => None,
         _ if !goes_on && line.trim_ascii().is_empty() => None,
         // A field that does not count, and not `Error: out of memory`.
         name if !goes_on && colon.is_some() && is_name(name) && !is_said(name, value) => None,
@@ -378,10 +387,25 @@ fn words(line: &[u8], goes_on: bool) -> Option<&[u8]> {
     }
 }
 
+fn is_name(name: &[u8]) -> bool {
+    name.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+}
+
+/// Whether a line reads as a field that is not known, and not as a sentence: `created: a minute ago`.
+fn is_unknown_field(line: &[u8]) -> bool {
+    let Some(colon) = memchr::memchr(b':', line) else { return false };
+    let name = line.get(..colon).unwrap_or_default();
+    is_name(name) && name.first().is_some_and(|first| !first.is_ascii_uppercase())
+}
+
+/// Values of a field called `error` that say that there is none.
+const NO_ERROR: [&[u8]; 7] = [b"", b"null", b"false", b"0", b"{}", b"[]", b"\"\""];
+
 /// The value of the field that some servers write an error in, unless it says that there is none.
 fn error(line: &[u8]) -> Option<&[u8]> {
     let value = line.strip_prefix(b"error:")?.trim_ascii();
-    (!matches!(value, b"" | b"null" | b"false" | b"0" | b"{}" | b"\"\"")).then_some(value)
+    let letters = || value.iter().filter(|byte| !byte.is_ascii_whitespace());
+    (!NO_ERROR.iter().any(|none| letters().eq(none.iter()))).then_some(value)
 }
 
 enum Field {

@@ -131,7 +131,14 @@ fn what_came_in_the_place_of_events_is_read_as_a_whole_answer() {
     check(SSE, &["<!-- hello -->\ndata: {\"text\":\"a\"}\n\ndata: [DONE]\n\n"], "a");
     check(SSE, &["Warning: old PHP\ndata: {\"text\":\"a\"}\n\ndata: [DONE]\n\n"], "a");
     // What says that there was no error is none.
-    for none in ["{\"error\":null,\"ok\":1}", "error: null", "error:", "[{\"error\":{}}]"] {
+    for none in [
+        "{\"error\":null,\"ok\":1}",
+        "error: null",
+        "error:",
+        "[{\"error\":{}}]",
+        "error: []",
+        "error: { }",
+    ] {
         check(SSE, &[&format!("data: {{\"text\":\"a\"}}\n\n{none}\n\ndata: [DONE]\n\n")], "a");
     }
 }
@@ -261,9 +268,32 @@ fn words_in_front_of_the_mark_are_an_error_where_nobody_said_why_the_answer_ende
         // A complete answer stays one.
         check(SSE, &[&body], "a");
     }
-    let mut answer = Answer::new(Unexplained::default(), SSE);
-    answer.push("data: {\"text\":\"a\"}\n\ndata: [DONE]\n\n".into());
-    assert!(ending(std::iter::from_fn(|| answer.next()).collect()).1.is_none());
+    // Nor does a field that is not known say why, in front of data or behind it.
+    let field = "timestamp: 2026-11-22 10:00:00\nnote: all is well\n";
+    let events = ["data: {\"text\":\"a\"}\n", "data: [DONE]\n"];
+    for body in [
+        events.map(|event| format!("{event}\n")),
+        events.map(|event| format!("{field}{event}\n")),
+        events.map(|event| format!("{event}{field}\n")),
+    ] {
+        let body = body.concat();
+        for size in [1, 7, body.len()] {
+            let mut answer = Answer::new(Unexplained::default(), SSE);
+            for chunk in body.as_bytes().chunks(size) {
+                answer.push(Bytes::copy_from_slice(chunk));
+            }
+            let (said, error) = ending(std::iter::from_fn(|| answer.next()).collect());
+            assert!(error.is_none(), "{error:?} in {body}");
+            assert_eq!(said, "a");
+        }
+    }
+}
+
+/// A decoder that looks at the mark before the name takes this for a good end.
+#[test]
+fn a_finish_under_the_name_of_an_error_is_an_error() {
+    let body = "data: {\"text\":\"a\"}\n\nevent: error\ndata: [DONE]\n\n";
+    check_error(SSE, &[body], "a", ErrorKind::Server);
 }
 
 /// Holds text back until the end.

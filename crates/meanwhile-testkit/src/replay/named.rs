@@ -33,7 +33,7 @@ pub(super) fn in_json(value: &mut Value, redactor: &mut Redactor) -> bool {
     match value {
         Value::Object(fields) => fields.iter_mut().fold(false, |found, (name, value)| {
             let masked = match value {
-                Value::String(text) if !text.is_empty() && is_one(name, &FIELDS) => {
+                Value::String(text) if !text.is_empty() && is_credential(name) => {
                     redactor.add(text.as_bytes());
                     MASK.clone_into(text);
                     true
@@ -54,7 +54,7 @@ pub(super) fn in_form(form: &[u8], redactor: &mut Redactor) -> Vec<u8> {
     let pairs: Vec<Vec<u8>> = form
         .split(|byte| *byte == b'&')
         .map(|pair| match form_urlencoded::parse(pair).next() {
-            Some((name, value)) if is_one(&name, &FIELDS) || is_one(&name, &FORM_FIELDS) => {
+            Some((name, value)) if is_credential(&name) || is_one(&name, &FORM_FIELDS) => {
                 let raw =
                     pair.iter().position(|byte| *byte == b'=').and_then(|at| pair.get(at + 1..));
                 redactor.add(raw.unwrap_or_default());
@@ -65,6 +65,11 @@ pub(super) fn in_form(form: &[u8], redactor: &mut Redactor) -> Vec<u8> {
         })
         .collect();
     pairs.join(&b'&')
+}
+
+/// Whether a field of this name carries a credential, wherever it stands.
+pub(super) fn is_credential(name: &str) -> bool {
+    is_one(name, &FIELDS)
 }
 
 fn is_one(name: &str, names: &[&str]) -> bool {

@@ -11,19 +11,9 @@ use serde_json::Value;
 use super::cassette::{Answered, Content, Recorded};
 use super::named;
 
-/// Parameters of queries that carry keys, by their usual names.
-const QUERIES: [&str; 10] = [
-    "key",
-    "api_key",
-    "api-key",
-    "apikey",
-    "access_token",
-    "token",
-    "sig",
-    "signature",
-    "x-amz-signature",
-    "x-amz-security-token",
-];
+/// Further parameters of queries that carry keys, by their usual names.
+const QUERIES: [&str; 6] =
+    ["key", "token", "sig", "signature", "x-amz-signature", "x-amz-security-token"];
 
 /// Headers that differ from day to day or machine to machine, and change nothing.
 const NOISE: [&str; 14] = [
@@ -87,6 +77,7 @@ impl Scrub {
         let Some(query) = url.query() else { return url.to_string() };
         let is_key = |name: &str| {
             QUERIES.contains(&name.to_ascii_lowercase().as_str())
+                || named::is_credential(name)
                 || self.queries.iter().any(|other| other == name)
         };
         let pairs: Vec<String> = query
@@ -123,13 +114,13 @@ impl Scrub {
     fn body(&self, redactor: &mut Redactor, headers: &HeaderMap, body: &[u8]) -> Content {
         let body = if redactor.finds(body) { redactor.bytes(body) } else { body.to_vec() };
         let kind = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
-        if kind.to_ascii_lowercase().starts_with(b"application/x-www-form-urlencoded") {
-            return Content::new(&named::in_form(&body, redactor));
-        }
-        match self.without_fields(&body, redactor) {
-            Some(body) => Content::new(&body),
-            None => Content::new(&body),
-        }
+        let body = if kind.to_ascii_lowercase().starts_with(b"application/x-www-form-urlencoded") {
+            named::in_form(&body, redactor)
+        } else {
+            self.without_fields(&body, redactor).unwrap_or(body)
+        };
+        // Another field, or an earlier line, may repeat what only its name has shown to be a secret.
+        Content::new(&if redactor.finds(&body) { redactor.bytes(&body) } else { body })
     }
 
     /// The body without what names and pointers find in it, in its lines or in the data of its events.

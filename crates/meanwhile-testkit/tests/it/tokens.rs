@@ -104,7 +104,8 @@ async fn recorded(kind: &'static str, body: &'static str, reply: Reply) -> Strin
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("talk.json");
     let server = Server::replies([reply]).await.unwrap();
-    let request = Request::post(server.url()).header("content-type", kind);
+    let url = format!("{}/x?refresh_token=planted-0&q=1", server.url());
+    let request = Request::post(url).header("content-type", kind);
     let request = request.body(Bytes::from(body)).unwrap();
     let mut answer = recorder(&file).send(request).await.unwrap().into_body();
     while answer.chunk().await.is_some() {}
@@ -134,6 +135,17 @@ async fn credentials_in_bodies_are_known_by_their_names() {
             r#"{"tools":[{"headers":{"X-Api-Key":"planted-3"}}],"Authorization":"Bearer planted-4"}"#,
             [r#""X-Api-Key": "[redacted]""#, r#""Authorization": "[redacted]""#],
         ),
+        // What repeats one is replaced, too, also in front of it.
+        (
+            json,
+            r#"{"next":"https://h/x?key=planted-7","access_token":"planted-7","z":"planted-7"}"#,
+            [r#""next": "https://h/x?key=[redacted]""#, r#""z": "[redacted]""#],
+        ),
+        (
+            form,
+            "state=planted-89&client_secret=planted-89",
+            ["state=[redacted]&client_secret=[", ""],
+        ),
         // The schema of a tool that asks for one is none.
         (
             json,
@@ -154,6 +166,7 @@ async fn credentials_in_bodies_are_known_by_their_names() {
         .header("x-said", "planted/5 is wrong")
         .header("x-new", "planted-6")
         .header("content-type", "text/event-stream")
+        .piece("data: {\"said\":\"planted-6\"}\n\n")
         .piece("data: {\"accessToken\":\"planted-6\"}\n\ndata: {\"said\":\"planted\\/5\"}\n\n");
     let text = recorded(form, "client_secret=planted%2F5", reply).await;
     assert!(!text.contains("plant"), "{text}");
